@@ -1,0 +1,182 @@
+/* Bump allocator over pooled blocks. One thread per pool. */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/mem.h"
+
+struct arena_block {
+	struct arena_block *next;
+	char data[] __attribute__((aligned(8)));
+};
+
+#define BLOCK_DATA (ARENA_BLOCK_BYTES - sizeof(struct arena_block))
+#define LARGE_BYTES (BLOCK_DATA / 4)
+
+void
+arena_pool_init(struct arena_pool *pool, size_t max_free)
+{
+	*pool = (struct arena_pool){ .max_free = max_free };
+}
+
+void
+arena_pool_fini(struct arena_pool *pool)
+{
+	assert(pool->n_used == 0);
+	while (pool->free != NULL) {
+		struct arena_block *b = pool->free;
+
+		pool->free = b->next;
+		free(b);
+	}
+	pool->n_free = 0;
+}
+
+static struct arena_block *
+block_take(struct arena_pool *pool)
+{
+	struct arena_block *b;
+
+	if (pool == NULL)
+		return mem_alloc(ARENA_BLOCK_BYTES);
+	pool->n_used++;
+	b = pool->free;
+	if (b == NULL)
+		return mem_alloc(ARENA_BLOCK_BYTES);
+	pool->free = b->next;
+	pool->n_free--;
+	return b;
+}
+
+static void
+block_give(struct arena_pool *pool, struct arena_block *b)
+{
+	if (pool != NULL)
+		pool->n_used--;
+	if (pool == NULL || pool->n_free >= pool->max_free) {
+		free(b);
+		return;
+	}
+	b->next = pool->free;
+	pool->free = b;
+	pool->n_free++;
+}
+
+void
+arena_init(struct arena *a, struct arena_pool *pool, size_t budget_bytes)
+{
+	*a = (struct arena){ .pool = pool, .budget_bytes = budget_bytes };
+}
+
+void
+arena_reset(struct arena *a)
+{
+	while (a->cleanups != NULL) {
+		struct arena_cleanup *c = a->cleanups;
+
+		a->cleanups = c->next;
+		c->fn(c->arg);
+	}
+	while (a->large != NULL) {
+		struct arena_block *b = a->large;
+
+		a->large = b->next;
+		free(b);
+	}
+	while (a->blocks != NULL) {
+		struct arena_block *b = a->blocks;
+
+		a->blocks = b->next;
+		block_give(a->pool, b);
+	}
+	arena_init(a, a->pool, a->budget_bytes);
+}
+
+static void
+account(struct arena *a, size_t n)
+{
+	if (__builtin_add_overflow(a->used_bytes, n, &a->used_bytes))
+		a->used_bytes = SIZE_MAX;
+	if (a->budget_bytes != 0 && a->used_bytes > a->budget_bytes)
+		a->is_over = true;
+}
+
+void *
+arena_alloc_slow(struct arena *a, size_t n)
+{
+	size_t rounded = (n + 7) & ~(size_t)7;
+	struct arena_block *b;
+
+	if (n > LARGE_BYTES) {
+		if (n > SIZE_MAX - sizeof *b)
+			n = SIZE_MAX - sizeof *b; /* mem_alloc() says so and aborts */
+		b = mem_alloc(sizeof *b + n);
+		b->next = a->large;
+		a->large = b;
+		account(a, n);
+		return b->data;
+	}
+	b = block_take(a->pool);
+	b->next = a->blocks;
+	a->blocks = b;
+	a->at = b->data + rounded;
+	a->end = (char *)b + ARENA_BLOCK_BYTES;
+	account(a, ARENA_BLOCK_BYTES);
+	return b->data;
+}
+
+void *
+arena_calloc(struct arena *a, size_t count, size_t size)
+{
+	size_t n;
+	void *p;
+
+	if (__builtin_mul_overflow(count, size, &n))
+		n = SIZE_MAX;
+	p = arena_alloc(a, n);
+	memset(p, 0, n);
+	return p;
+}
+
+struct str
+arena_str(struct arena *a, struct str s)
+{
+	char *p = arena_alloc(a, s.n + 1);
+
+	if (s.n != 0)
+		memcpy(p, s.p, s.n);
+	p[s.n] = '\0';
+	return str_of(p, s.n);
+}
+
+struct str
+arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap, again;
+	int n;
+	char *p;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	assert(n >= 0);
+	p = arena_alloc(a, (size_t)n + 1);
+	vsnprintf(p, (size_t)n + 1, fmt, again);
+	va_end(again);
+	return str_of(p, (size_t)n);
+}
+
+void
+arena_on_reset(struct arena *a, void (*fn)(void *), void *arg)
+{
+	struct arena_cleanup *c = arena_alloc(a, sizeof *c);
+
+	*c = (struct arena_cleanup){ .next = a->cleanups, .fn = fn, .arg = arg };
+	a->cleanups = c;
+}

@@ -1,0 +1,80 @@
+/*
+ * Bump allocation for everything that dies together: an exchange, a configuration generation. Blocks come
+ * from a pool (one per worker, not shared by threads) that keeps a bounded number of free ones; pieces
+ * larger than a quarter of a block get a heap block of their own.
+ *
+ * Allocation never returns NULL. Going over the budget sets a sticky flag which the owner tests at its next
+ * step and answers with ERR_BUDGET: no branch per allocation, no path that is never tested.
+ */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/str.h"
+
+#define ARENA_BLOCK_BYTES 4096
+
+struct arena_block;
+
+/* Free blocks of one thread. */
+struct arena_pool {
+	struct arena_block *free; /* owned */
+	size_t n_free;
+	size_t max_free; /* blocks kept; more are given back to the heap */
+	size_t n_used;   /* blocks out; 0 at rest */
+};
+
+void arena_pool_init(struct arena_pool *pool, size_t max_free);
+/* Frees the free blocks. Every arena must have been reset. */
+void arena_pool_fini(struct arena_pool *pool);
+
+struct arena_cleanup {
+	struct arena_cleanup *next;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+struct arena {
+	struct arena_pool *pool; /* borrowed, outlives the arena; NULL: every block is from the heap */
+	struct arena_block *blocks;      /* owned */
+	struct arena_block *large;       /* owned; heap blocks of one piece each */
+	struct arena_cleanup *cleanups;  /* in the arena */
+	char *at;
+	char *end;
+	size_t used_bytes;
+	size_t budget_bytes;
+	bool is_over; /* sticky: more than the budget was asked for */
+};
+
+/* budget_bytes 0: no limit. Takes no block until the first allocation. */
+void arena_init(struct arena *a, struct arena_pool *pool, size_t budget_bytes);
+/* Runs the clean-ups (last first), gives every block back; the arena is then as after arena_init(). */
+void arena_reset(struct arena *a);
+
+void *arena_alloc_slow(struct arena *a, size_t n);
+
+/* n bytes aligned to 8, not cleared, valid until arena_reset(). */
+static inline void *
+arena_alloc(struct arena *a, size_t n)
+{
+	size_t rounded = (n + 7) & ~(size_t)7;
+	char *p = a->at;
+
+	if (__builtin_expect(rounded < n || rounded > (size_t)(a->end - p), 0))
+		return arena_alloc_slow(a, n);
+	a->at = p + rounded;
+	return p;
+}
+
+/* count * size bytes, cleared. */
+void *arena_calloc(struct arena *a, size_t count, size_t size);
+/* A copy of s, with a NUL behind it that is not counted. */
+struct str arena_str(struct arena *a, struct str s);
+/* A formatted string, NUL-terminated. */
+struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* fn(arg) runs at arena_reset(). */
+void arena_on_reset(struct arena *a, void (*fn)(void *), void *arg);
+
+#endif

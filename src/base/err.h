@@ -1,0 +1,75 @@
+/*
+ * Every way in which a request, a call or a file can fail: one row each. The row gives the HTTP status
+ * that a client sees when the failure decides the answer, the reason token (the same in `_meta`, problem
+ * bodies, Proxy-Status, logs and metric labels) and one sentence for people.
+ */
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+/* X(name, HTTP status, reason token, text) */
+#define ERR_TABLE(X) \
+	X(NONE, 200, "none", "no failure") \
+	/* the client's request */ \
+	X(BAD_REQUEST, 400, "bad_request", "the request breaks RFC 9112 syntax") \
+	X(BAD_TARGET, 400, "bad_target", "the request target is not a valid URI") \
+	X(BAD_FIELD, 400, "bad_field", "a header field is malformed") \
+	X(BAD_HOST, 400, "bad_host", "Host is missing, repeated or invalid") \
+	X(BAD_FRAMING, 400, "bad_framing", "the length of the message is ambiguous or malformed") \
+	X(BAD_CHUNK, 400, "bad_chunk", "the chunked body is malformed") \
+	X(BAD_BODY, 400, "bad_body", "the request body is not what the route needs") \
+	X(MISSING_PARAMETER, 400, "missing_parameter", \
+	    "the request lacks a value that the route refers to") \
+	X(NO_ROUTE, 404, "no_route", "no route matches the request") \
+	X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "the route does not take this method") \
+	X(REQUEST_TIMEOUT, 408, "request_timeout", "the client was too slow in sending its request") \
+	X(BODY_TOO_LARGE, 413, "body_too_large", "the request body is over the limit") \
+	X(URI_TOO_LONG, 414, "uri_too_long", "the request target is over the limit") \
+	X(EXPECTATION_FAILED, 417, "expectation_failed", "Expect asks for something unknown") \
+	X(HEAD_TOO_LARGE, 431, "head_too_large", "the header section is over the limit") \
+	X(CLIENT_GONE, 499, "client_gone", "the client left before it had its answer") \
+	X(INTERNAL, 500, "internal", "gatherd broke one of its own rules") \
+	X(CODING_UNKNOWN, 501, "coding_unknown", "the transfer coding is not implemented") \
+	X(VERSION_UNKNOWN, 505, "version_unknown", "the HTTP major version is not supported") \
+	/* shedding */ \
+	X(OVERLOADED, 503, "overloaded", "the daemon is at its concurrency limit and its queue is full") \
+	X(OVERLOAD_TIMEOUT, 503, "overload_timeout", "no permit of the daemon came free in time") \
+	X(QUEUE_FULL, 503, "queue_full", "the upstream is at its limit and its queue is full") \
+	X(QUEUE_TIMEOUT, 503, "queue_timeout", "no permit of the upstream came free in time") \
+	X(DRAINING, 503, "draining", "the daemon is shutting down") \
+	/* a call to an upstream */ \
+	X(CONNECT_REFUSED, 502, "connect_refused", "the upstream refused the connection") \
+	X(CONNECT_FAILED, 502, "connect_failed", "the upstream cannot be reached") \
+	X(CONNECT_TIMEOUT, 504, "connect_timeout", "the connection to the upstream took too long") \
+	X(FIRST_BYTE_TIMEOUT, 504, "first_byte_timeout", "the upstream did not begin to answer in time") \
+	X(TIMEOUT, 504, "timeout", "the upstream did not finish its answer in time") \
+	X(RESET, 502, "reset", "the upstream closed the connection before its answer was complete") \
+	X(INVALID_RESPONSE, 502, "invalid_response", "the upstream's answer is not valid HTTP/1.1") \
+	X(RESPONSE_HEAD_TOO_LARGE, 502, "response_head_too_large", \
+	    "the header section of the upstream's answer is over the limit") \
+	X(RESPONSE_TOO_LARGE, 502, "response_too_large", "the upstream's answer is over max_body") \
+	X(STATUS_NOT_ACCEPTED, 502, "status_not_accepted", \
+	    "the upstream answered with a status that the call does not accept") \
+	X(INVALID_BODY, 502, "invalid_body", "the upstream's answer is not valid JSON") \
+	X(MISSING_REFERENCE, 502, "missing_reference", "a reference of the call found nothing") \
+	X(MERGE_CONFLICT, 502, "merge_conflict", "two parts claim the same place in the answer") \
+	X(CANCELLED, 502, "cancelled", "the call was cancelled because the answer was already decided") \
+	X(BUDGET, 502, "budget", "the request needs more memory than it may have") \
+	/* files and the system */ \
+	X(BAD_CONFIG, 500, "bad_config", "the configuration is not valid") \
+	X(SYSTEM, 500, "system", "a system call failed")
+
+enum err_code {
+#define X(name, status, token, text) ERR_##name,
+	ERR_TABLE(X)
+#undef X
+	    ERR_COUNT
+};
+
+/* The reason token, for example "queue_full"; a constant. */
+const char *err_token(enum err_code e);
+/* One sentence without a full stop; a constant. */
+const char *err_text(enum err_code e);
+/* The HTTP status that this failure gives an answer when it decides it (499 is never sent). */
+unsigned err_status(enum err_code e);
+
+#endif

@@ -1,0 +1,80 @@
+#include "base/arena.h"
+
+#include <stdint.h>
+
+#include "unit.h"
+
+START_TEST(returns_every_block)
+{
+	struct arena_pool pool;
+	struct arena a;
+
+	arena_pool_init(&pool, 2);
+	arena_init(&a, &pool, 0);
+	for (int i = 0; i < 1000; i++) {
+		char *p = arena_alloc(&a, (size_t)i);
+
+		ck_assert_uint_eq((uintptr_t)p % 8, 0);
+		memset(p, i, (size_t)i);
+	}
+	ck_assert_uint_gt(pool.n_used, 2);
+	arena_reset(&a);
+	ck_assert_uint_eq(pool.n_used, 0);
+	ck_assert_uint_eq(pool.n_free, 2);
+	arena_pool_fini(&pool);
+}
+END_TEST
+
+START_TEST(budget_is_sticky)
+{
+	struct arena a;
+
+	arena_init(&a, NULL, 10000);
+	arena_alloc(&a, 5000);
+	ck_assert(!a.is_over);
+	ck_assert_ptr_nonnull(arena_alloc(&a, 6000));
+	ck_assert(a.is_over);
+	arena_alloc(&a, 1);
+	ck_assert(a.is_over);
+	arena_reset(&a);
+	ck_assert(!a.is_over);
+}
+END_TEST
+
+static int turn;
+
+static void
+note_turn(void *arg)
+{
+	*(int *)arg = ++turn;
+}
+
+START_TEST(cleans_up_last_first)
+{
+	int first = 0, second = 0;
+	struct arena a;
+
+	arena_init(&a, NULL, 0);
+	arena_on_reset(&a, note_turn, &first);
+	arena_on_reset(&a, note_turn, &second);
+	arena_reset(&a);
+	ck_assert_int_eq(second, 1);
+	ck_assert_int_eq(first, 2);
+}
+END_TEST
+
+START_TEST(copies_and_formats)
+{
+	struct arena a;
+	struct str s;
+
+	arena_init(&a, NULL, 0);
+	s = arena_printf(&a, "%s-%d", "x", 7);
+	ck_assert_str_is(s, "x-7");
+	s = arena_str(&a, s);
+	ck_assert_str_eq(s.p, "x-7");
+	arena_reset(&a);
+}
+END_TEST
+
+UNIT_MAIN("arena", returns_every_block, budget_is_sticky, cleans_up_last_first, copies_and_formats)
