@@ -16,7 +16,7 @@
 #define UNIT_MAIN(name, ...) \
 	int main(void) \
 	{ \
-		static const TTest *const tests[] = { __VA_ARGS__ }; \
+		const TTest *const tests[] = { __VA_ARGS__ }; \
 		Suite *suite = suite_create(name); \
 		TCase *tc = tcase_create(name); \
 		SRunner *runner; \
