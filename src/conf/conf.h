@@ -1,0 +1,35 @@
+/* The whole configuration, parsed, checked and resolved; lives in one arena and is never written to. */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include "gather/route_conf.h"
+#include "server/listener_conf.h"
+#include "upstream/upstream_conf.h"
+
+struct conf {
+	uint64_t workers; /* threads; `auto` was settled: cores, at most 8 */
+	struct listener_conf *listeners;
+	size_t n_listeners;
+	struct {
+		struct conf_text socket; /* unix path; none: no socket */
+		struct addr socket_address;
+		struct conf_text address_text; /* none: no TCP address */
+		struct addr address;
+	} admin;
+	struct {
+		struct conf_text path; /* `stderr` or a file */
+		bool is_enabled;
+	} access_log;
+	struct {
+		uint64_t limit; /* requests in flight over all workers; 0: no limit */
+		uint64_t queue_size;
+		uint64_t queue_timeout_ns;
+	} overload;
+	uint64_t drain_timeout_ns; /* SIGTERM: how long requests in flight may go on */
+	struct upstream_conf *upstreams;
+	size_t n_upstreams;
+	struct route_conf *routes;
+	size_t n_routes;
+};
+
+#endif

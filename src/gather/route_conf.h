@@ -1,0 +1,74 @@
+/* What the file says of one route and its calls, after inheritance. Templates are not compiled yet. */
+#ifndef GATHER_ROUTE_CONF_H
+#define GATHER_ROUTE_CONF_H
+
+#include <stdbool.h>
+
+#include "base/conf_value.h"
+
+enum part_format { PART_JSON, PART_TEXT, PART_BASE64 };
+enum conflict_policy { CONFLICT_ERROR, CONFLICT_FIRST, CONFLICT_LAST, CONFLICT_DEEP, CONFLICT_APPEND };
+enum route_kind { ROUTE_CALLS, ROUTE_PROXY, ROUTE_REPLY };
+
+/* What of the client's request leaves; nothing by default. */
+struct forward_conf {
+	struct conf_text_list headers; /* names; "*": all but hop-by-hop */
+	struct conf_text_list query;   /* names; "*": all */
+};
+
+struct call_conf {
+	struct str name;
+	struct conf_pos pos;
+	size_t upstream; /* index in conf.upstreams */
+	struct conf_text method;
+	struct conf_text path; /* template */
+	struct conf_pair_list query;   /* values are templates */
+	struct conf_pair_list headers; /* values are templates */
+	struct conf_text body;         /* template; excludes json */
+	struct conf_json json;         /* template */
+	struct forward_conf forward;
+	uint64_t timeout_ns; /* 0: none of its own */
+	bool is_required;
+	struct conf_json default_value; /* CONF_JSON_NONE: none */
+	struct status_set accept;
+	struct status_set pass_errors;
+	uint64_t max_body_bytes;
+	enum part_format format;
+	struct conf_text into; /* none: under the call's name */
+	bool keep_last_duplicate; /* duplicate_keys: last */
+};
+
+struct proxy_conf {
+	size_t upstream;
+	struct conf_text path; /* template; none: the client's path as it came */
+};
+
+struct reply_conf {
+	uint64_t status;
+	struct conf_pair_list headers; /* values are templates */
+	struct conf_text body;         /* template */
+	struct conf_json json;         /* template; sets Content-Type */
+	uint64_t delay_ns;             /* mock services only */
+};
+
+struct route_conf {
+	struct str name; /* given, or made from its path */
+	struct conf_pos pos;
+	struct conf_text path; /* template such as /users/{id}/files/{rest...} */
+	struct conf_text_list methods; /* empty: any */
+	uint64_t timeout_ns;
+	uint64_t max_request_body_bytes; /* min with the listener's limit; 0: only that */
+	enum route_kind kind;
+	struct call_conf *calls; /* ROUTE_CALLS, in the order of the file */
+	size_t n_calls;
+	struct proxy_conf proxy;
+	struct reply_conf reply;
+	struct {
+		enum conflict_policy on_conflict;
+		uint64_t partial_status;
+		struct conf_text partial_meta; /* key of the metadata object; none: no metadata */
+		struct conf_pair_list set_headers; /* values are templates */
+	} response;
+};
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * A connection's bytes, whatever carries them: TCP, a unix socket, TLS later, memory in the simulator.
+ * The owner reads and writes without blocking and is told when trying again makes sense.
+ */
+#ifndef NET_STREAM_H
+#define NET_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/uio.h>
+
+#include "base/err.h"
+#include "net/addr.h"
+#include "net/loop.h"
+
+enum io_status {
+	IO_OK,    /* some bytes were moved */
+	IO_AGAIN, /* none now; an event will tell */
+	IO_EOF,   /* read only: the peer has ended its direction */
+	IO_ERROR, /* the connection is dead (reset, unreachable); only stream_close() makes sense */
+};
+
+/*
+ * What a stream tells its owner. Never called from inside a function of this header, never after
+ * stream_close(). The owner may close the stream in a callback.
+ */
+struct stream_events {
+	/* Once for a stream from stream_connect(): ERR_NONE, or ERR_CONNECT_REFUSED / ERR_CONNECT_FAILED. */
+	void (*on_connected)(void *owner, enum err_code e);
+	/* Bytes, end or error can be read. Level-triggered while stream_want_read() is on. */
+	void (*on_readable)(void *owner);
+	/* Once after each IO_AGAIN of stream_writev(). */
+	void (*on_writable)(void *owner);
+};
+
+struct stream_ops {
+	enum io_status (*read)(struct stream *s, char *to, size_t n, size_t *got);
+	enum io_status (*writev)(struct stream *s, const struct iovec *iov, size_t n, size_t *put);
+	void (*want_read)(struct stream *s, bool is_wanted);
+	void (*shutdown_write)(struct stream *s);
+	void (*close)(struct stream *s);
+};
+
+struct stream {
+	const struct stream_ops *ops;
+	const struct stream_events *events;
+	void *owner; /* back pointer, cut by stream_close() */
+	struct loop *loop;
+};
+
+/*
+ * Starts a connection to `to`. Always returns a stream; failure, even an immediate one, is told by
+ * on_connected in a later turn. Reading is not wanted at first.
+ */
+struct stream *stream_connect(struct loop *loop, const struct addr *to,
+    const struct stream_events *events, void *owner);
+/* Closes and frees at the end of the turn, and sets *s to NULL. Harmless when *s is NULL. */
+void stream_close(struct stream **s);
+/* Gives the stream another owner. */
+void stream_set_owner(struct stream *s, const struct stream_events *events, void *owner);
+
+/* At most n bytes (n > 0); *got is 0 unless IO_OK. */
+static inline enum io_status
+stream_read(struct stream *s, char *to, size_t n, size_t *got)
+{
+	return s->ops->read(s, to, n, got);
+}
+
+/* Part of the iovecs may be written; *put is 0 unless IO_OK. After IO_AGAIN on_writable will come once. */
+static inline enum io_status
+stream_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)
+{
+	return s->ops->writev(s, iov, n, put);
+}
+
+/* Cheap when nothing changes. */
+static inline void
+stream_want_read(struct stream *s, bool is_wanted)
+{
+	s->ops->want_read(s, is_wanted);
+}
+
+/* Sends FIN after what was written. */
+static inline void
+stream_shutdown_write(struct stream *s)
+{
+	s->ops->shutdown_write(s);
+}
+
+#endif

@@ -1,0 +1,29 @@
+/* What the file says of one listener. */
+#ifndef SERVER_LISTENER_CONF_H
+#define SERVER_LISTENER_CONF_H
+
+#include "base/conf_value.h"
+#include "net/addr.h"
+
+struct listener_conf {
+	struct str name;
+	struct conf_pos pos;
+	struct conf_text address_text;
+	struct addr address;
+	struct cidr *trusted_proxies;
+	size_t n_trusted_proxies;
+	struct {
+		uint64_t header_ns;      /* from the first byte of a head (or accept) to its end */
+		uint64_t body_ns;        /* between two pieces of a request body */
+		uint64_t idle_ns;        /* keep-alive without a request */
+		uint64_t write_stall_ns; /* the client takes nothing of its answer */
+	} timeouts;
+	struct {
+		uint64_t connections; /* over all workers */
+		uint64_t header_bytes;
+		uint64_t headers;
+		uint64_t body; /* bytes; buffered request bodies; proxy routes stream and are not bound by it */
+	} limits;
+};
+
+#endif

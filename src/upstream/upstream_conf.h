@@ -1,0 +1,63 @@
+/* What the file says of one upstream, after inheritance from `defaults`. */
+#ifndef UPSTREAM_UPSTREAM_CONF_H
+#define UPSTREAM_UPSTREAM_CONF_H
+
+#include "base/conf_value.h"
+#include "net/addr.h"
+
+struct server_conf {
+	struct conf_text url;  /* http://host:port or http+unix:/path */
+	struct str host;       /* for the Host field, port included when it is not 80 */
+	struct addr *addrs;    /* filled at start: every address that the name has */
+	size_t n_addrs;
+	uint64_t weight; /* 1 to 1000 */
+};
+
+enum balance_kind { BALANCE_LEAST_LOADED, BALANCE_ROUND_ROBIN };
+
+/* One rule of a `mock:` upstream. */
+struct mock_conf {
+	struct conf_text path; /* route template */
+	struct conf_text_list methods; /* empty: any */
+	uint64_t delay_ns;
+	uint64_t status;
+	struct conf_pair_list headers;
+	struct conf_json json;
+	struct conf_text body;
+	struct conf_pos pos;
+};
+
+struct upstream_conf {
+	struct str name;
+	struct conf_pos pos;
+	struct server_conf *servers; /* none when mock */
+	size_t n_servers;
+	struct mock_conf *mocks;
+	size_t n_mocks;
+	struct conf_text host; /* overrides the server's Host */
+	struct {
+		uint64_t max_connections; /* per server and worker */
+		uint64_t max_idle;
+		uint64_t idle_timeout_ns;
+		uint64_t max_requests; /* per connection; 0: no limit */
+	} pool;
+	struct {
+		uint64_t connect_ns;
+		uint64_t first_byte_ns;
+		uint64_t total_ns;
+	} timeouts;
+	struct {
+		uint64_t limit; /* calls in flight over all workers; 0: no limit */
+	} concurrency;
+	struct {
+		uint64_t size; /* calls that may wait over all workers */
+		uint64_t timeout_ns;
+	} queue;
+	enum balance_kind balance;
+	struct {
+		uint64_t header_bytes; /* limits on an answer's head */
+		uint64_t headers;
+	} limits;
+};
+
+#endif
