@@ -1,0 +1,30 @@
+/*
+ * A client's request as the floors above the codec see it, whatever protocol brought it. Slices point into
+ * the connection's input buffer or the exchange's arena and stay until the exchange is done.
+ */
+#ifndef GATHER_REQUEST_H
+#define GATHER_REQUEST_H
+
+#include "codec/header.h"
+#include "codec/http_table.h"
+#include "net/addr.h"
+
+#define REQUEST_MAX_PARAMS 16
+
+struct request {
+	enum http_method method;
+	struct str method_text;
+	struct str path;      /* raw, begins with '/' ("*" for OPTIONS *) */
+	struct str query;     /* raw, without '?'; none: no '?' */
+	struct str authority; /* Host, or the authority of an absolute target */
+	const char *scheme;   /* "http" */
+	const struct header_list *headers;
+	struct str params[REQUEST_MAX_PARAMS]; /* raw values of the route's parameters, by index */
+	struct addr peer;     /* who is connected */
+	struct str client_ip; /* peer, or what a trusted proxy says; text */
+	bool is_peer_trusted; /* X-Forwarded-* of the request are believed and extended */
+	bool has_body;
+	struct str body; /* whole (gathered routes), valid when the exchange has read it */
+};
+
+#endif

@@ -1,0 +1,27 @@
+/* One address of an upstream: its pool and what balancing needs to know of it. */
+#ifndef UPSTREAM_ENDPOINT_H
+#define UPSTREAM_ENDPOINT_H
+
+#include "net/addr.h"
+#include "upstream/pool.h"
+
+struct upstream;
+
+struct endpoint {
+	struct upstream *upstream; /* owner */
+	const struct server_conf *server;
+	struct addr addr;
+	char name[ADDR_TEXT_MAX]; /* for logs */
+	struct str host_line;     /* "Host: x\r\n"; owned */
+	struct pool pool;
+	uint64_t latency_ewma_ns; /* of answers' first bytes, decayed by arrivals; 0: none measured yet */
+	uint32_t active;          /* calls on it now, waiting included */
+};
+
+void endpoint_init(struct endpoint *ep, struct upstream *up, const struct server_conf *server,
+    const struct addr *addr);
+void endpoint_fini(struct endpoint *ep);
+/* An answer began ns after its request left. */
+void endpoint_note_latency(struct endpoint *ep, uint64_t ns);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * The semaphore: at most `limit` permits in flight over all workers, exact, with a bounded, timed FIFO queue
+ * in front. One slot in the shared area per limiter (an upstream, or the daemon itself); one view of it per
+ * worker with that worker's waiters. No locks.
+ *
+ *     acquire  own queue empty and CAS(inflight < limit): granted
+ *              else push; set own bit in waiting_workers; try the CAS once more for the head; else wait
+ *     release  inflight--; a bit set: kick one worker (self first for a few grants, then round robin)
+ *     kicked   grant heads while the CAS succeeds; clear own bit when the queue empties; queue already
+ *              empty (the waiter left): pass the kick on if inflight < limit and a bit is set
+ *
+ * Without the second CAS, or without passing the kick on, wake-ups are lost; every access is seq_cst. An
+ * exhaustive model of this protocol found neither an excess permit nor a lost wake-up.
+ */
+#ifndef UPSTREAM_LIMITER_H
+#define UPSTREAM_LIMITER_H
+
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "base/compiler.h"
+#include "net/loop.h"
+
+#define LIMITER_MAX_WORKERS 64
+
+struct limiter;
+
+/* In the area that workers share; a cache line of its own. */
+struct limiter_slot {
+	_Alignas(CACHE_LINE) _Atomic uint32_t inflight;
+	_Atomic uint32_t queued; /* waiters over all workers */
+	_Atomic uint64_t waiting_workers;
+	_Atomic uint32_t limit; /* read at each acquire; UINT32_MAX: none */
+	uint32_t queue_size;
+	uint32_t n_workers;
+	struct limiter *views[LIMITER_MAX_WORKERS]; /* back pointers, set while no worker runs */
+};
+
+/* limit 0: no limit. */
+void limiter_slot_init(struct limiter_slot *slot, uint64_t limit, uint64_t queue_size);
+
+struct permit;
+
+/* One worker's view. */
+struct limiter {
+	struct limiter_slot *slot; /* borrowed, outlives the view */
+	struct loop *loop;
+	unsigned worker;
+	unsigned own_grants; /* grants to self since the last one to another */
+	TAILQ_HEAD(, permit) waiting;
+	uint32_t n_waiting;
+	struct msg kick;
+	atomic_bool is_kicked; /* the message is under way */
+	struct defer regrant;
+};
+
+/* Before the workers run. */
+void limiter_init(struct limiter *l, struct limiter_slot *slot, unsigned worker, struct loop *loop);
+/* Nobody waits and no message is under way. */
+void limiter_fini(struct limiter *l);
+
+enum permit_state { PERMIT_NONE, PERMIT_WAITING, PERMIT_HELD };
+
+/* A token; embedded in what needs it, zero-initialised, released by one function. */
+struct permit {
+	TAILQ_ENTRY(permit) link;
+	enum permit_state state;
+	struct limiter *from; /* borrowed while not PERMIT_NONE */
+	struct timer timer;
+	/* ERR_NONE: held now. ERR_QUEUE_TIMEOUT: left the queue. Never from inside permit_acquire(). */
+	void (*on_settled)(struct permit *p, enum err_code e);
+};
+
+/*
+ * Asks for one permit. ERR_NONE: p is PERMIT_HELD (on_settled will not come) or PERMIT_WAITING (it will, at
+ * the latest at deadline_ns). ERR_QUEUE_FULL: neither.
+ */
+enum err_code permit_acquire(struct permit *p, struct limiter *from, uint64_t deadline_ns,
+    void (*on_settled)(struct permit *, enum err_code));
+/* Gives it back, or leaves the queue; harmless when neither. */
+void permit_release(struct permit *p);
+
+/* Could n more be granted or queued at this moment? A look, not a reservation. */
+bool limiter_has_room(const struct limiter *l, uint32_t n);
+uint32_t limiter_inflight(const struct limiter *l);
+
+#endif

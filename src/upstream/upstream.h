@@ -1,0 +1,34 @@
+/*
+ * One worker's view of a named service: its endpoints with their pools, the view of its semaphore, and how a
+ * call picks an endpoint.
+ */
+#ifndef UPSTREAM_UPSTREAM_H
+#define UPSTREAM_UPSTREAM_H
+
+#include "base/metric.h"
+#include "base/rnd.h"
+#include "upstream/endpoint.h"
+#include "upstream/limiter.h"
+#include "upstream/upstream_conf.h"
+
+struct upstream {
+	const struct upstream_conf *conf;
+	struct loop *loop;
+	struct limiter limiter;
+	struct endpoint *endpoints; /* owned */
+	size_t n_endpoints;
+	size_t next_turn; /* round robin */
+	struct rnd rnd;
+	struct metric_shard *metrics; /* the worker's */
+	size_t index;                 /* in the configuration, for metrics */
+};
+
+/* slot: of this upstream in the shared area. conf and slot outlive the upstream. */
+void upstream_init(struct upstream *up, const struct upstream_conf *conf, size_t index,
+    struct limiter_slot *slot, unsigned worker, struct loop *loop, struct metric_shard *metrics);
+/* Every call on it is done. */
+void upstream_fini(struct upstream *up);
+/* Closes idle connections; those in use close when their call is done. */
+void upstream_drain(struct upstream *up);
+
+#endif
