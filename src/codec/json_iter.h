@@ -1,0 +1,33 @@
+/* Walks the members of objects and the elements of arrays in a text that json_scan.h found valid.
+ * No state. */
+#ifndef CODEC_JSON_ITER_H
+#define CODEC_JSON_ITER_H
+
+#include <stdbool.h>
+
+#include "codec/json_scan.h"
+
+/* A member of an object, or an element of an array. */
+struct json_member {
+	struct str key; /* as written, between the quotes; none in an array */
+	struct json_value value;
+};
+
+struct json_iter {
+	const char
+	    *at; /* borrowed from the text: before the next member, or at the closing bracket */
+	const char *end;
+	bool is_object;
+};
+
+/* Stands before the first member; any other value than an object or array has none. */
+void json_iter_init(struct json_iter *it, struct json_value value);
+/* False when there are no more. */
+bool json_iter_next(struct json_iter *it, struct json_member *member);
+/* What stands between the brackets, without white space at its ends; empty when there are no
+ * members. */
+struct str json_iter_inside(struct json_value value);
+/* The kind of the value that begins with this byte; JSON_NONE for a byte that begins none. */
+enum json_kind json_iter_kind(char first);
+
+#endif

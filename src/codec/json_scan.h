@@ -1,0 +1,69 @@
+/*
+ * A strict JSON scanner (RFC 8259) over one contiguous text: says whether the text is a document
+ * and where its root value stands; builds nothing. json_iter.h walks what was found valid.
+ *
+ * Refused: everything outside the grammar, a byte order mark, bytes after the value, invalid UTF-8
+ * (RFC 3629: overlong forms, surrogates, above U+10FFFF), more than JSON_SCAN_MAX_DEPTH levels of
+ * nesting, and an object with two equal keys (compared after unescaping). A lone surrogate *escape*
+ * ("\ud800") is allowed, as RFC 8259 8.2 does; it stays the six bytes that it is.
+ *
+ * A struct json_scan belongs to one thread. It owns the stack of keys that finds duplicates; a
+ * document with small objects allocates nothing after the first.
+ */
+#ifndef CODEC_JSON_SCAN_H
+#define CODEC_JSON_SCAN_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "codec/json_keys.h"
+
+#define JSON_SCAN_MAX_DEPTH 128 /* open arrays and objects; "[[]]" has two */
+
+enum json_kind {
+	JSON_NONE, /* no value */
+	JSON_NULL,
+	JSON_FALSE,
+	JSON_TRUE,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT,
+};
+
+/* A value in a validated text, without the white space around it. */
+struct json_value {
+	enum json_kind kind;
+	struct str text; /* borrowed from whoever owns the text; strings keep their quotes */
+};
+
+/* What is wrong with a text, and where. */
+struct json_fault {
+	size_t offset;      /* of the byte that cannot be; the length of a text that ends too early */
+	const char *reason; /* a constant, for example "duplicate key" */
+};
+
+enum json_scan_flag {
+	JSON_SCAN_KEEP_DUPLICATES = 1, /* equal keys are reported, not refused: see json_dedup.h */
+};
+
+struct json_scan {
+	struct json_keys keys;
+	bool has_duplicates; /* of the last text, with JSON_SCAN_KEEP_DUPLICATES */
+};
+
+/* `seed` must be unpredictable to peers: it keeps chosen keys from colliding. */
+void json_scan_init(struct json_scan *js, uint64_t seed);
+void json_scan_fini(struct json_scan *js);
+
+/*
+ * ERR_NONE and the root value, or ERR_INVALID_BODY and, when fault is not NULL, the first thing
+ * wrong (duplicate keys are found at the end of their object). Texts of 4 GiB and more are refused.
+ */
+enum err_code json_scan_text(struct json_scan *js, struct str text, unsigned flags,
+    struct json_value *root, struct json_fault *fault);
+/* Whether s is valid UTF-8 (RFC 3629). */
+bool json_scan_is_utf8(struct str s);
+
+#endif

@@ -1,0 +1,33 @@
+/* The JSON that gatherd itself says: metadata of partial answers, problem bodies (RFC 9457). */
+#ifndef GATHER_META_H
+#define GATHER_META_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+/* A call whose part is missing from the answer. */
+struct meta_call {
+	struct str name;
+	enum err_code error;
+	uint64_t ms; /* from the start of the request to the failure */
+};
+
+/*
+ * {"complete":false,"calls":{"orders":{"error":"timeout","ms":400}}} in the arena; with no calls
+ * {"complete":true}.
+ */
+struct str meta_of_calls(struct arena *a, const struct meta_call *calls, size_t n);
+
+/* Why a request was not served. */
+struct meta_problem {
+	unsigned status;
+	struct str title;  /* the phrase of the status */
+	struct str detail; /* a sentence for people; none: the error's own */
+	struct str call;   /* name of the call that decided; none: no call did */
+	enum err_code error;
+};
+
+/* A body of application/problem+json in the arena. */
+struct str meta_of_problem(struct arena *a, const struct meta_problem *problem);
+
+#endif
