@@ -2,6 +2,7 @@
 #ifndef UPSTREAM_ENDPOINT_H
 #define UPSTREAM_ENDPOINT_H
 
+#include "base/buf.h"
 #include "net/addr.h"
 #include "upstream/pool.h"
 
@@ -11,11 +12,13 @@ struct endpoint {
 	struct upstream *upstream; /* owner */
 	const struct server_conf *server;
 	struct addr addr;
-	char name[ADDR_TEXT_MAX]; /* for logs */
-	struct str host_line;     /* "Host: x\r\n"; owned */
+	char name[ADDR_TEXT_MAX]; /* for logs; NUL-terminated */
+	struct str host_line;     /* "Host: x\r\n", into host_text */
+	struct buf host_text;
 	struct pool pool;
 	uint64_t latency_ewma_ns; /* of answers' first bytes, decayed by arrivals; 0: none measured yet */
 	uint32_t active;          /* calls on it now, waiting included */
+	int64_t credit;           /* of round robin */
 };
 
 void endpoint_init(struct endpoint *ep, struct upstream *up, const struct server_conf *server,

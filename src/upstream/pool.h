@@ -47,6 +47,7 @@ struct pool {
 	size_t n_connecting, n_idle, n_busy;
 	TAILQ_HEAD(, lease) waiting;
 	size_t n_waiting;
+	bool is_draining;
 };
 
 void pool_init(struct pool *p, struct loop *loop, const struct upstream_conf *conf,
@@ -61,7 +62,9 @@ void pool_lease(struct pool *p, struct lease *l, const struct lease_events *even
  * lease leaves the queue. Harmless when there is none.
  */
 void pool_unlease(struct lease *l, bool is_clean);
-/* Closes idle connections and takes no more back (drain). */
+/* Closes idle connections and takes no more back. */
 void pool_drain(struct pool *p);
+/* From the connection: it is there (ERR_NONE), or never will be. */
+void pool_on_connected(struct pool *p, struct uconn *uc, enum err_code e);
 
 #endif

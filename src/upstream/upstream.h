@@ -17,7 +17,6 @@ struct upstream {
 	struct limiter limiter;
 	struct endpoint *endpoints; /* owned */
 	size_t n_endpoints;
-	size_t next_turn; /* round robin */
 	struct rnd rnd;
 	struct metric_shard *metrics; /* the worker's */
 	size_t index;                 /* in the configuration, for metrics */

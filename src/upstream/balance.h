@@ -1,0 +1,14 @@
+/*
+ * Which endpoint takes the next call: round robin by weight, or the less loaded of two taken at random
+ * (Mitzenmacher, "The power of two choices", 2001) by latency times calls in flight, over weight.
+ */
+#ifndef UPSTREAM_BALANCE_H
+#define UPSTREAM_BALANCE_H
+
+struct endpoint;
+struct upstream;
+
+/* avoid: not this one if there is another; NULL: any. Never NULL. */
+struct endpoint *balance_pick(struct upstream *up, const struct endpoint *avoid);
+
+#endif

@@ -1,0 +1,36 @@
+/* One address of an upstream. Runs on its worker's thread. */
+#include "upstream/endpoint.h"
+
+#include "upstream/upstream.h"
+
+#define EWMA_SHIFT 3 /* a new sample weighs 1/8 */
+
+void
+endpoint_init(struct endpoint *ep, struct upstream *up, const struct server_conf *server,
+    const struct addr *addr)
+{
+	*ep = (struct endpoint){ .upstream = up, .server = server, .addr = *addr };
+	ep->name[addr_format(addr, ep->name)] = '\0';
+	buf_printf(&ep->host_text, "Host: %.*s\r\n",
+	    STR_FMT(up->conf->host.s.n != 0 ? up->conf->host.s : server->host));
+	ep->host_line = buf_str(&ep->host_text);
+	pool_init(&ep->pool, up->loop, up->conf, ep);
+}
+
+void
+endpoint_fini(struct endpoint *ep)
+{
+	assert(ep->active == 0);
+	pool_fini(&ep->pool);
+	ep->host_line = str_none();
+	buf_fini(&ep->host_text);
+}
+
+void
+endpoint_note_latency(struct endpoint *ep, uint64_t ns)
+{
+	if (ep->latency_ewma_ns == 0)
+		ep->latency_ewma_ns = ns;
+	else
+		ep->latency_ewma_ns += (ns >> EWMA_SHIFT) - (ep->latency_ewma_ns >> EWMA_SHIFT);
+}

@@ -1,0 +1,208 @@
+/*
+ * The semaphore over all workers. A view and its permits belong to one worker's thread; only the slot and
+ * is_kicked are shared.
+ */
+#include "upstream/limiter.h"
+
+#define OWN_GRANTS_MAX 4 /* to self in a row while another worker waits */
+
+void
+limiter_slot_init(struct limiter_slot *slot, uint64_t limit, uint64_t queue_size)
+{
+	*slot = (struct limiter_slot){ .queue_size = (uint32_t)queue_size };
+	atomic_init(&slot->limit, limit == 0 ? UINT32_MAX : (uint32_t)limit);
+}
+
+static bool
+slot_take(struct limiter_slot *slot)
+{
+	uint32_t inflight = atomic_load(&slot->inflight);
+
+	do {
+		if (inflight >= atomic_load(&slot->limit))
+			return false;
+	} while (!atomic_compare_exchange_weak(&slot->inflight, &inflight, inflight + 1));
+	return true;
+}
+
+static bool
+slot_enter_queue(struct limiter_slot *slot)
+{
+	uint32_t queued = atomic_load(&slot->queued);
+
+	do {
+		if (queued >= slot->queue_size)
+			return false;
+	} while (!atomic_compare_exchange_weak(&slot->queued, &queued, queued + 1));
+	return true;
+}
+
+static uint64_t
+own_bit(const struct limiter *l)
+{
+	return UINT64_C(1) << l->worker;
+}
+
+static void
+dequeue(struct limiter *l, struct permit *p)
+{
+	TAILQ_REMOVE(&l->waiting, p, link);
+	l->n_waiting--;
+	loop_timer_drop(l->loop, &p->timer);
+	atomic_fetch_sub(&l->slot->queued, 1);
+	if (TAILQ_EMPTY(&l->waiting))
+		atomic_fetch_and(&l->slot->waiting_workers, ~own_bit(l));
+}
+
+static void
+kick(struct limiter *l, unsigned worker)
+{
+	struct limiter *to = l->slot->views[worker];
+
+	if (to == l)
+		loop_defer(l->loop, &l->regrant);
+	else if (!atomic_exchange(&to->is_kicked, true))
+		loop_post(to->loop, &to->kick);
+}
+
+/* Wakes one worker that has waiters: self for a few grants, then the next one round the circle. */
+static void
+kick_one(struct limiter *l)
+{
+	uint64_t bits = atomic_load(&l->slot->waiting_workers);
+	uint64_t others = bits & ~own_bit(l);
+	uint64_t after = others & ~(own_bit(l) | (own_bit(l) - 1));
+
+	if (bits == 0)
+		return;
+	if ((bits & own_bit(l)) != 0 && (others == 0 || l->own_grants < OWN_GRANTS_MAX)) {
+		l->own_grants++;
+		kick(l, l->worker);
+		return;
+	}
+	l->own_grants = 0;
+	kick(l, (unsigned)__builtin_ctzll(after != 0 ? after : others));
+}
+
+/* Grants heads while permits last; what this worker cannot use goes on to another. */
+static void
+serve(struct limiter *l)
+{
+	struct permit *p;
+
+	while ((p = TAILQ_FIRST(&l->waiting)) != NULL && slot_take(l->slot)) {
+		dequeue(l, p);
+		p->state = PERMIT_HELD;
+		p->on_settled(p, ERR_NONE);
+	}
+	if (TAILQ_EMPTY(&l->waiting) &&
+	    atomic_load(&l->slot->inflight) < atomic_load(&l->slot->limit))
+		kick_one(l);
+}
+
+static void
+on_regrant(void *arg)
+{
+	serve(arg);
+}
+
+static void
+on_kick(struct msg *m)
+{
+	struct limiter *l = CONTAINER_OF(m, struct limiter, kick);
+
+	/* Before serving: a release after this posts again, one before it is seen by the CAS. */
+	atomic_store(&l->is_kicked, false);
+	serve(l);
+}
+
+void
+limiter_init(struct limiter *l, struct limiter_slot *slot, unsigned worker, struct loop *loop)
+{
+	assert(worker < LIMITER_MAX_WORKERS);
+	*l = (struct limiter){ .slot = slot, .loop = loop, .worker = worker };
+	TAILQ_INIT(&l->waiting);
+	l->kick.fn = on_kick;
+	defer_init(&l->regrant, on_regrant, l);
+	slot->views[worker] = l;
+}
+
+void
+limiter_fini(struct limiter *l)
+{
+	assert(TAILQ_EMPTY(&l->waiting));
+	loop_defer_cancel(l->loop, &l->regrant);
+	l->slot->views[l->worker] = NULL;
+}
+
+static void
+on_queue_timeout(void *arg)
+{
+	struct permit *p = arg;
+
+	dequeue(p->from, p);
+	p->state = PERMIT_NONE;
+	p->from = NULL;
+	p->on_settled(p, ERR_QUEUE_TIMEOUT);
+}
+
+enum err_code
+permit_acquire(struct permit *p, struct limiter *from, uint64_t deadline_ns,
+    void (*on_settled)(struct permit *, enum err_code))
+{
+	bool is_head = TAILQ_EMPTY(&from->waiting);
+
+	assert(p->state == PERMIT_NONE);
+	if (is_head && slot_take(from->slot)) {
+		p->from = from;
+		p->state = PERMIT_HELD;
+		return ERR_NONE;
+	}
+	if (!slot_enter_queue(from->slot))
+		return ERR_QUEUE_FULL;
+	p->from = from;
+	p->state = PERMIT_WAITING;
+	p->on_settled = on_settled;
+	timer_init(&p->timer, on_queue_timeout, p);
+	loop_timer_set(from->loop, &p->timer, deadline_ns);
+	TAILQ_INSERT_TAIL(&from->waiting, p, link);
+	from->n_waiting++;
+	atomic_fetch_or(&from->slot->waiting_workers, own_bit(from));
+	/* A release between the failed try and the bit would have kicked nobody: look once more. */
+	if (is_head && slot_take(from->slot)) {
+		dequeue(from, p);
+		p->state = PERMIT_HELD;
+	}
+	return ERR_NONE;
+}
+
+void
+permit_release(struct permit *p)
+{
+	struct limiter *l = p->from;
+	enum permit_state was = p->state;
+
+	p->state = PERMIT_NONE;
+	p->from = NULL;
+	if (was == PERMIT_WAITING) {
+		dequeue(l, p);
+	} else if (was == PERMIT_HELD) {
+		atomic_fetch_sub(&l->slot->inflight, 1);
+		kick_one(l);
+	}
+}
+
+bool
+limiter_has_room(const struct limiter *l, uint32_t n)
+{
+	const struct limiter_slot *slot = l->slot;
+	uint64_t room = (uint64_t)atomic_load(&slot->limit) + slot->queue_size;
+
+	return (uint64_t)atomic_load(&slot->inflight) + atomic_load(&slot->queued) + n <= room;
+}
+
+uint32_t
+limiter_inflight(const struct limiter *l)
+{
+	return atomic_load(&l->slot->inflight);
+}

@@ -1,0 +1,181 @@
+/* A connection to a server: connecting, idling, lent to a lease. Runs on its worker's thread. */
+#include "upstream/uconn.h"
+
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "base/mem.h"
+#include "upstream/endpoint.h"
+
+#define UCONN_TAG 0x75636f6eu
+
+static struct uconn_list *
+list_of(struct uconn *uc, size_t **count)
+{
+	struct pool *p = uc->pool;
+
+	switch (uc->state) {
+	case UCONN_CONNECT:
+		*count = &p->n_connecting;
+		return &p->connecting;
+	case UCONN_IDLE:
+		*count = &p->n_idle;
+		return &p->idle;
+	case UCONN_BUSY:
+		*count = &p->n_busy;
+		return &p->busy;
+	case UCONN_CLOSED:
+		break;
+	}
+	return NULL;
+}
+
+static void
+link_in(struct uconn *uc)
+{
+	size_t *count;
+	struct uconn_list *list = list_of(uc, &count);
+
+	if (list == NULL)
+		return;
+	TAILQ_INSERT_HEAD(list, uc, link);
+	++*count;
+}
+
+static void
+link_out(struct uconn *uc)
+{
+	size_t *count;
+	struct uconn_list *list = list_of(uc, &count);
+
+	if (list == NULL)
+		return;
+	TAILQ_REMOVE(list, uc, link);
+	--*count;
+}
+
+void
+uconn_set_state(struct uconn *uc, enum uconn_state to)
+{
+	const struct upstream_conf *conf = uc->pool->conf;
+	struct loop *loop = uc->pool->loop;
+
+	link_out(uc);
+	uc->state = to;
+	link_in(uc);
+	if (to == UCONN_CONNECT)
+		loop_timer_set(loop, &uc->timer, loop->now_ns + conf->timeouts.connect_ns);
+	else if (to == UCONN_IDLE)
+		loop_timer_set(loop, &uc->timer, loop->now_ns + conf->pool.idle_timeout_ns);
+	else
+		loop_timer_clear(&uc->timer);
+}
+
+static void
+uconn_free(void *arg)
+{
+	free(arg);
+}
+
+void
+uconn_close(struct uconn *uc)
+{
+	struct loop *loop = uc->pool->loop;
+
+	if (uc->state == UCONN_CLOSED)
+		return;
+	uconn_cut(uc);
+	uconn_set_state(uc, UCONN_CLOSED);
+	loop_timer_drop(loop, &uc->timer);
+	stream_close(&uc->stream);
+	uc->tag = 0;
+	loop_bury(loop, &uc->grave, uconn_free, uc);
+}
+
+void
+uconn_bind(struct uconn *uc, struct lease *l)
+{
+	assert(uc->state == UCONN_IDLE);
+	uconn_set_state(uc, UCONN_BUSY);
+	uc->n_requests++;
+	uc->lease = l;
+	l->uconn = uc;
+	l->state = LEASE_HELD;
+}
+
+void
+uconn_cut(struct uconn *uc)
+{
+	struct lease *l = uc->lease;
+
+	if (l == NULL)
+		return;
+	uc->lease = NULL;
+	l->uconn = NULL;
+	l->state = LEASE_NONE;
+}
+
+static void
+on_timer(void *arg)
+{
+	struct uconn *uc = arg;
+
+	TAG_CHECK(uc, UCONN_TAG);
+	if (uc->state == UCONN_CONNECT)
+		pool_on_connected(uc->pool, uc, ERR_CONNECT_TIMEOUT);
+	else if (uc->state == UCONN_IDLE)
+		uconn_close(uc);
+}
+
+static void
+on_connected(void *owner, enum err_code e)
+{
+	struct uconn *uc = owner;
+
+	TAG_CHECK(uc, UCONN_TAG);
+	if (e == ERR_NONE)
+		stream_want_read(uc->stream, true);
+	pool_on_connected(uc->pool, uc, e);
+}
+
+static void
+on_readable(void *owner)
+{
+	struct uconn *uc = owner;
+
+	TAG_CHECK(uc, UCONN_TAG);
+	if (uc->state == UCONN_BUSY)
+		uc->lease->events->on_readable(uc->lease);
+	else
+		uconn_close(uc);
+}
+
+static void
+on_writable(void *owner)
+{
+	struct uconn *uc = owner;
+
+	TAG_CHECK(uc, UCONN_TAG);
+	if (uc->state == UCONN_BUSY)
+		uc->lease->events->on_writable(uc->lease);
+}
+
+static const struct stream_events stream_events = {
+	.on_connected = on_connected,
+	.on_readable = on_readable,
+	.on_writable = on_writable,
+};
+
+struct uconn *
+uconn_open(struct pool *pool)
+{
+	struct uconn *uc = mem_calloc(1, sizeof *uc);
+
+	uc->tag = UCONN_TAG;
+	uc->pool = pool;
+	timer_init(&uc->timer, on_timer, uc);
+	uc->state = UCONN_CLOSED;
+	uconn_set_state(uc, UCONN_CONNECT);
+	uc->stream = stream_connect(pool->loop, &pool->endpoint->addr, &stream_events, uc);
+	return uc;
+}

@@ -1,0 +1,46 @@
+/* One worker's view of a named service. Runs on its worker's thread. */
+#include "upstream/upstream.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+static void
+add_endpoints(struct upstream *up, const struct server_conf *server)
+{
+	for (size_t i = 0; i < server->n_addrs; i++)
+		endpoint_init(&up->endpoints[up->n_endpoints++], up, server, &server->addrs[i]);
+}
+
+void
+upstream_init(struct upstream *up, const struct upstream_conf *conf, size_t index,
+    struct limiter_slot *slot, unsigned worker, struct loop *loop, struct metric_shard *metrics)
+{
+	size_t n = 0;
+
+	*up = (struct upstream){ .conf = conf, .loop = loop, .metrics = metrics, .index = index };
+	limiter_init(&up->limiter, slot, worker, loop);
+	rnd_init(&up->rnd, loop->wall_ns ^ (uint64_t)worker << 32 ^ index);
+	for (size_t i = 0; i < conf->n_servers; i++)
+		n += conf->servers[i].n_addrs;
+	up->endpoints = mem_calloc(n, sizeof *up->endpoints);
+	for (size_t i = 0; i < conf->n_servers; i++)
+		add_endpoints(up, &conf->servers[i]);
+}
+
+void
+upstream_fini(struct upstream *up)
+{
+	for (size_t i = 0; i < up->n_endpoints; i++)
+		endpoint_fini(&up->endpoints[i]);
+	free(up->endpoints);
+	up->endpoints = NULL;
+	limiter_fini(&up->limiter);
+}
+
+void
+upstream_drain(struct upstream *up)
+{
+	for (size_t i = 0; i < up->n_endpoints; i++)
+		pool_drain(&up->endpoints[i].pool);
+}
