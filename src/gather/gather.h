@@ -33,17 +33,23 @@ struct gather_call {
 	struct call call;
 	struct gather *gather;            /* back pointer */
 	const struct call_plan *plan;
-	struct call_request request;
+	struct h1_request request;
 	enum err_code error; /* why the part is missing; ERR_NONE when it is there */
 	bool is_settled;
 	struct str part; /* JSON text of the part when settled without error */
 };
 
+/* What a worker gives to all its gathers. */
+struct gather_env {
+	struct loop *loop;
+	struct upstream *upstreams; /* by index in the configuration */
+	struct json_scan *js;
+};
+
 struct gather {
 	const struct plan *plan;
 	const struct request *request;
-	struct upstream *upstreams; /* the worker's array; calls name them by index */
-	struct loop *loop;
+	const struct gather_env *env;
 	struct arena *arena;
 	const struct gather_events *events;
 	void *owner;
@@ -58,10 +64,10 @@ struct gather {
 	struct answer answer;
 };
 
-/* In the arena of the exchange; request, plan and upstreams outlive it. deadline_ns: of the loop's clock. */
-struct gather *gather_new(struct arena *arena, struct loop *loop, const struct plan *plan,
-    struct upstream *upstreams, const struct request *request, uint64_t deadline_ns,
-    const struct gather_events *events, void *owner);
+/* In the arena of the exchange; env, plan and request outlive it. deadline_ns: of the loop's clock. */
+struct gather *gather_new(struct arena *arena, const struct gather_env *env, const struct plan *plan,
+    const struct request *request, uint64_t deadline_ns, const struct gather_events *events,
+    void *owner);
 void gather_start(struct gather *g);
 /* Cancels every call; no event follows. Harmless when done. */
 void gather_cancel(struct gather *g);

@@ -12,31 +12,19 @@
 #define UPSTREAM_CALL_H
 
 #include "base/arena.h"
-#include "codec/h1_frame.h"
-#include "codec/h1_head.h"
 #include "upstream/limiter.h"
-#include "upstream/pool.h"
+#include "upstream/uconn_h1.h"
 
 struct upstream;
 struct call;
 
-/* What goes out, in canonical form; the memory stays until the call is done. */
-struct call_request {
-	struct str start_line; /* "GET /users/7 HTTP/1.1\r\n" */
-	struct str host_line;  /* "Host: x\r\n"; none: the server's own */
-	struct str fields;     /* every other field line and the empty line */
-	struct str body;       /* the whole body, or what is there of it when is_streamed */
-	enum http_method method;
-	bool is_idempotent; /* may be sent again (method, or Idempotency-Key) */
-	bool is_streamed;   /* more of the body follows through call_send_body(), already framed */
-};
-
 struct call_events {
 	/*
-	 * The final answer's head (1xx are skipped); slices are valid until on_done returns. Anything but
-	 * ERR_NONE fails the call with it. NULL: every head is fine.
+	 * The final answer's head (1xx are skipped) and how its body is framed; valid during this call
+	 * only. Anything but ERR_NONE fails the call with it. NULL: every head is fine.
 	 */
-	enum err_code (*on_head)(struct call *c);
+	enum err_code (*on_head)(
+	    struct call *c, const struct h1_head *head, const struct h1_frame *frame);
 	/*
 	 * Streaming only: the next piece of payload. Returns how much was taken; less than all pauses
 	 * reading until call_resume(). NULL: the payload is collected in c->body, up to max_body_bytes.
@@ -71,42 +59,44 @@ struct call {
 	uint32_t tag;
 	enum call_state state;
 	enum err_code error; /* settled when DONE */
-	struct upstream *upstream;
+	struct upstream *upstream; /* borrowed, outlives the call */
 	const struct call_events *events;
 	void *owner;         /* back pointer; the owner outlives the call or cancels it */
 	struct arena *arena; /* borrowed from the owner; holds everything received */
-	const struct call_request *request;
+	const struct h1_request *request; /* borrowed until done */
 
 	struct permit permit; /* may be PERMIT_HELD before call_start() */
-	struct lease lease;
-	struct timer timer;      /* of the next deadline */
-	struct defer fail_later; /* completion of what failed at once */
-	uint64_t deadline_ns;    /* total */
-	size_t max_body_bytes;
-	size_t expected_bytes; /* guess of the answer's size, head included, for the first buffer */
+	struct uconn_h1 attempt;
+	struct endpoint *endpoint; /* the last one tried; NULL: none yet */
+	struct timer timer;        /* of the next deadline */
+	struct defer finish_later; /* completion of what failed at once */
+	uint64_t deadline_ns;      /* total */
+	bool is_counted;           /* in endpoint->active */
 	bool was_retried;
-	bool is_paused;
+	bool is_reused; /* the connection had served another request */
 
-	/* the answer */
-	struct h1_response head; /* valid from on_head */
-	struct header *header_slots;
-	struct str body; /* collected payload, valid from on_done */
-	uint64_t bytes_in; /* payload received */
+	/* Set by the owner between call_init() and call_start(). */
+	size_t max_body_bytes; /* of a collected body; 0: none may come */
+	size_t expected_bytes; /* guess of the answer's size, head included, for the first buffer */
+	size_t metric_index;   /* of the call over the whole configuration */
+
+	/* The answer. */
+	unsigned status; /* 0: none came */
+	struct str body; /* collected payload, valid from on_done until the arena is reset */
+	uint64_t bytes_in;
 	uint64_t bytes_out;
-
-	/* for the access log */
 	struct call_times times;
-	const struct endpoint *endpoint; /* the last one tried; NULL: none yet */
-	bool is_reused;                  /* the connection had served another request */
 };
 
-/*
- * Prepares a call; nothing moves yet. deadline_ns: of the loop's clock; the upstream's timeouts.total applies
- * as well. The call is embedded in or allocated by the owner.
- */
+/* Prepares a call, embedded in or allocated by the owner; nothing moves yet. */
 void call_init(struct call *c, struct upstream *up, struct arena *arena,
     const struct call_events *events, void *owner);
-void call_start(struct call *c, const struct call_request *request, uint64_t deadline_ns);
+/*
+ * deadline_ns: of the loop's clock; the upstream's timeouts.total applies as well. When the answer is streamed
+ * (events->on_body), both hold until its head is there; then timeouts.total is the longest silence between
+ * two pieces that the reader was ready for.
+ */
+void call_start(struct call *c, const struct h1_request *request, uint64_t deadline_ns);
 /* Drops everything at once: queue place, permit, connection. No event follows. Harmless when done. */
 void call_cancel(struct call *c);
 /* The reader of a paused stream can take more. */
