@@ -1,0 +1,63 @@
+/* One listening socket of one worker and the client connections that came through it. */
+#ifndef SERVER_LISTENER_H
+#define SERVER_LISTENER_H
+
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "base/compiler.h"
+#include "server/listener_conf.h"
+
+struct acceptor;
+struct addr;
+struct cconn;
+struct server;
+struct site;
+struct stream;
+
+enum listener_kind {
+	LISTENER_PUBLIC, /* routes of the file; admission, access log, metrics */
+	LISTENER_ADMIN,  /* /metrics, /healthz ...; none of that */
+	LISTENER_MOCK,   /* mock services: reply routes with a delay; none of that */
+};
+
+/* In the area that workers share; one per listener of the file. Zeroed at start. */
+struct listener_shared {
+	_Alignas(CACHE_LINE) _Atomic uint64_t connections; /* open now, over all workers */
+};
+
+TAILQ_HEAD(cconn_list, cconn);
+
+struct listener {
+	TAILQ_ENTRY(listener) link;      /* in server.listeners */
+	struct server *server;           /* owner */
+	const struct listener_conf *conf; /* borrowed, outlives the listener */
+	enum listener_kind kind;
+	size_t index; /* of the label in metrics; PUBLIC only */
+	const struct site *site; /* NULL for ADMIN */
+	struct listener_shared *shared;  /* borrowed; NULL: connections are not limited */
+	struct acceptor *acceptor;       /* owned; NULL: closed, or none (simulator) */
+	struct cconn_list conns[8];      /* by state */
+	size_t n_conns;
+};
+
+struct listener_setup {
+	const struct listener_conf *conf;
+	enum listener_kind kind;
+	size_t index;
+	const struct site *site;
+	struct listener_shared *shared;
+	int fd; /* listening socket, taken over; -1: none, connections come through listener_add() */
+};
+
+struct listener *listener_new(struct server *server, const struct listener_setup *setup);
+/* Takes over an accepted connection. */
+void listener_add(struct listener *l, struct stream *stream, const struct addr *peer);
+/* Accepts no more; connections live on. Harmless when done. */
+void listener_stop(struct listener *l);
+/* Stops, tells idle connections to go and the others to close after their answer. */
+void listener_drain(struct listener *l);
+/* Closes everything at once and frees at the end of the turn; sets *l to NULL. */
+void listener_close(struct listener **l);
+
+#endif

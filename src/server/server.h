@@ -1,0 +1,63 @@
+/*
+ * The client-facing floor of one worker: its listeners, the exchanges in flight and what they share. Made by
+ * the worker; everything here runs on the worker's thread.
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "base/metric.h"
+#include "codec/h1_write.h"
+#include "server/listener.h"
+#include "upstream/upstream.h"
+
+struct access_log_port;
+struct admin_view;
+struct cconn_h1_stream;
+struct inbuf;
+
+/* What a worker gives to this floor; all of it is borrowed and outlives the server. */
+struct server_setup {
+	struct loop *loop;
+	struct upstream *upstreams;         /* the worker's array, in the order of the configuration */
+	size_t n_upstreams;
+	struct limiter *admission;          /* this worker's view of the daemon's semaphore */
+	uint64_t admission_wait_ns;         /* overload.queue.timeout */
+	struct metric_shard *metrics;       /* this worker's */
+	struct access_log_port *access_log; /* NULL: no log */
+	const struct admin_view *admin;     /* NULL: no admin listener here */
+	uint64_t seed;                      /* for trace ids */
+};
+
+struct server {
+	struct server_setup setup; /* as given */
+	bool is_draining;
+	TAILQ_HEAD(, listener) listeners;
+	size_t n_conns;     /* of all listeners */
+	size_t n_exchanges; /* requests being served */
+	struct h1_write_date date;
+	struct rnd rnd;
+	struct header *fields; /* owned; lent to the head parser until the head is complete */
+	size_t n_fields;
+	SLIST_HEAD(, cconn_h1_stream) free_streams;
+	size_t n_free_streams;
+	SLIST_HEAD(, inbuf) free_inbufs;
+	size_t n_free_inbufs;
+};
+
+void server_init(struct server *s, const struct server_setup *setup);
+/* Every listener is closed and a turn has passed since. */
+void server_fini(struct server *s);
+/*
+ * Stops accepting, closes idle connections, answers what is in flight with Connection: close. The worker waits
+ * for server_is_idle() and then, or when its deadline has come, calls server_close(). Harmless when done.
+ */
+void server_drain(struct server *s);
+/* No connection of a public or mock listener is left. */
+bool server_is_idle(const struct server *s);
+/* Closes all listeners and connections at once; requests in flight are cancelled. */
+void server_close(struct server *s);
+
+#endif

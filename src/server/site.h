@@ -1,0 +1,71 @@
+/*
+ * What a listener serves: the compiled routes and the way to find them. Built once per configuration (and
+ * once for the mock services), read-only afterwards; any thread. Lives in the arena of its configuration.
+ */
+#ifndef SERVER_SITE_H
+#define SERVER_SITE_H
+
+#include "gather/plan.h"
+#include "server/router.h"
+
+/* A static answer. */
+struct reply_plan {
+	struct field_plan *fields;
+	size_t n_fields;
+	struct template body;       /* no ops: none */
+	struct json_template *json; /* NULL: none */
+	bool needs_body;            /* the client's body is read first */
+};
+
+/* A streamed route. */
+struct proxy_plan {
+	size_t upstream;
+	bool has_path;
+	struct template path; /* with has_path; else the client's own path goes on */
+	struct field_plan *fields; /* response.headers.set */
+	size_t n_fields;
+	size_t call_index;    /* over all calls, for metrics */
+};
+
+struct route {
+	const struct route_conf *conf;
+	size_t index; /* in the configuration */
+	union {       /* by conf->kind */
+		struct plan *calls;
+		struct proxy_plan proxy;
+		struct reply_plan reply;
+	} plan;
+};
+
+/* A call of the configuration, by its index: what its metrics are labelled with. */
+struct site_call {
+	struct str route;
+	struct str call;
+	size_t upstream;
+};
+
+struct site {
+	struct route *routes;
+	size_t n_routes;
+	struct router *router;
+	struct site_call *calls;
+	size_t n_calls;
+};
+
+struct site_conf {
+	const struct route_conf *routes;
+	size_t n_routes;
+	const struct upstream_conf *upstreams;
+};
+
+/* Where the first mistake is. `gatherd check` has told all of them before. */
+struct site_error {
+	struct conf_pos where;
+	char message[256];
+};
+
+/* Into the arena; conf's arrays outlive the site. ERR_BAD_CONFIG with *error set. */
+enum err_code site_build(
+    struct arena *arena, const struct site_conf *conf, struct site **out, struct site_error *error);
+
+#endif
