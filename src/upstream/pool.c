@@ -96,7 +96,7 @@ offer(struct pool *p, struct uconn *uc)
 	if (l != NULL) {
 		leave_queue(p, l);
 		uconn_bind(uc, l);
-		if (uc->n_requests > 1)
+		if (uconn_is_reused(uc))
 			count(p, METRIC_UPSTREAM_REUSES);
 		l->events->on_leased(l, ERR_NONE);
 		return;
@@ -149,7 +149,7 @@ pool_lease(struct pool *p, struct lease *l, const struct lease_events *events)
 	l->events = events;
 	if (uc != NULL) {
 		uconn_bind(uc, l);
-		if (uc->n_requests > 1)
+		if (uconn_is_reused(uc))
 			count(p, METRIC_UPSTREAM_REUSES);
 		return;
 	}

@@ -35,6 +35,12 @@ void uconn_set_state(struct uconn *uc, enum uconn_state to);
 void uconn_close(struct uconn *uc);
 /* IDLE to BUSY: l holds it. */
 void uconn_bind(struct uconn *uc, struct lease *l);
+/* The request that holds it is not its first. */
+static inline bool
+uconn_is_reused(const struct uconn *uc)
+{
+	return uc->n_requests > 1;
+}
 /* Cuts the two pointers between a lease and its connection. */
 void uconn_cut(struct uconn *uc);
 

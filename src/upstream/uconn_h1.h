@@ -41,7 +41,6 @@ struct uconn_h1 {
 	struct lease lease;
 	const struct uconn_h1_events *events;
 	void *owner; /* back pointer; uconn_h1_cancel() cuts it */
-	struct loop *loop;
 	struct arena *arena; /* borrowed; holds what arrives */
 	const struct h1_request *request;
 
@@ -51,12 +50,13 @@ struct uconn_h1 {
 	bool is_request_out; /* all of the request was written */
 	bool is_blocked;     /* on_writable is awaited */
 
-	bool is_collecting; /* the body is kept, up to max_body_bytes */
+	bool is_collecting; /* no events->on_body: the body is kept, up to max_body_bytes */
+	bool has_begun; /* a byte of the answer has come */
 	bool has_head;
+	bool is_persistent;
 	bool is_paused;
 	bool is_eof;
 	uint8_t n_interim;
-	uint32_t n_header_slots;
 	struct h1_head *head; /* in the arena once a head came in pieces; else NULL */
 	struct h1_frame frame;
 	size_t max_body_bytes;
@@ -65,7 +65,6 @@ struct uconn_h1 {
 	char *in;
 	size_t in_cap;
 	size_t in_n;
-	size_t head_at; /* where the current head begins, after interim ones */
 	size_t body_at;
 	size_t body_end;
 	size_t raw_at;
@@ -75,9 +74,9 @@ struct uconn_h1 {
 };
 
 /*
- * Takes the lease for `request` and sends it when there is a connection. Zero the struct before the first use;
- * it may be started again after on_end. first_buffer: bytes for the first read. max_body_bytes: of a body
- * that is collected; ignored when events->on_body is set. No event comes from inside.
+ * Takes a lease for `request` and sends it when there is a connection. Zero the struct and set events, owner, arena
+ * and max_body_bytes before the first use; it may be started again after on_end. first_buffer:
+ * bytes for the first read of a collected answer. Only on_leased comes from inside.
  */
 void uconn_h1_start(struct uconn_h1 *x, struct pool *pool, const struct h1_request *request,
     size_t first_buffer);
@@ -89,11 +88,5 @@ void uconn_h1_resume(struct uconn_h1 *x);
 size_t uconn_h1_send_body(struct uconn_h1 *x, struct str piece, bool is_last);
 /* The collected payload. */
 struct str uconn_h1_body(const struct uconn_h1 *x);
-/* Whether a byte of the answer has come. */
-static inline bool
-uconn_h1_has_begun(const struct uconn_h1 *x)
-{
-	return x->in_n != 0;
-}
 
 #endif

@@ -24,6 +24,7 @@ upstream_init(struct upstream *up, const struct upstream_conf *conf, size_t inde
 	for (size_t i = 0; i < conf->n_servers; i++)
 		n += conf->servers[i].n_addrs;
 	up->endpoints = mem_calloc(n, sizeof *up->endpoints);
+	up->fields = mem_calloc(conf->limits.headers, sizeof *up->fields);
 	for (size_t i = 0; i < conf->n_servers; i++)
 		add_endpoints(up, &conf->servers[i]);
 }
@@ -35,6 +36,8 @@ upstream_fini(struct upstream *up)
 		endpoint_fini(&up->endpoints[i]);
 	free(up->endpoints);
 	up->endpoints = NULL;
+	free(up->fields);
+	up->fields = NULL;
 	limiter_fini(&up->limiter);
 }
 
@@ -43,4 +46,13 @@ upstream_drain(struct upstream *up)
 {
 	for (size_t i = 0; i < up->n_endpoints; i++)
 		pool_drain(&up->endpoints[i].pool);
+}
+
+struct h1_head *
+upstream_scratch_head(struct upstream *up)
+{
+	struct h1_limits limits = { .head_bytes = up->conf->limits.header_bytes };
+
+	h1_head_init_response(&up->head, &limits, up->fields, up->conf->limits.headers);
+	return &up->head;
 }

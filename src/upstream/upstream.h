@@ -7,6 +7,7 @@
 
 #include "base/metric.h"
 #include "base/rnd.h"
+#include "codec/h1_head.h"
 #include "upstream/endpoint.h"
 #include "upstream/limiter.h"
 #include "upstream/upstream_conf.h"
@@ -20,6 +21,8 @@ struct upstream {
 	struct rnd rnd;
 	struct metric_shard *metrics; /* the worker's */
 	size_t index;                 /* in the configuration, for metrics */
+	struct h1_head head;          /* scratch: see upstream_scratch_head() */
+	struct header *fields;        /* owned; of the scratch head */
 };
 
 /* slot: of this upstream in the shared area. conf and slot outlive the upstream. */
@@ -27,6 +30,8 @@ void upstream_init(struct upstream *up, const struct upstream_conf *conf, size_t
     struct limiter_slot *slot, unsigned worker, struct loop *loop, struct metric_shard *metrics);
 /* Every call on it is done. */
 void upstream_fini(struct upstream *up);
+/* A head ready to be fed an answer, valid until the next call or the next turn. */
+struct h1_head *upstream_scratch_head(struct upstream *up);
 /* Closes idle connections; those in use close when their call is done. */
 void upstream_drain(struct upstream *up);
 

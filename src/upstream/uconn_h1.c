@@ -1,0 +1,522 @@
+/*
+ * One HTTP/1.1 request and its answer on a leased connection. Runs on its worker's thread; what arrives is
+ * owned by the arena of whoever asked.
+ *
+ * The head and a collected body share one buffer, so that a typical answer takes one read and no copy. The
+ * parsed head lives in scratch space of the upstream as long as it comes in one piece; only a head that
+ * comes in several gets memory of its own.
+ */
+#include "upstream/uconn_h1.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "upstream/endpoint.h"
+#include "upstream/uconn.h"
+#include "upstream/upstream.h"
+
+#define MAX_INTERIM 16           /* 1xx answers before the final one */
+#define STREAM_BUFFER_BYTES 16384
+#define READ_BUDGET_BYTES 65536  /* per readiness */
+#define GROW_MIN_BYTES 4096
+#define SLACK_BYTES 16 /* room beyond a body of known length, to notice bytes that nobody asked for */
+#define HEAP_BYTES 65536 /* a buffer from here on is from the heap, where it can grow in place */
+
+static const struct lease_events lease_events;
+
+/* ---- the end */
+
+static bool
+is_clean(const struct uconn_h1 *x, bool is_persistent)
+{
+	return is_persistent && x->is_request_out && !x->is_eof && !x->frame.must_close &&
+	    x->raw_at == x->in_n;
+}
+
+static void
+end(struct uconn_h1 *x, enum err_code e, bool may_reuse)
+{
+	pool_unlease(&x->lease, may_reuse);
+	x->events->on_end(x->owner, e);
+}
+
+static void
+fail(struct uconn_h1 *x, enum err_code e)
+{
+	end(x, e, false);
+}
+
+void
+uconn_h1_cancel(struct uconn_h1 *x)
+{
+	if (x->lease.state != LEASE_NONE)
+		pool_unlease(&x->lease, false);
+}
+
+/* ---- the request */
+
+static void
+push_out(struct uconn_h1 *x, struct str s)
+{
+	if (s.n != 0)
+		x->out[x->n_out++] = (struct iovec){ .iov_base = (void *)(uintptr_t)s.p, .iov_len = s.n };
+}
+
+static void
+consume_out(struct uconn_h1 *x, size_t n)
+{
+	x->bytes_out += n;
+	while (n > 0) {
+		struct iovec *v = &x->out[x->out_at];
+		size_t take = n < v->iov_len ? n : v->iov_len;
+
+		v->iov_base = (char *)v->iov_base + take;
+		v->iov_len -= take;
+		n -= take;
+		if (v->iov_len == 0)
+			x->out_at++;
+	}
+}
+
+/*
+ * Writes what is left of the head and a body given with it. A write error is not an end: the peer may have
+ * answered before it closed, and reading tells both.
+ */
+static void
+write_out(struct uconn_h1 *x)
+{
+	size_t put;
+
+	while (x->out_at < x->n_out) {
+		enum io_status io = stream_writev(x->lease.uconn->stream, x->out + x->out_at,
+		    (size_t)(x->n_out - x->out_at), &put);
+
+		x->is_blocked = io == IO_AGAIN;
+		if (io != IO_OK)
+			return;
+		consume_out(x, put);
+	}
+	if (!x->request->is_streamed)
+		x->is_request_out = true;
+}
+
+static void
+begin(struct uconn_h1 *x)
+{
+	const struct h1_request *r = x->request;
+
+	x->events->on_leased(x->owner);
+	x->n_out = x->out_at = 0;
+	push_out(x, r->start_line);
+	push_out(x, str_is_none(r->host_line) ? x->lease.pool->endpoint->host_line : r->host_line);
+	push_out(x, r->fields);
+	push_out(x, r->body);
+	write_out(x);
+}
+
+size_t
+uconn_h1_send_body(struct uconn_h1 *x, struct str piece, bool is_last)
+{
+	size_t put, sum = 0;
+
+	if (x->lease.state != LEASE_HELD || x->is_blocked || x->out_at < x->n_out)
+		return 0;
+	while (sum < piece.n) {
+		struct iovec v = { (void *)(uintptr_t)(piece.p + sum), piece.n - sum };
+		enum io_status io = stream_writev(x->lease.uconn->stream, &v, 1, &put);
+
+		x->is_blocked = io == IO_AGAIN;
+		if (io != IO_OK)
+			break;
+		sum += put;
+		x->bytes_out += put;
+	}
+	if (is_last && sum == piece.n)
+		x->is_request_out = true;
+	return sum;
+}
+
+static void
+on_writable(struct lease *l)
+{
+	struct uconn_h1 *x = CONTAINER_OF(l, struct uconn_h1, lease);
+
+	x->is_blocked = false;
+	write_out(x);
+	if (x->request->is_streamed && !x->is_blocked && x->out_at == x->n_out && !x->is_request_out)
+		x->events->on_sent(x->owner);
+}
+
+/* ---- the buffer */
+
+static void
+free_heap(void *arg)
+{
+	struct uconn_h1 *x = arg;
+
+	if (x->is_heap)
+		free(x->in);
+	x->in = NULL;
+	x->is_heap = false;
+}
+
+/* Room for n bytes in all, keeping what is there. */
+static void
+grow(struct uconn_h1 *x, size_t n)
+{
+	char *old = x->in;
+
+	if (n <= x->in_cap)
+		return;
+	if (n < HEAP_BYTES) {
+		x->in = arena_alloc(x->arena, n);
+	} else if (x->is_heap) {
+		x->in = mem_realloc(x->in, n);
+		old = NULL;
+	} else {
+		x->in = mem_alloc(n);
+		x->is_heap = true;
+		arena_on_reset(x->arena, free_heap, x);
+	}
+	if (old != NULL && x->in_n != 0)
+		memcpy(x->in, old, x->in_n);
+	x->in_cap = n;
+}
+
+/* Makes room for the next read; false when there is none to be made (a full streaming buffer). */
+static bool
+make_room(struct uconn_h1 *x)
+{
+	size_t limit = x->lease.pool->conf->limits.header_bytes;
+
+	if (x->in_n < x->in_cap)
+		return true;
+	if (!x->has_head) {
+		/* The parser refuses a head over the limit before the buffer is that large. */
+		grow(x, x->in_cap * 2 < limit + GROW_MIN_BYTES ? x->in_cap * 2 :
+								  limit + GROW_MIN_BYTES);
+		return x->in_n < x->in_cap;
+	}
+	if (!x->is_collecting)
+		return false;
+	grow(x, x->in_cap + (x->in_cap < GROW_MIN_BYTES ? GROW_MIN_BYTES : x->in_cap / 2));
+	return true;
+}
+
+/* ---- the answer's body */
+
+/* A body of known length gets its room at once, a bounded one. */
+static void
+reserve_body(struct uconn_h1 *x)
+{
+	if (x->frame.kind == H1_FRAME_LENGTH)
+		grow(x, x->body_at + (size_t)x->frame.length + SLACK_BYTES);
+}
+
+static enum err_code
+collect(struct uconn_h1 *x, struct str payload)
+{
+	if (payload.n > x->max_body_bytes - (x->body_end - x->body_at))
+		return ERR_RESPONSE_TOO_LARGE;
+	if (payload.n != 0 && payload.p != x->in + x->body_end)
+		memmove(x->in + x->body_end, payload.p, payload.n);
+	x->body_end += payload.n;
+	return ERR_NONE;
+}
+
+/* Hands payload on; what the reader does not take is left in the buffer, decoded, and pauses the stream. */
+static void
+hand_on(struct uconn_h1 *x, struct str payload)
+{
+	size_t taken = x->events->on_body(x->owner, payload);
+
+	if (x->lease.state != LEASE_HELD || taken == payload.n)
+		return;
+	x->body_at = (size_t)(payload.p - x->in) + taken;
+	x->body_end = (size_t)(payload.p - x->in) + payload.n;
+	x->is_paused = true;
+	stream_want_read(x->lease.uconn->stream, false);
+}
+
+/* After on_body anything may have happened: is this still the same answer? */
+static bool
+is_live(const struct uconn_h1 *x)
+{
+	return x->lease.state == LEASE_HELD;
+}
+
+/* Once the buffer holds nothing that is still wanted, reading starts at its front again. */
+static void
+rewind_stream(struct uconn_h1 *x)
+{
+	if (x->is_collecting) {
+		/* Payload was moved down over the framing; what was read so far is decoded. */
+		x->in_n = x->raw_at = x->body_end;
+	} else if (!x->is_paused) {
+		x->in_n = x->raw_at = x->body_at = x->body_end = 0;
+	}
+}
+
+static void
+complete(struct uconn_h1 *x)
+{
+	end(x, ERR_NONE, is_clean(x, x->is_persistent));
+}
+
+/* Decodes what is in the buffer. False when the answer has ended or reading is paused. */
+static bool
+decode(struct uconn_h1 *x)
+{
+	enum h1_progress progress;
+	struct str payload;
+	enum err_code e = ERR_NONE;
+	size_t used;
+
+	do {
+		struct str raw = str_of(x->in + x->raw_at, x->in_n - x->raw_at);
+
+		progress = h1_frame_feed(&x->frame, raw, &used, &payload);
+		x->raw_at += used;
+		x->bytes_in += payload.n;
+		if (progress == H1_REFUSED)
+			e = x->frame.error;
+		else if (x->is_collecting)
+			e = collect(x, payload);
+		else if (payload.n != 0)
+			hand_on(x, payload);
+		if (!is_live(x))
+			return false;
+		if (e != ERR_NONE) {
+			fail(x, e);
+			return false;
+		}
+	} while (progress == H1_MORE && x->raw_at < x->in_n && !x->is_paused);
+	if (x->is_paused)
+		return false;
+	if (progress == H1_DONE) {
+		complete(x);
+		return false;
+	}
+	rewind_stream(x);
+	return true;
+}
+
+void
+uconn_h1_resume(struct uconn_h1 *x)
+{
+	struct str rest = str_of(x->in + x->body_at, x->body_end - x->body_at);
+
+	if (!x->is_paused || !is_live(x))
+		return;
+	x->is_paused = false;
+	hand_on(x, rest);
+	if (!is_live(x) || x->is_paused)
+		return;
+	stream_want_read(x->lease.uconn->stream, true);
+	if (x->raw_at < x->in_n || h1_frame_is_done(&x->frame))
+		decode(x);
+	else
+		rewind_stream(x);
+}
+
+/* ---- the answer's head */
+
+/* The head came in pieces: it gets memory of its own, and the parser goes over the first piece again. */
+static enum h1_progress
+keep_head(struct uconn_h1 *x, struct str bytes)
+{
+	const struct upstream_conf *conf = x->lease.pool->conf;
+	struct h1_limits limits = { .head_bytes = conf->limits.header_bytes };
+
+	x->head = arena_alloc(x->arena, sizeof *x->head);
+	h1_head_init_response(x->head, &limits,
+	    arena_calloc(x->arena, conf->limits.headers, sizeof(struct header)),
+	    conf->limits.headers);
+	return h1_head_feed(x->head, bytes);
+}
+
+static enum h1_progress
+feed_head(struct uconn_h1 *x, struct h1_head **head)
+{
+	struct upstream *up = x->lease.pool->endpoint->upstream;
+	struct str bytes = str_of(x->in, x->in_n);
+	enum h1_progress progress;
+
+	if (x->head != NULL) {
+		*head = x->head;
+		return h1_head_feed(x->head, bytes);
+	}
+	*head = upstream_scratch_head(up);
+	progress = h1_head_feed(*head, bytes);
+	if (progress == H1_MORE) {
+		progress = keep_head(x, bytes);
+		*head = x->head;
+	}
+	return progress;
+}
+
+/* RFC 9110 15.2: any number of interim answers may come first; a flood of them is no answer. */
+static enum err_code
+skip_interim(struct uconn_h1 *x, const struct h1_head *head)
+{
+	/* RFC 9110 15.2.2: 101 only answers an Upgrade, and none was sent. */
+	if (head->status == 101 || ++x->n_interim > MAX_INTERIM)
+		return ERR_INVALID_RESPONSE;
+	x->in_n -= head->n_bytes;
+	memmove(x->in, x->in + head->n_bytes, x->in_n);
+	x->head = NULL;
+	return ERR_NONE;
+}
+
+static enum err_code
+take_head(struct uconn_h1 *x, const struct h1_head *head)
+{
+	enum err_code e = h1_frame_response(&x->frame, head, x->request->method);
+
+	if (e != ERR_NONE)
+		return e;
+	x->is_persistent = head->is_persistent;
+	x->has_head = true;
+	x->body_at = x->body_end = x->raw_at = head->n_bytes;
+	e = x->events->on_head(x->owner, head, &x->frame);
+	if (!is_live(x) || e != ERR_NONE)
+		return e;
+	if (x->is_collecting && x->frame.kind == H1_FRAME_LENGTH &&
+	    x->frame.length > x->max_body_bytes)
+		return ERR_RESPONSE_TOO_LARGE;
+	if (x->is_collecting)
+		reserve_body(x);
+	return ERR_NONE;
+}
+
+/* False when more bytes are needed or the answer has ended. */
+static bool
+parse_heads(struct uconn_h1 *x)
+{
+	while (!x->has_head) {
+		struct h1_head *head;
+		enum h1_progress progress = feed_head(x, &head);
+		enum err_code e = ERR_NONE;
+
+		if (progress == H1_MORE)
+			return false;
+		if (progress == H1_REFUSED)
+			e = head->error;
+		else if (head->status < 200)
+			e = skip_interim(x, head);
+		else
+			e = take_head(x, head);
+		if (!is_live(x))
+			return false;
+		if (e != ERR_NONE) {
+			fail(x, e);
+			return false;
+		}
+		if (!x->has_head && x->in_n == 0)
+			return false;
+	}
+	return true;
+}
+
+/* ---- reading */
+
+/* The peer's end, or a dead connection. */
+static void
+read_ended(struct uconn_h1 *x, enum io_status io)
+{
+	enum err_code e = ERR_RESET;
+
+	x->is_eof = true;
+	if (io == IO_EOF && x->has_head)
+		e = h1_frame_eof(&x->frame);
+	end(x, e, false);
+}
+
+static void
+take_bytes(struct uconn_h1 *x, size_t got)
+{
+	bool is_first = !x->has_begun;
+
+	x->in_n += got;
+	x->has_begun = true;
+	if (is_first)
+		x->events->on_first_byte(x->owner);
+}
+
+static void
+on_readable(struct lease *l)
+{
+	struct uconn_h1 *x = CONTAINER_OF(l, struct uconn_h1, lease);
+	size_t budget = READ_BUDGET_BYTES, got;
+
+	while (budget > 0 && make_room(x)) {
+		size_t room = x->in_cap - x->in_n;
+		enum io_status io = stream_read(l->uconn->stream, x->in + x->in_n, room, &got);
+
+		if (io == IO_AGAIN)
+			return;
+		if (io != IO_OK) {
+			read_ended(x, io);
+			return;
+		}
+		take_bytes(x, got);
+		if (!x->has_head && !parse_heads(x)) {
+			if (!is_live(x) || got < room)
+				return;
+			continue;
+		}
+		/* A short read emptied the socket: asking again would only say so. */
+		if (!decode(x) || got < room)
+			return;
+		budget -= got < budget ? got : budget;
+	}
+}
+
+static void
+on_leased(struct lease *l, enum err_code e)
+{
+	struct uconn_h1 *x = CONTAINER_OF(l, struct uconn_h1, lease);
+
+	if (e != ERR_NONE) {
+		x->events->on_end(x->owner, e);
+		return;
+	}
+	begin(x);
+	if (x->request->is_streamed && !x->is_blocked)
+		x->events->on_sent(x->owner);
+}
+
+static const struct lease_events lease_events = {
+	.on_leased = on_leased,
+	.on_readable = on_readable,
+	.on_writable = on_writable,
+};
+
+static void
+reset(struct uconn_h1 *x)
+{
+	x->is_request_out = x->is_blocked = x->has_head = x->is_paused = x->is_eof = false;
+	x->has_begun = false;
+	x->n_interim = 0;
+	x->head = NULL;
+	x->in_n = x->body_at = x->body_end = x->raw_at = 0;
+}
+
+void
+uconn_h1_start(struct uconn_h1 *x, struct pool *pool, const struct h1_request *request,
+    size_t first_buffer)
+{
+	reset(x);
+	x->request = request;
+	x->is_collecting = x->events->on_body == NULL;
+	grow(x, x->is_collecting ? first_buffer : STREAM_BUFFER_BYTES);
+	pool_lease(pool, &x->lease, &lease_events);
+	if (x->lease.state == LEASE_HELD)
+		begin(x);
+}
+
+struct str
+uconn_h1_body(const struct uconn_h1 *x)
+{
+	return str_of(x->in + x->body_at, x->body_end - x->body_at);
+}
