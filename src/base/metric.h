@@ -95,6 +95,8 @@ void metric_observe_ns(struct metric_shard *shard, enum metric_id id, size_t i, 
 
 /* The label text of value `index` of a dimension, appended as `name="value"` pairs, escaped. */
 typedef void metric_label_fn(void *arg, enum metric_dim dim, size_t index, struct buf *out);
+/* One such pair. */
+void metric_put_label(struct buf *out, const char *name, struct str value);
 /* Prometheus text format 0.0.4 of the sum of the shards. Cells that are 0 are left out where a label has many. */
 void metric_render(const struct metric_shard *const *shards, size_t n_shards,
     metric_label_fn *label, void *arg, struct buf *out);

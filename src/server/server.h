@@ -10,8 +10,8 @@
 
 #include "base/metric.h"
 #include "codec/h1_write.h"
+#include "gather/gather.h"
 #include "server/listener.h"
-#include "upstream/upstream.h"
 
 struct access_log_port;
 struct admin_view;
@@ -20,8 +20,7 @@ struct inbuf;
 
 /* What a worker gives to this floor; all of it is borrowed and outlives the server. */
 struct server_setup {
-	struct loop *loop;
-	struct upstream *upstreams;         /* the worker's array, in the order of the configuration */
+	const struct gather_env *gather;    /* loop, upstreams, scanner: the worker's */
 	size_t n_upstreams;
 	struct limiter *admission;          /* this worker's view of the daemon's semaphore */
 	uint64_t admission_wait_ns;         /* overload.queue.timeout */
@@ -33,6 +32,7 @@ struct server_setup {
 
 struct server {
 	struct server_setup setup; /* as given */
+	struct loop *loop;         /* the worker's */
 	bool is_draining;
 	TAILQ_HEAD(, listener) listeners;
 	size_t n_conns;     /* of all listeners */

@@ -1,0 +1,115 @@
+#include "base/metric.h"
+
+#include "unit.h"
+
+static const size_t sizes[DIM_COUNT] = {
+	[DIM_LISTENER] = 2, [DIM_ROUTE] = 2, [DIM_CALL] = 2, [DIM_UPSTREAM] = 1, [DIM_SERVER] = 1
+};
+
+static void
+label(void *arg, enum metric_dim dim, size_t index, struct buf *out)
+{
+	(void)arg;
+	if (dim == DIM_LISTENER)
+		metric_put_label(out, "listener", index == 0 ? STR("public") : STR("a\"b\\c\nd"));
+	else if (dim == DIM_ROUTE)
+		metric_put_label(out, "route", index == 0 ? STR("") : STR("users"));
+	else
+		metric_put_label(out, "x", STR("y"));
+}
+
+static struct metric_layout layout;
+static struct metric_shard a, b;
+static struct buf out = BUF_INIT;
+
+static void
+setup(void)
+{
+	metric_layout_init(&layout, sizes);
+	metric_shard_init(&a, &layout);
+	metric_shard_init(&b, &layout);
+}
+
+static void
+render(void)
+{
+	const struct metric_shard *const shards[] = { &a, &b };
+
+	metric_render(shards, 2, label, NULL, &out);
+	metric_shard_fini(&a);
+	metric_shard_fini(&b);
+}
+
+static void
+assert_line(const char *line)
+{
+	ck_assert_msg(strstr(buf_c(&out), line) != NULL, "no %s in\n%s", line, buf_c(&out));
+}
+
+START_TEST(sums_the_shards)
+{
+	setup();
+	metric_add(&a, METRIC_REQUESTS, 1, 1, 3);
+	metric_add(&b, METRIC_REQUESTS, 1, 1, 4);
+	metric_add(&b, METRIC_CLIENT_CONNECTIONS, 0, 0, 2);
+	metric_add(&a, METRIC_CLIENT_CONNECTIONS, 0, 0, UINT64_MAX);
+	metric_add(&a, METRIC_REQUEST_REASONS, 0, ERR_QUEUE_FULL, 9);
+	render();
+	assert_line("\ngatherd_requests_total{route=\"users\",code=\"2xx\"} 7\n");
+	assert_line("\ngatherd_client_connections{listener=\"public\"} 1\n");
+	assert_line("\ngatherd_request_failures_total{route=\"\",reason=\"queue_full\"} 9\n");
+	assert_line("# TYPE gatherd_requests_total counter\n");
+	ck_assert_ptr_null(strstr(buf_c(&out), "code=\"3xx\""));
+	buf_fini(&out);
+}
+END_TEST
+
+START_TEST(escapes_labels)
+{
+	setup();
+	render();
+	assert_line("{listener=\"a\\\"b\\\\c\\nd\"} 0\n");
+	buf_fini(&out);
+}
+END_TEST
+
+START_TEST(histograms_are_cumulative)
+{
+	setup();
+	metric_observe_ns(&a, METRIC_REQUEST_SECONDS, 1, 0);
+	metric_observe_ns(&a, METRIC_REQUEST_SECONDS, 1, NS_PER_MS);
+	metric_observe_ns(&b, METRIC_REQUEST_SECONDS, 1, NS_PER_MS + 1);
+	metric_observe_ns(&b, METRIC_REQUEST_SECONDS, 1, 31 * NS_PER_SEC);
+	render();
+	assert_line("\ngatherd_request_seconds_bucket{route=\"users\",le=\"0.0001\"} 1\n");
+	assert_line("\ngatherd_request_seconds_bucket{route=\"users\",le=\"0.001\"} 2\n");
+	assert_line("\ngatherd_request_seconds_bucket{route=\"users\",le=\"0.0025\"} 3\n");
+	assert_line("\ngatherd_request_seconds_bucket{route=\"users\",le=\"30\"} 3\n");
+	assert_line("\ngatherd_request_seconds_bucket{route=\"users\",le=\"+Inf\"} 4\n");
+	assert_line("\ngatherd_request_seconds_sum{route=\"users\"} 31.002000001\n");
+	assert_line("\ngatherd_request_seconds_count{route=\"users\"} 4\n");
+	ck_assert_ptr_null(strstr(buf_c(&out), "gatherd_call_seconds_bucket"));
+	buf_fini(&out);
+}
+END_TEST
+
+START_TEST(cells_do_not_overlap)
+{
+	metric_layout_init(&layout, sizes);
+	for (size_t id = 0; id + 1 < METRIC_COUNT; id++)
+		ck_assert_uint_lt(layout.first[id], layout.first[id + 1]);
+	ck_assert_uint_eq(layout.first[METRIC_COUNT - 1] + 1, layout.n_cells);
+}
+END_TEST
+
+START_TEST(documents_every_metric_and_reason)
+{
+	metric_doc(&out);
+	assert_line("| `gatherd_requests_total` | counter | `route`, `code` | ");
+	assert_line("| `merge_conflict` | 502 | ");
+	buf_fini(&out);
+}
+END_TEST
+
+UNIT_MAIN("metric", sums_the_shards, escapes_labels, histograms_are_cumulative, cells_do_not_overlap,
+    documents_every_metric_and_reason)
