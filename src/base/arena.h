@@ -62,7 +62,8 @@ arena_alloc(struct arena *a, size_t n)
 	size_t rounded = (n + 7) & ~(size_t)7;
 	char *p = a->at;
 
-	if (__builtin_expect(rounded < n || rounded > (size_t)(a->end - p), 0))
+	/* >= and not >: the very first piece may be empty, and there is no block yet to point into. */
+	if (__builtin_expect(rounded < n || rounded >= (size_t)(a->end - p), 0))
 		return arena_alloc_slow(a, n);
 	a->at = p + rounded;
 	return p;

@@ -1,6 +1,6 @@
 /*
- * Accepts connections from a listening socket on a loop: at most 64 a turn; at fd exhaustion (EMFILE, ENFILE,
- * ENOBUFS, ENOMEM) it pauses for 100 ms and tries again.
+ * Accepts connections from a listening socket on a loop: at most 64 a turn; at fd exhaustion
+ * (EMFILE, ENFILE, ENOBUFS, ENOMEM) it pauses for 100 ms and tries again.
  */
 #ifndef NET_ACCEPTOR_H
 #define NET_ACCEPTOR_H

@@ -16,29 +16,24 @@ struct addr {
 #define ADDR_TEXT_MAX 128 /* room for addr_format() */
 
 /*
- * "127.0.0.1:80", "[::1]:80", "unix:/path" (and "unix:@name" in the abstract namespace). Ports 0 to 65535.
- * ERR_BAD_CONFIG when the text is none of these; names are not resolved here.
+ * "127.0.0.1:80", "[::1]:80", "unix:/path" (and "unix:@name" in the abstract namespace). Ports 0 to
+ * 65535. ERR_BAD_CONFIG when the text is none of these; names are not resolved here.
  */
 enum err_code addr_parse(struct str text, struct addr *out);
-/* Blocking look-up of a host name, for start-up only: every address of host with port, at most max. */
-enum err_code addr_resolve(const char *host, unsigned port, struct addr *out, size_t max, size_t *n);
+/*
+ * Blocking look-up of a host name, for start-up only: every address of host with port, at most max.
+ */
+enum err_code addr_resolve(
+    const char *host, unsigned port, struct addr *out, size_t max, size_t *n);
 /* "127.0.0.1:80", "[::1]:80", "unix:/path"; dst has room for ADDR_TEXT_MAX. Returns the length. */
 size_t addr_format(const struct addr *a, char *dst);
 /* The IP without port and brackets ("::1"); empty for unix sockets. dst as for addr_format(). */
 size_t addr_format_ip(const struct addr *a, char *dst);
 unsigned addr_port(const struct addr *a);
 bool addr_is_unix(const struct addr *a);
+/* The IP in network order, IPv4 as ::ffff:a.b.c.d; false for unix sockets. */
+bool addr_ip(const struct addr *a, uint8_t out[16]);
+/* The same family, address and port, or path. */
 bool addr_eq(const struct addr *a, const struct addr *b);
-
-/* A network such as 10.0.0.0/8 or fd00::/8. */
-struct cidr {
-	uint8_t bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
-	unsigned bits;     /* 0 to 128, of `bytes` */
-};
-
-/* "10.0.0.0/8", "10.1.2.3", "::1/128"; host bits beyond the prefix must be 0. */
-enum err_code cidr_parse(struct str text, struct cidr *out);
-/* Unix peers are in no network. */
-bool cidr_has(const struct cidr *c, const struct addr *a);
 
 #endif

@@ -5,9 +5,9 @@
 #include "net/addr.h"
 
 /*
- * A listening, non-blocking, close-on-exec socket. is_shared sets SO_REUSEPORT (IP only) so that every worker
- * has its own; IPv6 sockets are IPV6_V6ONLY. A stale unix socket file (nobody listens) is replaced.
- * On failure returns ERR_SYSTEM and errno tells why.
+ * A listening, non-blocking, close-on-exec socket. is_shared sets SO_REUSEPORT (IP only) so that
+ * every worker has its own; IPv6 sockets are IPV6_V6ONLY. A stale unix socket file (nobody listens)
+ * is replaced. On failure returns ERR_SYSTEM and errno tells why.
  */
 enum err_code sock_listen(const struct addr *at, bool is_shared, int backlog, int *fd);
 /* The address a socket is bound to. */

@@ -1,6 +1,6 @@
 /*
- * A connection's bytes, whatever carries them: TCP, a unix socket, TLS later, memory in the simulator.
- * The owner reads and writes without blocking and is told when trying again makes sense.
+ * A connection's bytes, whatever carries them: TCP, a unix socket, TLS later, memory in the
+ * simulator. The owner reads and writes without blocking and is told when trying again makes sense.
  */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
@@ -25,9 +25,16 @@ enum io_status {
  * stream_close(). The owner may close the stream in a callback.
  */
 struct stream_events {
-	/* Once for a stream from stream_connect(): ERR_NONE, or ERR_CONNECT_REFUSED / ERR_CONNECT_FAILED. */
+	/*
+	 * Once for a stream from stream_connect(): ERR_NONE, or ERR_CONNECT_REFUSED /
+	 * ERR_CONNECT_FAILED; after a failure only stream_close() makes sense. Nothing is written
+	 * before it has come.
+	 */
 	void (*on_connected)(void *owner, enum err_code e);
-	/* Bytes, end or error can be read. Level-triggered while stream_want_read() is on. */
+	/*
+	 * Bytes, end or error can be read. Level-triggered while stream_want_read() is on: after
+	 * IO_EOF the owner turns it off or closes, or it is called every turn.
+	 */
 	void (*on_readable)(void *owner);
 	/* Once after each IO_AGAIN of stream_writev(). */
 	void (*on_writable)(void *owner);
@@ -49,12 +56,16 @@ struct stream {
 };
 
 /*
- * Starts a connection to `to`. Always returns a stream; failure, even an immediate one, is told by
- * on_connected in a later turn. Reading is not wanted at first.
+ * Starts a connection to `to`. Always returns a stream; the outcome, even an immediate one, is told
+ * by on_connected, at the earliest in this turn's deferred work. Reading is not wanted at first.
  */
 struct stream *stream_connect(struct loop *loop, const struct addr *to,
     const struct stream_events *events, void *owner);
-/* Closes and frees at the end of the turn, and sets *s to NULL. Harmless when *s is NULL. */
+/*
+ * Closes at once, frees at the end of the turn, and sets *s to NULL. Harmless when *s is NULL.
+ * Bytes of the peer that were not read make the kernel send RST, which may overtake what was
+ * written.
+ */
 void stream_close(struct stream **s);
 /* Gives the stream another owner. */
 void stream_set_owner(struct stream *s, const struct stream_events *events, void *owner);
@@ -66,7 +77,10 @@ stream_read(struct stream *s, char *to, size_t n, size_t *got)
 	return s->ops->read(s, to, n, got);
 }
 
-/* Part of the iovecs may be written; *put is 0 unless IO_OK. After IO_AGAIN on_writable will come once. */
+/*
+ * Part of the iovecs may be written; *put is 0 unless IO_OK. After IO_AGAIN on_writable will come
+ * once.
+ */
 static inline enum io_status
 stream_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)
 {

@@ -4,6 +4,7 @@
 
 #include "base/conf_value.h"
 #include "net/addr.h"
+#include "net/cidr.h"
 
 struct listener_conf {
 	struct str name;

@@ -1,0 +1,230 @@
+/* Addresses as text and as the kernel's structures. No state; any thread. */
+#include "net/addr.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "base/compiler.h"
+
+static const uint8_t mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
+/* inet_pton() wants a NUL behind; a text with a NUL inside it is no address. */
+static bool
+to_binary(int family, struct str text, void *out)
+{
+	char c[INET6_ADDRSTRLEN];
+
+	if (text.n >= sizeof c || str_find(text, '\0') != text.n)
+		return false;
+	if (text.n != 0)
+		memcpy(c, text.p, text.n);
+	c[text.n] = '\0';
+	return inet_pton(family, c, out) == 1;
+}
+
+static enum err_code
+parse_unix(struct str path, struct addr *out)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&out->sa;
+	bool is_abstract = path.n > 0 && path.p[0] == '@';
+
+	if (path.n == 0 || path.n >= sizeof un->sun_path || str_find(path, '\0') != path.n)
+		return ERR_BAD_CONFIG;
+	if (is_abstract && path.n == 1)
+		return ERR_BAD_CONFIG;
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path.p, path.n);
+	if (is_abstract)
+		un->sun_path[0] = '\0';
+	/* An abstract name is as long as it is; a path has its NUL counted. */
+	out->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + path.n + !is_abstract);
+	return ERR_NONE;
+}
+
+static bool
+parse_port(struct str text, in_port_t *out)
+{
+	uint64_t port;
+
+	if (text.n > 5 || !str_to_u64(text, &port) || port > UINT16_MAX)
+		return false;
+	*out = htons((uint16_t)port);
+	return true;
+}
+
+static enum err_code
+parse_v6(struct str text, struct addr *out)
+{
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&out->sa;
+	size_t end = str_find(text, ']');
+
+	if (end + 1 >= text.n || text.p[end + 1] != ':' ||
+	    !to_binary(AF_INET6, str_of(text.p + 1, end - 1), &in6->sin6_addr) ||
+	    !parse_port(str_of(text.p + end + 2, text.n - end - 2), &in6->sin6_port))
+		return ERR_BAD_CONFIG;
+	in6->sin6_family = AF_INET6;
+	out->len = sizeof *in6;
+	return ERR_NONE;
+}
+
+static enum err_code
+parse_v4(struct str text, struct addr *out)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)&out->sa;
+	size_t end = str_find(text, ':');
+
+	if (end == text.n || !to_binary(AF_INET, str_of(text.p, end), &in->sin_addr) ||
+	    !parse_port(str_of(text.p + end + 1, text.n - end - 1), &in->sin_port))
+		return ERR_BAD_CONFIG;
+	in->sin_family = AF_INET;
+	out->len = sizeof *in;
+	return ERR_NONE;
+}
+
+enum err_code
+addr_parse(struct str text, struct addr *out)
+{
+	memset(out, 0, sizeof *out);
+	if (str_has_prefix(text, STR("unix:")))
+		return parse_unix(str_of(text.p + 5, text.n - 5), out);
+	if (text.n > 0 && text.p[0] == '[')
+		return parse_v6(text, out);
+	return parse_v4(text, out);
+}
+
+enum err_code
+addr_resolve(const char *host, unsigned port, struct addr *out, size_t max, size_t *n)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+	struct addrinfo *list, *ai;
+	char service[16];
+
+	*n = 0;
+	if (port > UINT16_MAX)
+		return ERR_BAD_CONFIG;
+	snprintf(service, sizeof service, "%u", port);
+	if (getaddrinfo(host, service, &hints, &list) != 0)
+		return ERR_CONNECT_FAILED;
+	for (ai = list; ai != NULL && *n < max; ai = ai->ai_next) {
+		struct addr *a = &out[(*n)++];
+
+		memset(a, 0, sizeof *a);
+		memcpy(&a->sa, ai->ai_addr, ai->ai_addrlen);
+		a->len = ai->ai_addrlen;
+	}
+	freeaddrinfo(list);
+	return *n == 0 ? ERR_CONNECT_FAILED : ERR_NONE;
+}
+
+static size_t
+unix_path_len(const struct addr *a)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)&a->sa;
+	size_t n = a->len - offsetof(struct sockaddr_un, sun_path);
+
+	if (a->len <= offsetof(struct sockaddr_un, sun_path))
+		return 0; /* the client's end: it has no name */
+	return un->sun_path[0] == '\0' ? n : strnlen(un->sun_path, n);
+}
+
+static size_t
+format_unix(const struct addr *a, char *dst)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)&a->sa;
+	size_t n = unix_path_len(a);
+
+	memcpy(dst, "unix:", 5);
+	memcpy(dst + 5, un->sun_path, n);
+	if (n > 0 && un->sun_path[0] == '\0')
+		dst[5] = '@';
+	dst[5 + n] = '\0';
+	return 5 + n;
+}
+
+size_t
+addr_format_ip(const struct addr *a, char *dst)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&a->sa;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->sa;
+
+	dst[0] = '\0';
+	if (a->sa.ss_family == AF_INET)
+		inet_ntop(AF_INET, &in->sin_addr, dst, ADDR_TEXT_MAX);
+	else if (a->sa.ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &in6->sin6_addr, dst, ADDR_TEXT_MAX);
+	return strlen(dst);
+}
+
+size_t
+addr_format(const struct addr *a, char *dst)
+{
+	bool is_v6 = a->sa.ss_family == AF_INET6;
+	size_t n = 0;
+
+	if (addr_is_unix(a))
+		return format_unix(a, dst);
+	if (is_v6)
+		dst[n++] = '[';
+	n += addr_format_ip(a, dst + n);
+	if (is_v6)
+		dst[n++] = ']';
+	dst[n++] = ':';
+	n += str_put_u64(dst + n, addr_port(a));
+	dst[n] = '\0';
+	return n;
+}
+
+unsigned
+addr_port(const struct addr *a)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&a->sa;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->sa;
+
+	if (a->sa.ss_family == AF_INET)
+		return ntohs(in->sin_port);
+	return a->sa.ss_family == AF_INET6 ? ntohs(in6->sin6_port) : 0;
+}
+
+bool
+addr_is_unix(const struct addr *a)
+{
+	return a->sa.ss_family == AF_UNIX;
+}
+
+bool
+addr_ip(const struct addr *a, uint8_t out[16])
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&a->sa;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->sa;
+
+	if (a->sa.ss_family == AF_INET) {
+		memcpy(out, mapped_prefix, 12);
+		memcpy(out + 12, &in->sin_addr, 4);
+		return true;
+	}
+	if (a->sa.ss_family != AF_INET6)
+		return false;
+	memcpy(out, &in6->sin6_addr, 16);
+	return true;
+}
+
+bool
+addr_eq(const struct addr *a, const struct addr *b)
+{
+	const struct sockaddr_un *ua = (const struct sockaddr_un *)&a->sa;
+	const struct sockaddr_un *ub = (const struct sockaddr_un *)&b->sa;
+	uint8_t x[16], y[16];
+	size_t n;
+
+	if (a->sa.ss_family != b->sa.ss_family)
+		return false;
+	if (addr_ip(a, x) && addr_ip(b, y))
+		return addr_port(a) == addr_port(b) && memcmp(x, y, sizeof x) == 0;
+	n = unix_path_len(a);
+	return n == unix_path_len(b) && memcmp(ua->sun_path, ub->sun_path, n) == 0;
+}

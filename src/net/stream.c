@@ -1,0 +1,31 @@
+/* What all streams share. Used on the loop's thread. */
+#include "net/stream.h"
+
+#include "base/compiler.h"
+
+struct stream *
+stream_connect(struct loop *loop, const struct addr *to, const struct stream_events *events,
+    void *owner)
+{
+	return loop->ops->connect(loop, to, events, owner);
+}
+
+void
+stream_close(struct stream **s)
+{
+	struct stream *gone = *s;
+
+	if (gone == NULL)
+		return;
+	*s = NULL;
+	gone->events = NULL;
+	gone->owner = NULL;
+	gone->ops->close(gone);
+}
+
+void
+stream_set_owner(struct stream *s, const struct stream_events *events, void *owner)
+{
+	s->events = events;
+	s->owner = owner;
+}

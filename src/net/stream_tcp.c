@@ -1,0 +1,300 @@
+/*
+ * Streams over kernel sockets. Writing comes first: EV_WRITE is armed only after EAGAIN. EV_READ,
+ * once armed, stays armed over requests, and turning reading off costs nothing until a byte comes
+ * that nobody wants. Owns its descriptor and its two events; freed by the loop's graveyard. Used on
+ * the loop's thread.
+ */
+#include "net/stream_tcp.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/compiler.h"
+#include "base/mem.h"
+#include "net/loop_real.h"
+
+#define TAG_STREAM_TCP 0x73746370
+
+/*
+ *     CONNECTING ──> OPEN      connect() was done
+ *          └──────> FAILED     nothing was reached; the owner hears of it and closes
+ */
+enum tcp_state { TCP_STATE_CONNECTING, TCP_STATE_OPEN, TCP_STATE_FAILED };
+
+struct stream_tcp {
+	uint32_t tag;
+	enum tcp_state state;
+	struct stream base;
+	int fd;              /* owned; -1 when there is none */
+	int error;           /* errno of a connect() that failed at once, or 0 */
+	bool is_read_wanted; /* by the owner */
+	bool is_read_armed;  /* in the kernel; may stay on after the owner lost interest */
+	struct event read_event;
+	struct event write_event;
+	struct defer connected; /* connect() was settled at once: told after the owner's callback */
+	struct grave grave;
+};
+
+static struct stream_tcp *
+tcp_of(struct stream *s)
+{
+	struct stream_tcp *t = CONTAINER_OF(s, struct stream_tcp, base);
+
+	TAG_CHECK(t, TAG_STREAM_TCP);
+	return t;
+}
+
+static void
+arm_write(struct stream_tcp *t)
+{
+	int rc = event_add(&t->write_event, NULL);
+
+	assert(rc == 0);
+	(void)rc;
+}
+
+static enum io_status
+tcp_read(struct stream *s, char *to, size_t n, size_t *got)
+{
+	struct stream_tcp *t = tcp_of(s);
+	ssize_t r;
+
+	*got = 0;
+	do
+		r = recv(t->fd, to, n, 0);
+	while (r < 0 && errno == EINTR);
+	if (r > 0) {
+		*got = (size_t)r;
+		return IO_OK;
+	}
+	if (r == 0)
+		return IO_EOF;
+	return errno == EAGAIN ? IO_AGAIN : IO_ERROR;
+}
+
+static enum io_status
+tcp_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)
+{
+	struct stream_tcp *t = tcp_of(s);
+	struct msghdr m = { .msg_iov = (struct iovec *)iov };
+	ssize_t r;
+
+	assert(t->state != TCP_STATE_CONNECTING);
+	*put = 0;
+	m.msg_iovlen = n < IOV_MAX ? n : IOV_MAX;
+	do
+		r = sendmsg(t->fd, &m, MSG_NOSIGNAL);
+	while (r < 0 && errno == EINTR);
+	if (r >= 0) {
+		*put = (size_t)r;
+		return IO_OK;
+	}
+	if (errno != EAGAIN)
+		return IO_ERROR;
+	arm_write(t);
+	return IO_AGAIN;
+}
+
+static void
+arm_read(struct stream_tcp *t)
+{
+	int rc = event_add(&t->read_event, NULL);
+
+	assert(rc == 0);
+	(void)rc;
+	t->is_read_armed = true;
+}
+
+static void
+tcp_want_read(struct stream *s, bool is_wanted)
+{
+	struct stream_tcp *t = tcp_of(s);
+
+	t->is_read_wanted = is_wanted;
+	if (is_wanted && !t->is_read_armed && t->state == TCP_STATE_OPEN)
+		arm_read(t);
+}
+
+static void
+tcp_shutdown_write(struct stream *s)
+{
+	/* Fails only when the peer is gone, and then reading tells. */
+	shutdown(tcp_of(s)->fd, SHUT_WR);
+}
+
+static void
+tcp_free(void *arg)
+{
+	struct stream_tcp *t = arg;
+
+	t->tag = 0;
+	free(t);
+}
+
+static void
+tcp_close(struct stream *s)
+{
+	struct stream_tcp *t = tcp_of(s);
+
+	loop_defer_cancel(s->loop, &t->connected);
+	if (t->fd >= 0) {
+		event_del(&t->read_event);
+		event_del(&t->write_event);
+		close(t->fd);
+		t->fd = -1;
+	}
+	loop_bury(s->loop, &t->grave, tcp_free, t);
+}
+
+static const struct stream_ops tcp_ops = {
+	.read = tcp_read,
+	.writev = tcp_writev,
+	.want_read = tcp_want_read,
+	.shutdown_write = tcp_shutdown_write,
+	.close = tcp_close,
+};
+
+static enum err_code
+connect_error(int error)
+{
+	/*
+	 * ENOENT: a unix socket whose server was never started; to the client it is the same thing.
+	 */
+	if (error == ECONNREFUSED || error == ENOENT)
+		return ERR_CONNECT_REFUSED;
+	return error == 0 ? ERR_NONE : ERR_CONNECT_FAILED;
+}
+
+/* The upward call is last: the owner may close the stream. */
+static void
+settle_connect(struct stream_tcp *t, int error)
+{
+	enum err_code e = connect_error(error);
+
+	t->state = e == ERR_NONE ? TCP_STATE_OPEN : TCP_STATE_FAILED;
+	if (e == ERR_NONE && t->is_read_wanted)
+		arm_read(t);
+	t->base.events->on_connected(t->base.owner, e);
+}
+
+static void
+on_connected_at_once(void *arg)
+{
+	struct stream_tcp *t = arg;
+
+	TAG_CHECK(t, TAG_STREAM_TCP);
+	settle_connect(t, t->error);
+}
+
+static void
+on_read_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream_tcp *t = arg;
+
+	(void)fd;
+	(void)what;
+	TAG_CHECK(t, TAG_STREAM_TCP);
+	loop_take_time(t->base.loop);
+	if (!t->is_read_wanted) {
+		event_del(&t->read_event);
+		t->is_read_armed = false;
+		return;
+	}
+	t->base.events->on_readable(t->base.owner);
+}
+
+static void
+on_write_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream_tcp *t = arg;
+	socklen_t len = sizeof t->error;
+
+	(void)what;
+	TAG_CHECK(t, TAG_STREAM_TCP);
+	loop_take_time(t->base.loop);
+	if (t->state != TCP_STATE_CONNECTING) {
+		t->base.events->on_writable(t->base.owner);
+		return;
+	}
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &t->error, &len) != 0)
+		t->error = errno;
+	settle_connect(t, t->error);
+}
+
+static void
+assign(struct event *ev, struct stream_tcp *t, short what, event_callback_fn fn)
+{
+	int rc = event_assign(ev, loop_real_base(t->base.loop), t->fd, what, fn, t);
+
+	assert(rc == 0);
+	(void)rc;
+}
+
+static struct stream_tcp *
+tcp_new(struct loop *loop, int fd, const struct stream_events *events, void *owner)
+{
+	struct stream_tcp *t = mem_calloc(1, sizeof *t);
+
+	t->tag = TAG_STREAM_TCP;
+	t->base = (struct stream){ &tcp_ops, events, owner, loop };
+	t->fd = fd;
+	defer_init(&t->connected, on_connected_at_once, t);
+	if (fd >= 0) {
+		assign(&t->read_event, t, EV_READ | EV_PERSIST, on_read_event);
+		assign(&t->write_event, t, EV_WRITE, on_write_event);
+	}
+	return t;
+}
+
+/*
+ * Output of a turn already leaves in one write: Nagle's delay would only hold back its last
+ * segment.
+ */
+static void
+set_nodelay(int fd)
+{
+	int one = 1;
+
+	/* Fails on unix sockets, where nothing is delayed. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+struct stream *
+stream_tcp_accepted(struct loop *loop, int fd, const struct stream_events *events, void *owner)
+{
+	struct stream_tcp *t = tcp_new(loop, fd, events, owner);
+
+	t->state = TCP_STATE_OPEN;
+	set_nodelay(fd);
+	return &t->base;
+}
+
+struct stream *
+stream_tcp_connect(struct loop *loop, const struct addr *to, const struct stream_events *events,
+    void *owner)
+{
+	int fd = socket(to->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int error = fd < 0 ? errno : 0;
+	struct stream_tcp *t = tcp_new(loop, fd, events, owner);
+
+	t->state = TCP_STATE_CONNECTING;
+	if (fd >= 0) {
+		if (!addr_is_unix(to))
+			set_nodelay(fd);
+		if (connect(fd, (const struct sockaddr *)&to->sa, to->len) != 0)
+			error = errno;
+	}
+	t->error = error;
+	if (error == EINPROGRESS)
+		arm_write(t);
+	else
+		loop_defer(loop, &t->connected);
+	return &t->base;
+}

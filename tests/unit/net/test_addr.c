@@ -1,0 +1,143 @@
+#include "net/addr.h"
+
+#include <netinet/in.h>
+
+#include "unit.h"
+
+START_TEST(text_goes_in_and_out)
+{
+	static const char *const texts[] = {
+		"127.0.0.1:80",
+		"0.0.0.0:0",
+		"255.255.255.255:65535",
+		"[::1]:80",
+		"[::]:8443",
+		"[2001:db8::7]:1",
+		"unix:/run/gatherd/http.sock",
+		"unix:relative",
+		"unix:@abstract",
+	};
+	char text[ADDR_TEXT_MAX];
+	struct addr a;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		ck_assert_int_eq(addr_parse(str_c(texts[i]), &a), ERR_NONE);
+		ck_assert_uint_eq(addr_format(&a, text), strlen(texts[i]));
+		ck_assert_str_eq(text, texts[i]);
+		ck_assert(addr_is_unix(&a) == (texts[i][0] == 'u'));
+	}
+}
+END_TEST
+
+START_TEST(what_is_no_address_is_refused)
+{
+	static const struct str texts[] = {
+		STR_INIT(""),
+		STR_INIT(":"),
+		STR_INIT(":80"),
+		STR_INIT("80"),
+		STR_INIT("localhost:80"),
+		STR_INIT("127.0.0.1"),
+		STR_INIT("127.0.0.1:"),
+		STR_INIT("127.0.0.1:+80"),
+		STR_INIT("127.0.0.1: 80"),
+		STR_INIT("127.0.0.1:80 "),
+		STR_INIT("127.0.0.1:65536"),
+		STR_INIT("127.0.0.1:000080"),
+		STR_INIT("127.0.0.1:-1"),
+		STR_INIT("127.0.0.01:80"),
+		STR_INIT("127.0.1:80"),
+		STR_INIT("::1:80"),
+		STR_INIT("["),
+		STR_INIT("[]:80"),
+		STR_INIT("[::1]"),
+		STR_INIT("[::1]80"),
+		STR_INIT("[::1]:"),
+		STR_INIT("[::1%lo]:80"),
+		STR_INIT("[127.0.0.1]:80"),
+		STR_INIT("unix:"),
+		STR_INIT("unix:@"),
+		STR_INIT("unix:/a\0b"),
+		STR_INIT("127.0.0.1\0:80"),
+	};
+	struct addr a;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		ck_assert_msg(addr_parse(texts[i], &a) == ERR_BAD_CONFIG, "%s", texts[i].p);
+}
+END_TEST
+
+START_TEST(a_unix_path_has_a_greatest_length)
+{
+	char path[5 + 108] = "unix:";
+	char text[ADDR_TEXT_MAX];
+	struct addr a;
+
+	memset(path + 5, 'x', 108);
+	ck_assert_int_eq(addr_parse(str_of(path, sizeof path), &a), ERR_BAD_CONFIG);
+	ck_assert_int_eq(addr_parse(str_of(path, sizeof path - 1), &a), ERR_NONE);
+	ck_assert_uint_eq(addr_format(&a, text), sizeof path - 1);
+}
+END_TEST
+
+static struct addr
+parsed(const char *text)
+{
+	struct addr a;
+
+	ck_assert_int_eq(addr_parse(str_c(text), &a), ERR_NONE);
+	return a;
+}
+
+START_TEST(knows_parts_and_equality)
+{
+	struct addr a = parsed("127.0.0.1:80"), b = parsed("127.0.0.1:81");
+	struct addr c = parsed("[::1]:80"), d = parsed("unix:/a"), e = parsed("unix:/ab");
+	struct addr mapped = parsed("[::ffff:127.0.0.1]:80");
+	char text[ADDR_TEXT_MAX];
+
+	ck_assert(addr_eq(&a, &a) && addr_eq(&c, &c) && addr_eq(&d, &d));
+	ck_assert(!addr_eq(&a, &b) && !addr_eq(&a, &c) && !addr_eq(&a, &d) && !addr_eq(&d, &e));
+	/* A different family of the kernel's, so a different socket. */
+	ck_assert(!addr_eq(&a, &mapped));
+	ck_assert_uint_eq(addr_port(&b), 81);
+	ck_assert_uint_eq(addr_port(&d), 0);
+	addr_format_ip(&c, text);
+	ck_assert_str_eq(text, "::1");
+	ck_assert_uint_eq(addr_format_ip(&d, text), 0);
+	ck_assert_str_eq(text, "");
+}
+END_TEST
+
+START_TEST(an_unnamed_peer_can_be_formatted)
+{
+	struct addr a = { .len = sizeof(sa_family_t) };
+	char text[ADDR_TEXT_MAX];
+
+	a.sa.ss_family = AF_UNIX;
+	addr_format(&a, text);
+	ck_assert_str_eq(text, "unix:");
+	ck_assert(addr_eq(&a, &a));
+}
+END_TEST
+
+START_TEST(resolves_without_a_network)
+{
+	struct addr a[4];
+	char text[ADDR_TEXT_MAX];
+	size_t n;
+
+	ck_assert_int_eq(addr_resolve("127.0.0.1", 8080, a, 4, &n), ERR_NONE);
+	ck_assert_uint_eq(n, 1);
+	addr_format(&a[0], text);
+	ck_assert_str_eq(text, "127.0.0.1:8080");
+	ck_assert_int_eq(addr_resolve("::1", 1, a, 4, &n), ERR_NONE);
+	ck_assert_int_eq(addr_resolve("127.0.0.1", 65536, a, 4, &n), ERR_BAD_CONFIG);
+	ck_assert_uint_eq(n, 0);
+	ck_assert_int_eq(addr_resolve("no such name", 1, a, 4, &n), ERR_CONNECT_FAILED);
+}
+END_TEST
+
+UNIT_MAIN("addr", text_goes_in_and_out, what_is_no_address_is_refused,
+    a_unix_path_has_a_greatest_length, knows_parts_and_equality, an_unnamed_peer_can_be_formatted,
+    resolves_without_a_network)
