@@ -69,6 +69,14 @@ arena_alloc(struct arena *a, size_t n)
 	return p;
 }
 
+/* Gives the end of the latest allocation back: of the n bytes at p only `used` are wanted. */
+static inline void
+arena_trim(struct arena *a, char *p, size_t n, size_t used)
+{
+	if (a->at == p + ((n + 7) & ~(size_t)7))
+		a->at = p + ((used + 7) & ~(size_t)7);
+}
+
 /* count * size bytes, cleared. */
 void *arena_calloc(struct arena *a, size_t count, size_t size);
 /* A copy of s, with a NUL behind it that is not counted. */

@@ -17,8 +17,10 @@
 	X(BAD_FRAMING, 400, "bad_framing", "the length of the message is ambiguous or malformed") \
 	X(BAD_CHUNK, 400, "bad_chunk", "the chunked body is malformed") \
 	X(BAD_BODY, 400, "bad_body", "the request body is not what the route needs") \
-	X(MISSING_PARAMETER, 400, "missing_parameter", \
-	    "the request lacks a value that the route refers to") \
+	X(BAD_PARAMETER, 400, "bad_parameter", \
+	    "a value of the request cannot stand where the route uses it") \
+	X(MISSING_REFERENCE, 400, "missing_reference", \
+	    "a value that the route refers to is not in the request") \
 	X(NO_ROUTE, 404, "no_route", "no route matches the request") \
 	X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "the route does not take this method") \
 	X(REQUEST_TIMEOUT, 408, "request_timeout", "the client was too slow in sending its request") \
@@ -50,7 +52,6 @@
 	X(STATUS_NOT_ACCEPTED, 502, "status_not_accepted", \
 	    "the upstream answered with a status that the call does not accept") \
 	X(INVALID_BODY, 502, "invalid_body", "the upstream's answer is not valid JSON") \
-	X(MISSING_REFERENCE, 502, "missing_reference", "a reference of the call found nothing") \
 	X(MERGE_CONFLICT, 502, "merge_conflict", "two parts claim the same place in the answer") \
 	X(CANCELLED, 502, "cancelled", "the call was cancelled because the answer was already decided") \
 	X(BUDGET, 502, "budget", "the request needs more memory than it may have") \

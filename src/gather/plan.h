@@ -2,6 +2,7 @@
 #ifndef GATHER_PLAN_H
 #define GATHER_PLAN_H
 
+#include "gather/json_template.h"
 #include "gather/merge.h"
 #include "gather/route_conf.h"
 #include "gather/template.h"
@@ -29,6 +30,8 @@ struct call_plan {
 	struct template body;
 	struct json_template *json; /* NULL: none */
 	struct str default_json;    /* none: no default */
+	bool has_content_type;      /* `headers` sets it */
+	bool shares_forward;        /* forwards the same as the first call */
 	size_t index;               /* over all calls of the configuration, for metrics */
 };
 
@@ -39,18 +42,37 @@ struct plan {
 	size_t *admission;       /* required calls ordered by upstream: permits are taken in this order */
 	size_t n_admission;
 	struct merge_plan *merge;
+	struct merge_place *places; /* of the merge plan */
 	struct field_plan *set_headers;
 	size_t n_set_headers;
 	bool needs_body;      /* the client's body is read before the calls start */
 	bool needs_body_json; /* and must be JSON */
 };
 
+struct plan_setup {
+	const struct route_conf *conf;
+	const struct upstream_conf *upstreams;
+	const struct template_params *params;
+	size_t first_call; /* index of its first call over all calls of the configuration */
+};
+
+/* Why a route cannot be compiled. */
+struct plan_fault {
+	struct conf_pos where;
+	char message[256];
+};
+
 /*
- * Compiles a route. conf and upstreams outlive the plan. ERR_BAD_CONFIG with *where and *error when a
- * template is wrong (`gatherd check` has said so before).
+ * Compiles a route into the arena; what the setup points to outlives the plan, but for setup itself.
+ * ERR_BAD_CONFIG with *fault set when a template, a path or the merge cannot be.
  */
-enum err_code plan_compile(struct arena *arena, const struct route_conf *conf,
-    const struct upstream_conf *upstreams, const struct template_params *params, struct plan **out,
-    struct conf_pos *where, struct template_error *error);
+enum err_code plan_compile(
+    struct arena *arena, const struct plan_setup *setup, struct plan **out, struct plan_fault *fault);
+/* field_plans for `name: template` pairs; for replies and response.headers.set as well. */
+enum err_code plan_fields(struct arena *arena, const struct conf_pair_list *pairs,
+    const struct template_params *params, struct field_plan **out, struct plan_fault *fault);
+/* A template of the configuration, its error told with its place. */
+enum err_code plan_template(struct arena *arena, const struct conf_text *text, enum template_place place,
+    const struct template_params *params, struct template *out, struct plan_fault *fault);
 
 #endif

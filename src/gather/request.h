@@ -10,6 +10,7 @@
 #include "net/addr.h"
 
 #define REQUEST_MAX_PARAMS 16
+#define REQUEST_TRACE_BYTES 55 /* W3C Trace Context 3.2 */
 
 struct request {
 	enum http_method method;
@@ -23,6 +24,7 @@ struct request {
 	struct addr peer;     /* who is connected */
 	struct str client_ip; /* peer, or what a trusted proxy says; text */
 	bool is_peer_trusted; /* X-Forwarded-* of the request are believed and extended */
+	char traceparent[REQUEST_TRACE_BYTES]; /* of this request, see forward_trace() */
 	bool has_body;
 	struct str body; /* whole (gathered routes), valid when the exchange has read it */
 };

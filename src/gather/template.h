@@ -15,11 +15,10 @@
 
 /* Where a value goes, and so how it is encoded. */
 enum template_place {
-	TEMPLATE_PATH,   /* one segment of a path: / ? # % and dot segments cannot escape it */
+	TEMPLATE_PATH,   /* part of a path segment: / ? # % and dot segments cannot escape it */
 	TEMPLATE_QUERY,  /* a query value */
 	TEMPLATE_HEADER, /* a field value: CR, LF, NUL refuse it */
-	TEMPLATE_JSON,   /* inside a JSON string */
-	TEMPLATE_RAW,    /* a body, as it is */
+	TEMPLATE_TEXT,   /* a body, or the inside of a JSON string: as it is */
 };
 
 enum template_op_kind {
@@ -48,7 +47,7 @@ struct template {
 	size_t n;
 	enum template_place place;
 	bool uses_body; /* refers to {body} or {body.x} */
-	bool uses_body_json; /* refers to {body.x}, or to {body} as a JSON value */
+	bool uses_body_json; /* refers to {body.x} */
 };
 
 /* The parameters that a route's path defines, in order. */
@@ -67,24 +66,25 @@ struct template_error {
 enum err_code template_compile(struct arena *arena, struct str text, enum template_place place,
     const struct template_params *params, struct template *out, struct template_error *error);
 
-/* What evaluation reads. body_json: the validated document of the request's body, none when it has none. */
+#define TEMPLATE_MAX_OPS 64
+
+/* What evaluation reads. */
 struct template_env {
 	const struct request *request;
-	struct str body_json;
+	struct json_value body; /* the root of the request's body; JSON_NONE: it has none, or it is not JSON */
 };
 
-/* The value, in the arena. ERR_MISSING_PARAMETER, or ERR_BAD_FIELD for bytes that a field cannot carry. */
+/*
+ * The text, in the arena or the template or the request. ERR_MISSING_REFERENCE when a value is not there (an
+ * empty value counts as missing in a path), ERR_BAD_PARAMETER when it cannot stand in its place.
+ */
 enum err_code template_eval(
     const struct template *t, const struct template_env *env, struct arena *arena, struct str *out);
 
-/* A `json:` tree with references in its strings, compiled. */
-struct json_template;
-enum err_code json_template_compile(struct arena *arena, const struct conf_json *tree,
-    const struct template_params *params, struct json_template **out, struct conf_pos *where,
-    struct template_error *error);
-/* JSON text in the arena; a string that is exactly one reference keeps the type of what it refers to. */
-enum err_code json_template_eval(const struct json_template *t, const struct template_env *env,
-    struct arena *arena, struct str *out);
-bool json_template_uses_body(const struct json_template *t);
+/* The template is exactly one reference. */
+bool template_is_reference(const struct template *t);
+/* The JSON value of a template that is exactly one reference, its type kept; in the arena or the request. */
+enum err_code template_eval_json(
+    const struct template *t, const struct template_env *env, struct arena *arena, struct str *out);
 
 #endif

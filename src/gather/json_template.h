@@ -1,0 +1,25 @@
+/*
+ * JSON with references in its strings (`json:` of a call or a reply), compiled at load to literal JSON text
+ * with templates between. A string that is exactly one reference keeps the JSON type of what it refers to.
+ */
+#ifndef GATHER_JSON_TEMPLATE_H
+#define GATHER_JSON_TEMPLATE_H
+
+#include "gather/template.h"
+
+struct json_template;
+
+/* Into the arena. ERR_BAD_CONFIG with *where and *error set when a string is no template. */
+enum err_code json_template_compile(struct arena *arena, const struct conf_json *tree,
+    const struct template_params *params, struct json_template **out, struct conf_pos *where,
+    struct template_error *error);
+/* JSON text, in the arena or the template. Errors as template_eval(). */
+enum err_code json_template_eval(const struct json_template *t, const struct template_env *env,
+    struct arena *arena, struct str *out);
+bool json_template_uses_body(const struct json_template *t);
+/* Refers to {body} or {body.x}, which must then be JSON. */
+bool json_template_uses_body_json(const struct json_template *t);
+/* The tree as JSON text, its strings taken literally (`default:`). */
+struct str json_template_literal(struct arena *arena, const struct conf_json *tree);
+
+#endif
