@@ -10,11 +10,14 @@
 
 #include "base/str.h"
 
+struct yaml_node;
+
 /* Where a value stands in the files. */
 struct conf_pos {
 	const char *file; /* NUL-terminated; NULL: a built-in default */
 	uint32_t line;    /* from 1 */
 	uint32_t column;  /* from 1 */
+	const struct yaml_node *node; /* borrowed, in the same arena; for messages only; may be NULL */
 };
 
 /* Text whose meaning is settled later (templates, paths), with its place for error messages. */

@@ -1,10 +1,13 @@
-/* The whole configuration, parsed, checked and resolved; lives in one arena and is never written to. */
+/* The whole configuration, parsed, checked and resolved; lives in one arena and is never written
+ * to. */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
 #include "gather/route_conf.h"
 #include "server/listener_conf.h"
 #include "upstream/upstream_conf.h"
+
+enum access_log_format { ACCESS_LOG_JSON };
 
 struct conf {
 	uint64_t workers; /* threads; `auto` was settled: cores, at most 8 */
@@ -18,7 +21,8 @@ struct conf {
 	} admin;
 	struct {
 		struct conf_text path; /* `stderr` or a file */
-		bool is_enabled;
+		bool is_enabled;       /* false: path is `none` */
+		enum access_log_format format;
 	} access_log;
 	struct {
 		uint64_t limit; /* requests in flight over all workers; 0: no limit */
@@ -30,6 +34,10 @@ struct conf {
 	size_t n_upstreams;
 	struct route_conf *routes;
 	size_t n_routes;
+	const struct yaml_node
+	    *written; /* borrowed, same arena: the files put together, as written */
+	const struct yaml_node
+	    *effective; /* borrowed, same arena: with every default and what is inherited */
 };
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/conf_row.h"
 #include "base/conf_value.h"
 
 enum part_format { PART_JSON, PART_TEXT, PART_BASE64 };
@@ -19,6 +20,7 @@ struct forward_conf {
 struct call_conf {
 	struct str name;
 	struct conf_pos pos;
+	struct conf_text upstream_name;
 	size_t upstream; /* index in conf.upstreams */
 	struct conf_text method;
 	struct conf_text path; /* template */
@@ -39,7 +41,8 @@ struct call_conf {
 };
 
 struct proxy_conf {
-	size_t upstream;
+	struct conf_text upstream_name;
+	size_t upstream; /* index in conf.upstreams */
 	struct conf_text path; /* template; none: the client's path as it came */
 };
 
@@ -70,5 +73,9 @@ struct route_conf {
 		struct conf_pair_list set_headers; /* values are templates */
 	} response;
 };
+
+/* The rows of one element of `routes`, and those of one call in it. */
+extern const struct conf_section route_conf_section;
+extern const struct conf_section route_conf_call_section;
 
 #endif

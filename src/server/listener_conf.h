@@ -2,6 +2,7 @@
 #ifndef SERVER_LISTENER_CONF_H
 #define SERVER_LISTENER_CONF_H
 
+#include "base/conf_row.h"
 #include "base/conf_value.h"
 #include "net/addr.h"
 #include "net/cidr.h"
@@ -26,5 +27,8 @@ struct listener_conf {
 		uint64_t body; /* bytes; buffered request bodies; proxy routes stream and are not bound by it */
 	} limits;
 };
+
+/* The rows of `listeners.NAME`. */
+extern const struct conf_section listener_conf_section;
 
 #endif

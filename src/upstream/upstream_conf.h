@@ -2,12 +2,15 @@
 #ifndef UPSTREAM_UPSTREAM_CONF_H
 #define UPSTREAM_UPSTREAM_CONF_H
 
+#include "base/conf_row.h"
 #include "base/conf_value.h"
 #include "net/addr.h"
 
 struct server_conf {
 	struct conf_text url;  /* http://host:port or http+unix:/path */
 	struct str host;       /* for the Host field, port included when it is not 80 */
+	struct str name;       /* the host alone, NUL-terminated, to be resolved; none for unix sockets */
+	uint64_t port;
 	struct addr *addrs;    /* filled at start: every address that the name has */
 	size_t n_addrs;
 	uint64_t weight; /* 1 to 1000 */
@@ -59,5 +62,8 @@ struct upstream_conf {
 		uint64_t headers;
 	} limits;
 };
+
+/* The rows of `upstreams.NAME`. */
+extern const struct conf_section upstream_conf_section;
 
 #endif

@@ -1,0 +1,161 @@
+/* Rules of listeners, upstreams and the whole. Start-up and reload only; one thread. */
+#include "conf/conf_check.h"
+
+#include "conf/conf_check_route.h"
+#include "conf/yaml_tree.h"
+
+static const struct yaml_node *
+find(struct conf_pos item, const char *path)
+{
+	const struct yaml_node *node = item.node;
+	struct str rest = str_c(path), key;
+
+	while (node != NULL && str_split(&rest, '.', &key))
+		node = yaml_tree_get(node, key);
+	return node;
+}
+
+bool
+conf_check_has(struct conf_pos item, const char *path)
+{
+	const struct yaml_node *node = find(item, path);
+
+	return node != NULL && node->pos.file != NULL;
+}
+
+struct conf_pos
+conf_check_place(struct conf_pos item, const char *path)
+{
+	return conf_check_has(item, path) ? find(item, path)->pos : item;
+}
+
+static struct conf_pos
+root_pos(const struct conf_check *check)
+{
+	return check->conf->effective->pos;
+}
+
+static void
+check_has_listener(const struct conf_check *check)
+{
+	if (check->conf->n_listeners == 0)
+		conf_error_add(check->errors, conf_check_place(root_pos(check), "listeners"),
+		    "at least one listener is needed");
+}
+
+static void
+check_has_route(const struct conf_check *check)
+{
+	if (check->conf->n_routes == 0)
+		conf_error_warn(check->errors, conf_check_place(root_pos(check), "routes"),
+		    "there is no route: every request gets 404");
+}
+
+/* Port 0 is any free port: it clashes with nothing. */
+static bool
+is_same_address(const struct addr *a, const struct addr *b)
+{
+	if (a->len == 0 || b->len == 0 || (!addr_is_unix(a) && addr_port(a) == 0))
+		return false;
+	return addr_eq(a, b);
+}
+
+static void
+check_address(const struct conf_check *check, const struct conf_text *text,
+    const struct addr *address, size_t n_before)
+{
+	for (size_t i = 0; i < n_before; i++)
+		if (is_same_address(&check->conf->listeners[i].address, address))
+			conf_error_add(check->errors, text->pos,
+			    "%.*s is the address of listener \"%.*s\" already", STR_FMT(text->s),
+			    STR_FMT(check->conf->listeners[i].name));
+}
+
+static void
+check_addresses(const struct conf_check *check)
+{
+	const struct conf *c = check->conf;
+
+	for (size_t i = 0; i < c->n_listeners; i++)
+		check_address(check, &c->listeners[i].address_text, &c->listeners[i].address, i);
+	check_address(check, &c->admin.address_text, &c->admin.address, c->n_listeners);
+	check_address(check, &c->admin.socket, &c->admin.socket_address, c->n_listeners);
+}
+
+static void
+check_mock_excludes_servers(const struct conf_check *check, const struct upstream_conf *up)
+{
+	bool has_servers = conf_check_has(up->pos, "servers"),
+	     has_mock = conf_check_has(up->pos, "mock");
+
+	if (has_servers && has_mock)
+		conf_error_add(
+		    check->errors, up->pos, "has both `servers` and `mock`; one of them must go");
+	if (!has_servers && !has_mock)
+		conf_error_add(
+		    check->errors, up->pos, "the key \"servers\" is missing (or \"mock\")");
+}
+
+static void
+check_servers_differ(const struct conf_check *check, const struct upstream_conf *up)
+{
+	for (size_t i = 1; i < up->n_servers; i++)
+		for (size_t k = 0; k < i; k++)
+			if (up->servers[i].url.s.n != 0 &&
+			    str_eq(up->servers[i].url.s, up->servers[k].url.s))
+				conf_error_add(check->errors, up->servers[i].url.pos,
+				    "is listed twice; `weight` gives a server a larger share");
+}
+
+static void
+check_idle_fits_pool(const struct conf_check *check, const struct upstream_conf *up)
+{
+	if (up->pool.max_idle > up->pool.max_connections &&
+	    conf_check_has(up->pos, "pool.max_idle"))
+		conf_error_warn(check->errors, conf_check_place(up->pos, "pool.max_idle"),
+		    "is more than max_connections; that many are never idle");
+}
+
+static void
+check_queue_has_limit(const struct conf_check *check, const struct upstream_conf *up)
+{
+	if (up->concurrency.limit == 0 && conf_check_has(up->pos, "queue"))
+		conf_error_warn(check->errors, conf_check_place(up->pos, "queue"),
+		    "nothing ever waits: there is no concurrency.limit");
+}
+
+static void
+check_timeouts_nest(const struct conf_check *check, const struct upstream_conf *up)
+{
+	if (up->timeouts.connect_ns > up->timeouts.total_ns && up->timeouts.total_ns != 0)
+		conf_error_warn(check->errors, conf_check_place(up->pos, "timeouts.connect"),
+		    "is longer than timeouts.total, which ends the call first");
+	if (up->timeouts.first_byte_ns > up->timeouts.total_ns && up->timeouts.total_ns != 0 &&
+	    conf_check_has(up->pos, "timeouts.first_byte"))
+		conf_error_warn(check->errors, conf_check_place(up->pos, "timeouts.first_byte"),
+		    "is longer than timeouts.total, which ends the call first");
+}
+
+static void
+check_upstream(const struct conf_check *check, const struct upstream_conf *up)
+{
+	check_mock_excludes_servers(check, up);
+	check_servers_differ(check, up);
+	check_idle_fits_pool(check, up);
+	check_queue_has_limit(check, up);
+	check_timeouts_nest(check, up);
+}
+
+void
+conf_check(struct conf *c, struct arena *a, struct conf_errors *errors)
+{
+	struct conf_check check = { c, a, errors };
+
+	check_has_listener(&check);
+	check_has_route(&check);
+	check_addresses(&check);
+	for (size_t i = 0; i < c->n_upstreams; i++)
+		check_upstream(&check, &c->upstreams[i]);
+	for (size_t i = 0; i < c->n_routes; i++)
+		conf_check_route(&check, &c->routes[i]);
+}

@@ -1,0 +1,500 @@
+/* The keys of a route, its calls, proxy, reply and answer. Constant data. */
+#include "gather/route_conf.h"
+
+#include "base/compiler.h"
+
+static const struct conf_row forward_rows[] = {
+	{
+	    .key = "headers",
+	    .type = CONF_TEXTS,
+	    .offset = offsetof(struct call_conf, forward.headers),
+	    .fallback = "[]",
+	    .since = "0.1",
+	    .doc =
+		"Names of request fields that are passed on; `\"*\"` is all but hop-by-hop fields.",
+	},
+	{
+	    .key = "query",
+	    .type = CONF_TEXTS,
+	    .offset = offsetof(struct call_conf, forward.query),
+	    .fallback = "[]",
+	    .since = "0.1",
+	    .doc = "Names of query parameters that are passed on; `\"*\"` is all.",
+	},
+};
+static const struct conf_section forward_section = {
+	.rows = forward_rows,
+	.n_rows = ARRAY_LEN(forward_rows),
+	.doc = "What of the client's request leaves. Nothing does unless it is listed here.",
+};
+
+static const struct conf_word part_formats[] = {
+	{ "json", PART_JSON },
+	{ "text", PART_TEXT },
+	{ "base64", PART_BASE64 },
+	{ NULL, 0 },
+};
+
+static const struct conf_word duplicate_words[] = { { "error", false }, { "last", true },
+	{ NULL, 0 } };
+
+static const char *
+parse_duplicate_keys(void *base, const struct conf_text *text, struct arena *a)
+{
+	static const struct conf_row row = { .type = CONF_WORD, .words = duplicate_words };
+	struct call_conf *call = base;
+	uint64_t v = 0;
+	const char *why = conf_row_parse(&row, text->s, a, &v);
+
+	call->keep_last_duplicate = v != 0;
+	return why;
+}
+
+#define CALL_LEVELS (CONF_IN_DEFAULTS | CONF_IN_UPSTREAM | CONF_IN_ROUTE)
+
+static const struct conf_row call_rows[] = {
+	{
+	    .key = "upstream",
+	    .type = CONF_TEXT,
+	    .offset = offsetof(struct call_conf, upstream_name),
+	    .is_required = true,
+	    .since = "0.1",
+	    .doc = "The name of the upstream that is asked.",
+	},
+	{
+	    .key = "method",
+	    .type = CONF_TEXT,
+	    .offset = offsetof(struct call_conf, method),
+	    .fallback = "GET",
+	    .since = "0.1",
+	    .doc = "The method of the call.",
+	},
+	{
+	    .key = "path",
+	    .type = CONF_TEMPLATE,
+	    .offset = offsetof(struct call_conf, path),
+	    .is_required = true,
+	    .form = "/users/{id}",
+	    .since = "0.1",
+	    .doc =
+		"The path of the call. What a reference brings in is encoded and stays within its "
+		"segment.",
+	},
+	{
+	    .key = "query",
+	    .type = CONF_PAIRS,
+	    .offset = offsetof(struct call_conf, query),
+	    .since = "0.1",
+	    .doc = "Query parameters of the call, in this order. A parameter listed here is not "
+		   "forwarded.",
+	},
+	{
+	    .key = "headers",
+	    .type = CONF_PAIRS,
+	    .offset = offsetof(struct call_conf, headers),
+	    .since = "0.1",
+	    .doc = "Fields of the call. A field listed here is not forwarded.",
+	},
+	{
+	    .key = "body",
+	    .type = CONF_TEMPLATE,
+	    .offset = offsetof(struct call_conf, body),
+	    .form = "{body}",
+	    .since = "0.1",
+	    .doc = "The body of the call as text; `{body}` alone passes the client's on. Excludes "
+		   "`json`.",
+	},
+	{
+	    .key = "json",
+	    .type = CONF_JSON,
+	    .offset = offsetof(struct call_conf, json),
+	    .since = "0.1",
+	    .doc = "The body of the call as JSON. A text that is exactly one reference keeps the "
+		   "JSON type of what it refers to. Excludes `body`.",
+	},
+	{
+	    .key = "forward",
+	    .type = CONF_SECTION,
+	    .levels = CONF_IN_DEFAULTS | CONF_IN_ROUTE,
+	    .section = &forward_section,
+	    .since = "0.1",
+	    .doc = "What of the client's request leaves.",
+	},
+	{
+	    .key = "timeout",
+	    .type = CONF_DURATION,
+	    .levels = CONF_IN_DEFAULTS,
+	    .offset = offsetof(struct call_conf, timeout_ns),
+	    .max = 24 * 3600 * NS_PER_SEC,
+	    .fallback = "0",
+	    .unit = "0: none of its own",
+	    .since = "0.1",
+	    .doc = "For the whole call. What counts is the least of this, the upstream's "
+		   "`timeouts.total` and what is left of the route's `timeout`.",
+	},
+	{
+	    .key = "required",
+	    .type = CONF_BOOL,
+	    .levels = CALL_LEVELS,
+	    .offset = offsetof(struct call_conf, is_required),
+	    .fallback = "true",
+	    .since = "0.1",
+	    .doc = "Whether its failure fails the whole answer, at once. If not, its part is left "
+		   "out and `_meta` says so.",
+	},
+	{
+	    .key = "default",
+	    .type = CONF_JSON,
+	    .offset = offsetof(struct call_conf, default_value),
+	    .since = "0.1",
+	    .doc = "The part that stands in when the call fails.",
+	},
+	{
+	    .key = "accept",
+	    .type = CONF_STATUSES,
+	    .levels = CALL_LEVELS,
+	    .offset = offsetof(struct call_conf, accept),
+	    .fallback = "2xx",
+	    .since = "0.1",
+	    .doc = "Statuses that are success.",
+	},
+	{
+	    .key = "pass_errors",
+	    .type = CONF_STATUSES,
+	    .levels = CALL_LEVELS,
+	    .offset = offsetof(struct call_conf, pass_errors),
+	    .fallback = "[]",
+	    .since = "0.1",
+	    .doc = "Statuses that become the client's answer, body and all.",
+	},
+	{
+	    .key = "max_body",
+	    .type = CONF_SIZE,
+	    .levels = CALL_LEVELS,
+	    .offset = offsetof(struct call_conf, max_body_bytes),
+	    .max = 1 << 30,
+	    .fallback = "4MiB",
+	    .since = "0.1",
+	    .doc = "How large the body of the answer may be. Beyond it the call fails with "
+		   "`response_too_large`.",
+	},
+	{
+	    .key = "as",
+	    .type = CONF_WORD,
+	    .offset = offsetof(struct call_conf, format),
+	    .words = part_formats,
+	    .fallback = "json",
+	    .since = "0.1",
+	    .doc =
+		"What the body becomes in the merged answer: its JSON value, a JSON string, or a "
+		"JSON string of base64.",
+	},
+	{
+	    .key = "into",
+	    .type = CONF_TEXT,
+	    .offset = offsetof(struct call_conf, into),
+	    .form = "., a.b or a[]",
+	    .since = "0.1",
+	    .doc =
+		"Where the part lands: `.` is the root, `a.b` nested, `a[]` appended to an array. "
+		"Without it: under the name of the call. A key with a dot in it is quoted: "
+		"`a.\"b.c\"`.",
+	},
+	{
+	    .key = "duplicate_keys",
+	    .type = CONF_PARSED,
+	    .levels = CALL_LEVELS,
+	    .parse = parse_duplicate_keys,
+	    .words = duplicate_words,
+	    .fallback = "error",
+	    .since = "0.1",
+	    .doc =
+		"What a key that occurs twice in an object means: `error` makes the body invalid, "
+		"`last` keeps the last.",
+	},
+};
+const struct conf_section route_conf_call_section = {
+	.rows = call_rows,
+	.n_rows = ARRAY_LEN(call_rows),
+	.size = sizeof(struct call_conf),
+	.name_offset = offsetof(struct call_conf, name),
+	.pos_offset = offsetof(struct call_conf, pos),
+	.doc = "One request to one upstream. All calls of a route start together.",
+};
+
+static const struct conf_row proxy_rows[] = {
+	{
+	    .key = "upstream",
+	    .type = CONF_TEXT,
+	    .offset = offsetof(struct route_conf, proxy.upstream_name),
+	    .is_required = true,
+	    .since = "0.1",
+	    .doc = "The name of the upstream that is asked.",
+	},
+	{
+	    .key = "path",
+	    .type = CONF_TEMPLATE,
+	    .offset = offsetof(struct route_conf, proxy.path),
+	    .form = "/files/{rest}",
+	    .since = "0.1",
+	    .doc =
+		"The path that the upstream sees; the query is kept. Without it: the client's, as "
+		"it came.",
+	},
+};
+static const struct conf_section proxy_section = {
+	.rows = proxy_rows,
+	.n_rows = ARRAY_LEN(proxy_rows),
+	.doc = "A plain reverse proxy: request and answer are streamed, all but hop-by-hop fields "
+	       "are passed on.",
+};
+
+static const struct conf_row reply_rows[] = {
+	{
+	    .key = "status",
+	    .type = CONF_COUNT,
+	    .offset = offsetof(struct route_conf, reply.status),
+	    .min = 200,
+	    .max = 599,
+	    .fallback = "200",
+	    .since = "0.1",
+	    .doc = "The status of the answer.",
+	},
+	{
+	    .key = "headers",
+	    .type = CONF_PAIRS,
+	    .offset = offsetof(struct route_conf, reply.headers),
+	    .since = "0.1",
+	    .doc = "Fields of the answer.",
+	},
+	{
+	    .key = "body",
+	    .type = CONF_TEMPLATE,
+	    .offset = offsetof(struct route_conf, reply.body),
+	    .since = "0.1",
+	    .doc = "The body as text. Excludes `json`.",
+	},
+	{
+	    .key = "json",
+	    .type = CONF_JSON,
+	    .offset = offsetof(struct route_conf, reply.json),
+	    .since = "0.1",
+	    .doc = "The body as JSON; sets Content-Type. Excludes `body`.",
+	},
+};
+static const struct conf_section reply_section = {
+	.rows = reply_rows,
+	.n_rows = ARRAY_LEN(reply_rows),
+	.doc = "An answer without any upstream.",
+};
+
+static const struct conf_row request_body_rows[] = {
+	{
+	    .key = "max",
+	    .type = CONF_SIZE,
+	    .offset = offsetof(struct route_conf, max_request_body_bytes),
+	    .max = 1 << 30,
+	    .fallback = "0",
+	    .unit = "0: only the listener's limit",
+	    .since = "0.1",
+	    .doc = "How large the body of a request may be; the listener's `limits.body` holds as "
+		   "well. Beyond it 413.",
+	},
+};
+static const struct conf_section request_body_section = {
+	.rows = request_body_rows,
+	.n_rows = ARRAY_LEN(request_body_rows),
+	.doc = "The body of the request.",
+};
+static const struct conf_row request_rows[] = {
+	{
+	    .key = "body",
+	    .type = CONF_SECTION,
+	    .section = &request_body_section,
+	    .since = "0.1",
+	    .doc = "The body of the request.",
+	},
+};
+static const struct conf_section request_section = {
+	.rows = request_rows,
+	.n_rows = ARRAY_LEN(request_rows),
+	.doc = "What is taken from the client.",
+};
+
+static const struct conf_word policies[] = {
+	{ "error", CONFLICT_ERROR },
+	{ "first", CONFLICT_FIRST },
+	{ "last", CONFLICT_LAST },
+	{ "deep", CONFLICT_DEEP },
+	{ "append", CONFLICT_APPEND },
+	{ NULL, 0 },
+};
+
+static const struct conf_row partial_rows[] = {
+	{
+	    .key = "status",
+	    .type = CONF_COUNT,
+	    .offset = offsetof(struct route_conf, response.partial_status),
+	    .min = 200,
+	    .max = 599,
+	    .fallback = "200",
+	    .since = "0.1",
+	    .doc = "The status of an answer that lacks a part.",
+	},
+	{
+	    .key = "meta",
+	    .type = CONF_TEXT,
+	    .offset = offsetof(struct route_conf, response.partial_meta),
+	    .fallback = "_meta",
+	    .since = "0.1",
+	    .doc =
+		"The key under which an answer says which parts are missing, and why. `\"\"`: it "
+		"does not say.",
+	},
+};
+static const struct conf_section partial_section = {
+	.rows = partial_rows,
+	.n_rows = ARRAY_LEN(partial_rows),
+	.doc = "An answer that lacks a part.",
+};
+static const struct conf_row response_header_rows[] = {
+	{
+	    .key = "set",
+	    .type = CONF_PAIRS,
+	    .offset = offsetof(struct route_conf, response.set_headers),
+	    .since = "0.1",
+	    .doc = "Fields of the answer, by name.",
+	},
+};
+static const struct conf_section response_headers_section = {
+	.rows = response_header_rows,
+	.n_rows = ARRAY_LEN(response_header_rows),
+	.doc = "The fields of the answer.",
+};
+static const struct conf_row response_rows[] = {
+	{
+	    .key = "on_conflict",
+	    .type = CONF_WORD,
+	    .offset = offsetof(struct route_conf, response.on_conflict),
+	    .words = policies,
+	    .fallback = "error",
+	    .since = "0.1",
+	    .doc = "What happens when two parts claim the same key: `error` fails the answer, "
+		   "`first` and `last` keep one (in the order of the file), `deep` merges objects, "
+		   "`append` makes or extends an array.",
+	},
+	{
+	    .key = "partial",
+	    .type = CONF_SECTION,
+	    .section = &partial_section,
+	    .since = "0.1",
+	    .doc = "An answer that lacks a part.",
+	},
+	{
+	    .key = "headers",
+	    .type = CONF_SECTION,
+	    .section = &response_headers_section,
+	    .since = "0.1",
+	    .doc = "The fields of the answer.",
+	},
+};
+static const struct conf_section response_section = {
+	.rows = response_rows,
+	.n_rows = ARRAY_LEN(response_rows),
+	.doc = "The merged answer.",
+};
+
+static const struct conf_row rows[] = {
+	{
+	    .key = "name",
+	    .type = CONF_STR,
+	    .offset = offsetof(struct route_conf, name),
+	    .since = "0.1",
+	    .doc = "The name of the route in logs and metrics. Without it: its path.",
+	},
+	{
+	    .key = "path",
+	    .type = CONF_TEXT,
+	    .offset = offsetof(struct route_conf, path),
+	    .is_required = true,
+	    .form = "/users/{id}/files/{rest...}",
+	    .since = "0.1",
+	    .doc = "The paths that match: literal segments, `{name}` for one segment, `{name...}` "
+		   "for the rest. Literal wins over parameter wins over tail.",
+	},
+	{
+	    .key = "methods",
+	    .type = CONF_TEXTS,
+	    .offset = offsetof(struct route_conf, methods),
+	    .fallback = "[ GET ]",
+	    .since = "0.1",
+	    .doc = "The methods that match, or `any`. HEAD comes with GET.",
+	},
+	{
+	    .key = "timeout",
+	    .type = CONF_DURATION,
+	    .levels = CONF_IN_DEFAULTS,
+	    .offset = offsetof(struct route_conf, timeout_ns),
+	    .min = NS_PER_MS,
+	    .max = 24 * 3600 * NS_PER_SEC,
+	    .fallback = "15s",
+	    .since = "0.1",
+	    .doc =
+		"The budget of the whole request, the calls included. For proxy routes: until the "
+		"head of the answer.",
+	},
+	{
+	    .key = "request",
+	    .type = CONF_SECTION,
+	    .levels = CONF_IN_DEFAULTS,
+	    .section = &request_section,
+	    .since = "0.1",
+	    .doc = "What is taken from the client.",
+	},
+	{
+	    .key = "calls",
+	    .type = CONF_NAMED,
+	    .offset = offsetof(struct route_conf, calls),
+	    .count_offset = offsetof(struct route_conf, n_calls),
+	    .section = &route_conf_call_section,
+	    .is_optional = true,
+	    .min = 1,
+	    .max = 64,
+	    .since = "0.1",
+	    .doc = "The calls, by name. Their results are merged in the order of the file. Exactly "
+		   "one of `calls`, `proxy` and `reply` must be there.",
+	},
+	{
+	    .key = "proxy",
+	    .type = CONF_SECTION,
+	    .section = &proxy_section,
+	    .is_optional = true,
+	    .since = "0.1",
+	    .doc = "A plain reverse proxy.",
+	},
+	{
+	    .key = "reply",
+	    .type = CONF_SECTION,
+	    .section = &reply_section,
+	    .is_optional = true,
+	    .since = "0.1",
+	    .doc = "An answer without any upstream.",
+	},
+	{
+	    .key = "response",
+	    .type = CONF_SECTION,
+	    .levels = CONF_IN_DEFAULTS,
+	    .section = &response_section,
+	    .since = "0.1",
+	    .doc = "The merged answer of a route with `calls`. `headers.set` holds for `proxy` as "
+		   "well.",
+	},
+};
+const struct conf_section route_conf_section = {
+	.rows = rows,
+	.n_rows = ARRAY_LEN(rows),
+	.size = sizeof(struct route_conf),
+	.name_offset = CONF_NOWHERE,
+	.pos_offset = offsetof(struct route_conf, pos),
+	.doc = "One route.",
+};

@@ -1,0 +1,184 @@
+/* The keys of a listener. Constant data; parsing runs at start-up and reload only. */
+#include "server/listener_conf.h"
+
+#include <string.h>
+
+#include "base/compiler.h"
+
+static const char *
+parse_address(void *base, const struct conf_text *text, struct arena *a)
+{
+	struct listener_conf *l = base;
+
+	(void)a;
+	if (addr_parse(text->s, &l->address) != ERR_NONE)
+		return "expected IP:PORT, [IPv6]:PORT or unix:/PATH";
+	l->address_text = *text;
+	return NULL;
+}
+
+static const char *
+parse_trusted_proxy(void *base, const struct conf_text *text, struct arena *a)
+{
+	struct listener_conf *l = base;
+	struct cidr *list = arena_calloc(a, l->n_trusted_proxies + 1, sizeof *list);
+
+	if (cidr_parse(text->s, &list[l->n_trusted_proxies]) != ERR_NONE)
+		return "expected a network such as 10.0.0.0/8 or fd00::/8, with no bits set behind "
+		       "the prefix";
+	if (l->n_trusted_proxies != 0)
+		memcpy(list, l->trusted_proxies, l->n_trusted_proxies * sizeof *list);
+	l->trusted_proxies = list;
+	l->n_trusted_proxies++;
+	return NULL;
+}
+
+static const struct conf_row timeout_rows[] = {
+	{
+	    .key = "header",
+	    .type = CONF_DURATION,
+	    .offset = offsetof(struct listener_conf, timeouts.header_ns),
+	    .min = NS_PER_MS,
+	    .max = 3600 * NS_PER_SEC,
+	    .fallback = "5s",
+	    .since = "0.1",
+	    .doc =
+		"How long a client may take for the head of a request, from its first byte (from "
+		"the connect for the first one) to its end. Then 408.",
+	},
+	{
+	    .key = "body",
+	    .type = CONF_DURATION,
+	    .offset = offsetof(struct listener_conf, timeouts.body_ns),
+	    .min = NS_PER_MS,
+	    .max = 3600 * NS_PER_SEC,
+	    .fallback = "30s",
+	    .since = "0.1",
+	    .doc = "How long a client may be silent in the middle of a request body. Then 408.",
+	},
+	{
+	    .key = "idle",
+	    .type = CONF_DURATION,
+	    .offset = offsetof(struct listener_conf, timeouts.idle_ns),
+	    .min = NS_PER_MS,
+	    .max = 24 * 3600 * NS_PER_SEC,
+	    .fallback = "60s",
+	    .since = "0.1",
+	    .doc = "How long a keep-alive connection without a request is kept open.",
+	},
+	{
+	    .key = "write_stall",
+	    .type = CONF_DURATION,
+	    .offset = offsetof(struct listener_conf, timeouts.write_stall_ns),
+	    .min = NS_PER_MS,
+	    .max = 3600 * NS_PER_SEC,
+	    .fallback = "10s",
+	    .since = "0.1",
+	    .doc = "How long a client may take no byte of an answer that waits for it. Then it is "
+		   "disconnected.",
+	},
+};
+static const struct conf_section timeouts_section = {
+	.rows = timeout_rows,
+	.n_rows = ARRAY_LEN(timeout_rows),
+	.doc = "How slow a client may be.",
+};
+
+static const struct conf_row limit_rows[] = {
+	{
+	    .key = "connections",
+	    .type = CONF_COUNT,
+	    .offset = offsetof(struct listener_conf, limits.connections),
+	    .min = 1,
+	    .max = 10000000,
+	    .fallback = "20000",
+	    .unit = "connections over all workers",
+	    .since = "0.1",
+	    .doc =
+		"Client connections of this listener. Those beyond the limit are closed at once.",
+	},
+	{
+	    .key = "header_bytes",
+	    .type = CONF_SIZE,
+	    .offset = offsetof(struct listener_conf, limits.header_bytes),
+	    .min = 1024,
+	    .max = 1 << 20,
+	    .fallback = "16KiB",
+	    .since = "0.1",
+	    .doc = "The head of a request: request line and fields. Beyond it 431, or 414 when the "
+		   "target alone is too long.",
+	},
+	{
+	    .key = "headers",
+	    .type = CONF_COUNT,
+	    .offset = offsetof(struct listener_conf, limits.headers),
+	    .min = 1,
+	    .max = 1000,
+	    .fallback = "100",
+	    .unit = "fields",
+	    .since = "0.1",
+	    .doc = "Fields in the head of a request. Beyond it 431.",
+	},
+	{
+	    .key = "body",
+	    .type = CONF_SIZE,
+	    .offset = offsetof(struct listener_conf, limits.body),
+	    .max = 1 << 30,
+	    .fallback = "1MiB",
+	    .since = "0.1",
+	    .doc =
+		"The body of a request to a route with calls, which is held in memory. Beyond it "
+		"413. Routes with `proxy` stream and are not bound by it.",
+	},
+};
+static const struct conf_section limits_section = {
+	.rows = limit_rows,
+	.n_rows = ARRAY_LEN(limit_rows),
+	.doc = "How much a client may send.",
+};
+
+static const struct conf_row rows[] = {
+	{
+	    .key = "address",
+	    .type = CONF_PARSED,
+	    .parse = parse_address,
+	    .form = "IP:PORT, [IPv6]:PORT or unix:/PATH",
+	    .is_required = true,
+	    .since = "0.1",
+	    .doc =
+		"Where clients connect to. `[::]:PORT` takes IPv6 only; add a listener for IPv4.",
+	},
+	{
+	    .key = "trusted_proxies",
+	    .type = CONF_PARSED_LIST,
+	    .parse = parse_trusted_proxy,
+	    .form = "IP/BITS",
+	    .fallback = "[]",
+	    .since = "0.1",
+	    .doc = "Networks whose `X-Forwarded-For`, `-Proto` and `-Host` are believed and "
+		   "extended. From all others they are dropped.",
+	},
+	{
+	    .key = "timeouts",
+	    .type = CONF_SECTION,
+	    .section = &timeouts_section,
+	    .since = "0.1",
+	    .doc = "How slow a client may be.",
+	},
+	{
+	    .key = "limits",
+	    .type = CONF_SECTION,
+	    .section = &limits_section,
+	    .since = "0.1",
+	    .doc = "How much a client may send.",
+	},
+};
+
+const struct conf_section listener_conf_section = {
+	.rows = rows,
+	.n_rows = ARRAY_LEN(rows),
+	.size = sizeof(struct listener_conf),
+	.name_offset = offsetof(struct listener_conf, name),
+	.pos_offset = offsetof(struct listener_conf, pos),
+	.doc = "One address that clients connect to.",
+};
