@@ -74,7 +74,7 @@ apply_number(
 
 	if (!take_text(ap, node, conf_row_type_text(row->type)))
 		return;
-	if (!node->is_plain && row->type != CONF_WORD) {
+	if (!node->is_plain && node->text.p == node->raw.p && row->type != CONF_WORD) {
 		say_bad_value(ap, node,
 		    arena_printf(
 			ap->arena, "expected %s, without quotes", conf_row_type_text(row->type))
