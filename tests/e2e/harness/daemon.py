@@ -151,6 +151,10 @@ class Daemon:
         found = [v for n, has, v in self.metrics() if n == name and labels.items() <= has.items()]
         return sum(found)
 
+    def waiting(self, upstream):
+        """Calls in the upstream's queue."""
+        return self.metric("gatherd_upstream_queue_length", upstream=upstream)
+
     # ---- looking at it
 
     def stderr(self):

@@ -1,0 +1,65 @@
+"""The demo's configuration does what the demo says."""
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+import yaml
+from harness import daemon, expect
+
+DEMO = os.path.join(daemon.ROOT, "conf", "demo.yaml")
+
+
+@pytest.fixture
+def demo(gatherd):
+    with open(DEMO, encoding="utf-8") as f:
+        conf = yaml.safe_load(f)
+    return gatherd(conf["routes"], conf["upstreams"])
+
+
+def test_the_slowest_service_decides(demo):
+    """auth 2 s, inventory 1 s, payment 3 s: 3.0 s, not 6."""
+    started = time.monotonic()
+    body = expect.is_json(demo.get("/checkout/42"))
+    took = time.monotonic() - started
+    assert list(body) == ["auth", "inventory", "payment"]
+    assert 2.95 <= took <= 3.05, "took %.3f s" % took
+
+
+def test_the_partial_answer(demo):
+    expect.is_partial(demo.get("/checkout/42/quick"), payment="timeout")
+
+
+def test_the_shed_request(demo):
+    responses = []
+    threads = [threading.Thread(target=lambda: responses.append(demo.get("/tickets/1"))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(r.status for r in responses) == [200, 503]
+    expect.is_shed([r for r in responses if r.status == 503][0], "queue_full", "ticket")
+
+
+def test_demo_once_answers_and_ends():
+    demo = subprocess.run([os.path.join(daemon.ROOT, "scripts", "demo"), "--once"], capture_output=True, text=True, timeout=300,
+                          stdin=subprocess.DEVNULL, env=dict(os.environ, DEMO_GATHERD=daemon.BINARY))
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert re.search(r"total\s+3\.0\d s", demo.stdout), demo.stdout
+    assert '"payment"' in demo.stdout
+
+
+def test_demo_finds_another_port_when_its_own_is_taken():
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", 8080))
+            taken.listen(1)
+        except OSError:
+            pass  # somebody else has it: just as good
+        demo = subprocess.run([os.path.join(daemon.ROOT, "scripts", "demo"), "--once"], capture_output=True, text=True, timeout=300,
+                              stdin=subprocess.DEVNULL, env=dict(os.environ, DEMO_GATHERD=daemon.BINARY))
+        assert demo.returncode == 0, demo.stdout + demo.stderr
