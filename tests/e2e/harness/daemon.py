@@ -212,6 +212,13 @@ class Daemon:
         self.process.kill()
         self.process.wait()
 
+    def restart(self):
+        """The same configuration on the same port, after kill()."""
+        self.notify.close()
+        self.notified = []
+        self._spawn()
+        assert self._is_ready(), self.stderr()
+
     def clean_up(self):
         if self.process and self.process.poll() is None:
             self.kill()
