@@ -34,6 +34,9 @@ void header_list_init(struct header_list *list, struct header *at, size_t cap);
 /* Appends a field; false when the list is full. `name` must be a token. */
 bool header_list_add(struct header_list *list, struct str name, struct str value);
 
+/* Marks every field with this name as named by Connection. */
+void header_list_nominate(struct header_list *list, struct str name);
+
 /* The first field with this id (not HEADER_OTHER), or NULL. */
 static inline const struct header *
 header_find(const struct header_list *list, enum header_id id)

@@ -227,6 +227,8 @@ unsigned http_table_method_flags(enum http_method m);
  * The field with this name, whatever its case; `name` must be a token. HEADER_OTHER for any other.
  */
 enum header_id http_table_header(struct str name);
+/* Where the perfect hash looks for this name; for the test that checks the rows' slots. */
+unsigned http_table_slot(struct str name);
 /* The canonical name of a field that has a row; a constant. */
 struct str http_table_header_name(enum header_id id);
 /* FIELD_* flags; 0 for HEADER_OTHER. */

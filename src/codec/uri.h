@@ -5,9 +5,9 @@
  * Dot segments. A client that sends /a/../b, or /a/%2e%2e/b, asks two programs to agree on what
  * that means, and access rules are broken where they do not. The target is therefore never
  * normalised: uri_check_path() tells such a path apart and the request is refused. Clients resolve
- * dot segments themselves before they send (RFC 3986 5.2.4), so nothing honest is lost. %2F, %5C
- * and %00 stay what they are: encoded, part of one segment, and encoded again when they are sent
- * on.
+ * dot segments themselves before they send (RFC 3986 5.2.4), so nothing honest is lost. %00 in
+ * a path is refused too: what stops at a NUL sees another path. %2F and %5C stay what they are:
+ * encoded, part of one segment, and sent on encoded.
  */
 #ifndef CODEC_URI_H
 #define CODEC_URI_H
@@ -15,13 +15,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/err.h"
 #include "base/str.h"
 
 /*
  * True for an absolute path (RFC 3986 3.3: begins with a slash, pchars, whole percent triplets)
- * that has no dot segment, encoded or not. `/..;x` counts as a dot segment: some servers cut
- * parameters off first.
+ * that has no %00 and no dot segment, encoded or not. `/..;x` counts as a dot segment: some servers
+ * cut parameters off first.
  */
 bool uri_check_path(struct str path);
 /*

@@ -1,0 +1,135 @@
+/*
+ * Lists of header fields and the grammar of their values. Pure functions over the caller's memory.
+ */
+#include "codec/header.h"
+
+#include <string.h>
+
+#include "base/compiler.h"
+#include "codec/octet.h"
+
+void
+header_list_init(struct header_list *list, struct header *at, size_t cap)
+{
+	assert(cap <= HEADER_LIST_MAX);
+	list->at = at;
+	list->n = 0;
+	list->cap = (uint16_t)cap;
+	memset(list->first, 0, sizeof(list->first));
+}
+
+bool
+header_list_add(struct header_list *list, struct str name, struct str value)
+{
+	enum header_id id;
+
+	if (list->n == list->cap)
+		return false;
+	id = http_table_header(name);
+	list->at[list->n++] = (struct header){ name, value, id, false };
+	if (id != HEADER_OTHER && list->first[id] == 0)
+		list->first[id] = list->n;
+	return true;
+}
+
+const struct header *
+header_next(const struct header_list *list, const struct header *h)
+{
+	const struct header *end = list->at + list->n;
+
+	assert(h->id != HEADER_OTHER);
+	for (const struct header *next = h + 1; next < end; next++)
+		if (next->id == h->id)
+			return next;
+	return NULL;
+}
+
+const struct header *
+header_find_name(const struct header_list *list, struct str name)
+{
+	enum header_id id = http_table_header(name);
+
+	if (id != HEADER_OTHER)
+		return header_find(list, id);
+	for (uint16_t i = 0; i < list->n; i++)
+		if (list->at[i].id == HEADER_OTHER && str_ieq(list->at[i].name, name))
+			return &list->at[i];
+	return NULL;
+}
+
+void
+header_list_nominate(struct header_list *list, struct str name)
+{
+	enum header_id id = http_table_header(name);
+	uint16_t from = 0;
+
+	if (id != HEADER_OTHER) {
+		if (list->first[id] == 0)
+			return;
+		from = (uint16_t)(list->first[id] - 1);
+	}
+	for (uint16_t i = from; i < list->n; i++) {
+		struct header *h = &list->at[i];
+
+		if (h->id == id && (id != HEADER_OTHER || str_ieq(h->name, name)))
+			h->is_nominated = true;
+	}
+}
+
+/* Index of the first comma outside quoted strings, or s.n. */
+static size_t
+find_comma(struct str s)
+{
+	bool is_quoted = false;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '"')
+			is_quoted = !is_quoted;
+		else if (is_quoted && s.p[i] == '\\')
+			i++;
+		else if (!is_quoted && s.p[i] == ',')
+			return i;
+	}
+	return s.n;
+}
+
+bool
+header_next_element(struct str *rest, struct str *element)
+{
+	while (rest->n > 0) {
+		size_t comma = find_comma(*rest);
+		struct str e = str_trim(str_of(rest->p, comma));
+		size_t skip = comma < rest->n ? comma + 1 : comma;
+
+		*rest = str_of(rest->p + skip, rest->n - skip);
+		if (e.n > 0) {
+			*element = e;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+header_has_token(const struct header_list *list, enum header_id id, struct str token)
+{
+	const struct header *h = header_find(list, id);
+
+	for (; h != NULL; h = header_next(list, h))
+		for (struct str rest = h->value, e; header_next_element(&rest, &e);)
+			if (str_ieq(e, token))
+				return true;
+	return false;
+}
+
+bool
+header_is_token(struct str s)
+{
+	return s.n > 0 && octet_all(s, OCTET_TOKEN);
+}
+
+bool
+header_is_value(struct str s)
+{
+	return octet_find_control(s.p, s.n) == s.n;
+}

@@ -1,0 +1,98 @@
+/*
+ * The tables of octet.h and the search for control bytes. Constant data and pure functions; any
+ * thread.
+ */
+#include "codec/octet.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define IS_DIGIT(c) ((c) >= '0' && (c) <= '9')
+#define IS_ALPHA(c) (((c) >= 'A' && (c) <= 'Z') || ((c) >= 'a' && (c) <= 'z'))
+#define IS_UNRESERVED(c) \
+	(IS_DIGIT(c) || IS_ALPHA(c) || (c) == '-' || (c) == '.' || (c) == '_' || (c) == '~')
+#define IS_SUB_DELIM(c) \
+	((c) == '!' || (c) == '$' || (c) == '&' || (c) == '\'' || (c) == '(' || (c) == ')' || \
+	    (c) == '*' || (c) == '+' || (c) == ',' || (c) == ';' || (c) == '=')
+#define IS_TOKEN(c) \
+	(IS_DIGIT(c) || IS_ALPHA(c) || (c) == '!' || (c) == '#' || (c) == '$' || (c) == '%' || \
+	    (c) == '&' || (c) == '\'' || (c) == '*' || (c) == '+' || (c) == '-' || (c) == '.' || \
+	    (c) == '^' || (c) == '_' || (c) == '`' || (c) == '|' || (c) == '~')
+#define IS_REG_NAME(c) (IS_UNRESERVED(c) || IS_SUB_DELIM(c))
+#define IS_PATH(c) (IS_REG_NAME(c) || (c) == ':' || (c) == '@' || (c) == '/')
+#define IS_QUERY(c) (IS_PATH(c) || (c) == '?')
+#define IS_LOOSE(c) \
+	((c) == '[' || (c) == ']' || (c) == '{' || (c) == '}' || (c) == '|' || (c) == '\\' || \
+	    (c) == '^' || (c) == '`')
+#define IS_QUOTED(c) \
+	((c) == '\t' || ((c) >= ' ' && (c) != '"' && (c) != '\\' && (c) != 0x7f))
+
+#define CLASSES(c) \
+	((IS_TOKEN(c) ? OCTET_TOKEN : 0) | (IS_PATH(c) ? OCTET_PATH : 0) | \
+	    (IS_QUERY(c) ? OCTET_QUERY : 0) | \
+	    (IS_QUERY(c) || IS_LOOSE(c) ? OCTET_LOOSE_QUERY : 0) | \
+	    (IS_UNRESERVED(c) ? OCTET_UNRESERVED : 0) | (IS_REG_NAME(c) ? OCTET_REG_NAME : 0) | \
+	    (IS_QUOTED(c) ? OCTET_QUOTED : 0) | \
+	    (IS_QUERY(c) || IS_LOOSE(c) || (c) == '%' ? OCTET_TARGET : 0))
+#define HEX(c) \
+	(IS_DIGIT(c) ? (c) - '0' \
+	 : (c) >= 'A' && (c) <= 'F' ? (c) - 'A' + 10 \
+	 : (c) >= 'a' && (c) <= 'f' ? (c) - 'a' + 10 \
+				    : 0xff)
+
+#define FOUR(f, c) f(c), f((c) + 1), f((c) + 2), f((c) + 3)
+#define SIXTEEN(f, c) FOUR(f, c), FOUR(f, (c) + 4), FOUR(f, (c) + 8), FOUR(f, (c) + 12)
+#define SIXTY_FOUR(f, c) \
+	SIXTEEN(f, c), SIXTEEN(f, (c) + 16), SIXTEEN(f, (c) + 32), SIXTEEN(f, (c) + 48)
+#define ALL(f) SIXTY_FOUR(f, 0), SIXTY_FOUR(f, 64), SIXTY_FOUR(f, 128), SIXTY_FOUR(f, 192)
+
+const uint8_t octet_classes[256] = { ALL(CLASSES) };
+const uint8_t octet_hex[256] = { ALL(HEX) };
+
+bool
+octet_all(struct str s, unsigned classes)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!octet_is(s.p[i], classes))
+			return false;
+	return true;
+}
+
+size_t
+octet_find_control_portable(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && !octet_is_control(p[i]))
+		i++;
+	return i;
+}
+
+#ifdef __SSE2__
+size_t
+octet_find_control(const char *p, size_t n)
+{
+	const __m128i low = _mm_set1_epi8(0x1f), tab = _mm_set1_epi8('\t');
+	const __m128i del = _mm_set1_epi8(0x7f);
+	size_t i = 0;
+
+	for (; n - i >= 16; i += 16) {
+		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+		__m128i is_low = _mm_cmpeq_epi8(_mm_min_epu8(x, low), x);
+		__m128i hit = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(x, tab), is_low),
+		    _mm_cmpeq_epi8(x, del));
+		int bits = _mm_movemask_epi8(hit);
+
+		if (bits != 0)
+			return i + (size_t)__builtin_ctz((unsigned)bits);
+	}
+	return i + octet_find_control_portable(p + i, n - i);
+}
+#else
+size_t
+octet_find_control(const char *p, size_t n)
+{
+	return octet_find_control_portable(p, n);
+}
+#endif

@@ -1,0 +1,60 @@
+#include "codec/octet.h"
+
+#include "unit.h"
+
+START_TEST(classes_follow_the_grammars)
+{
+	static const char token[] = "!#$%&'*+-.^_`|~";
+	static const char not_token[] = "\"(),/:;<=>?@[\\]{} \t\x7f\x80";
+	static const char pchar[] = "-._~!$&'()*+,;=:@/";
+	static const char not_path[] = "\"#<>?[\\]^`{|} %\x7f\x80";
+
+	for (const char *c = token; *c != '\0'; c++)
+		ck_assert(octet_is(*c, OCTET_TOKEN));
+	for (const char *c = not_token; *c != '\0'; c++)
+		ck_assert(!octet_is(*c, OCTET_TOKEN));
+	for (const char *c = pchar; *c != '\0'; c++)
+		ck_assert(octet_is(*c, OCTET_PATH) && octet_is(*c, OCTET_QUERY));
+	for (const char *c = not_path; *c != '\0'; c++)
+		ck_assert(!octet_is(*c, OCTET_PATH));
+	ck_assert(octet_is('?', OCTET_QUERY) && !octet_is('#', OCTET_LOOSE_QUERY));
+	ck_assert(!octet_is('[', OCTET_QUERY) && octet_is('[', OCTET_LOOSE_QUERY));
+	ck_assert(!octet_is('\0', 0xff) && !octet_is(' ', OCTET_TARGET));
+	ck_assert(octet_is(' ', OCTET_QUOTED) && octet_is('\t', OCTET_QUOTED));
+	ck_assert(octet_is('\x80', OCTET_QUOTED) && !octet_is('"', OCTET_QUOTED));
+}
+END_TEST
+
+START_TEST(hex_digits_have_values)
+{
+	ck_assert_uint_eq(octet_hex['0'], 0);
+	ck_assert_uint_eq(octet_hex['a'], 10);
+	ck_assert_uint_eq(octet_hex['F'], 15);
+	ck_assert_uint_eq(octet_hex['g'], 0xff);
+	ck_assert_uint_eq(octet_hex['G'], 0xff);
+	ck_assert_uint_eq(octet_hex['/'], 0xff);
+	ck_assert_uint_eq(octet_hex[':'], 0xff);
+}
+END_TEST
+
+/* Every byte value at every place of pieces longer than two vectors. */
+START_TEST(both_searches_agree)
+{
+	char b[48];
+
+	for (unsigned c = 0; c < 256; c++) {
+		for (size_t n = 0; n <= sizeof(b); n++) {
+			for (size_t at = 0; at < n; at++) {
+				size_t want = octet_is_control((char)c) ? at : n;
+
+				memset(b, 'x', sizeof(b));
+				b[at] = (char)c;
+				ck_assert_uint_eq(octet_find_control(b, n), want);
+				ck_assert_uint_eq(octet_find_control_portable(b, n), want);
+			}
+		}
+	}
+}
+END_TEST
+
+UNIT_MAIN("octet", classes_follow_the_grammars, hex_digits_have_values, both_searches_agree)
