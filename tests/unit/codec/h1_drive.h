@@ -205,7 +205,7 @@ drive_run(struct drive *d, struct str bytes, size_t cut, size_t step)
 	drive_more(d);
 	do
 		is_complete = drive_message(d);
-	while (is_complete && d->is_response && d->head.status < 200 && drive_input(d).n > 0);
+	while (is_complete && d->is_response && d->head.status < 200);
 	if (is_complete)
 		drive_add_quoted(&d->out, "left", str_of(bytes.p + d->at, bytes.n - d->at));
 	free(d->memory);
