@@ -4,7 +4,10 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-/* The address alone, as addr_parse() knows it with a port: *width is how many bits a prefix can have. */
+/*
+ * The address alone, as addr_parse() knows it with a port: *width is how many bits a prefix can
+ * have.
+ */
 static bool
 parse_ip(struct str ip, uint8_t out[16], unsigned *width)
 {
