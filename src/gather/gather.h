@@ -5,38 +5,29 @@
 #ifndef GATHER_GATHER_H
 #define GATHER_GATHER_H
 
+#include "gather/answer.h"
 #include "gather/plan.h"
 #include "gather/request.h"
 #include "upstream/call.h"
 
 struct gather;
 
-/* What the client gets. Memory: the exchange's arena and the calls' buffers, until the exchange is done. */
-struct answer {
-	unsigned status;
-	enum err_code reason;    /* ERR_NONE, or why it is not the full answer */
-	bool is_partial;
-	struct str content_type; /* none: no body */
-	struct str fields;       /* further complete field lines: response.headers, Proxy-Status */
-	unsigned retry_after_s;  /* 0: no Retry-After */
-	struct iovec *body;
-	size_t n_body;
-	uint64_t body_bytes;
-};
-
 struct gather_events {
 	/* Once; g->answer is settled. Never from inside gather_start(), never after gather_cancel(). */
 	void (*on_done)(struct gather *g);
 };
 
+/* One call of the gather and what became of it. */
 struct gather_call {
 	struct call call;
-	struct gather *gather;            /* back pointer */
+	struct gather *gather; /* back pointer */
 	const struct call_plan *plan;
 	struct h1_request request;
-	enum err_code error; /* why the part is missing; ERR_NONE when it is there */
+	enum err_code error;     /* why the part is missing; ERR_NONE: it is there, or not known yet */
 	bool is_settled;
-	struct str part; /* JSON text of the part when settled without error */
+	bool is_passed;          /* pass_errors: its answer becomes the client's */
+	struct str content_type; /* of an answer that is passed on; in the arena */
+	struct json_value part;  /* JSON_NONE: missing */
 };
 
 /* What a worker gives to all its gathers. */
@@ -46,6 +37,9 @@ struct gather_env {
 	struct json_scan *js;
 };
 
+/* INIT -> ADMIT (permits of the required calls) -> RUN -> DONE */
+enum gather_state { GATHER_INIT, GATHER_ADMIT, GATHER_RUN, GATHER_DONE };
+
 struct gather {
 	const struct plan *plan;
 	const struct request *request;
@@ -54,13 +48,14 @@ struct gather {
 	const struct gather_events *events;
 	void *owner;
 	struct gather_call *calls; /* plan->n_calls of them, in the order of the file */
-	size_t n_admitted;
+	size_t n_admitted; /* of plan->admission */
 	size_t n_unsettled;
 	uint64_t started_ns;
 	uint64_t deadline_ns;
-	struct str client_body_json; /* span of the parsed request body, when the plan refers to it */
+	struct template_env values; /* what templates refer to */
+	struct str shared_fields;   /* of all requests to upstreams that forward the same */
 	struct defer finish_later;
-	enum gather_state { GATHER_INIT, GATHER_ADMIT, GATHER_RUN, GATHER_DONE } state;
+	enum gather_state state;
 	struct answer answer;
 };
 
@@ -71,10 +66,5 @@ struct gather *gather_new(struct arena *arena, const struct gather_env *env, con
 void gather_start(struct gather *g);
 /* Cancels every call; no event follows. Harmless when done. */
 void gather_cancel(struct gather *g);
-/*
- * An answer that is an error (RFC 9457 problem+json with the reason token), for verdicts of gather and of the
- * floors above it. call: the name of the call that decided, or none.
- */
-void answer_problem(struct answer *out, struct arena *arena, enum err_code e, struct str call);
 
 #endif

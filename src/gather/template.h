@@ -83,8 +83,5 @@ enum err_code template_eval(
 
 /* The template is exactly one reference. */
 bool template_is_reference(const struct template *t);
-/* The JSON value of a template that is exactly one reference, its type kept; in the arena or the request. */
-enum err_code template_eval_json(
-    const struct template *t, const struct template_env *env, struct arena *arena, struct str *out);
 
 #endif

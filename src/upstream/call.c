@@ -8,7 +8,6 @@
 #include "upstream/upstream.h"
 
 #define CALL_TAG 0x63616c6cu
-#define FIRST_BUFFER_MIN 1024
 
 static const struct uconn_h1_events attempt_events;
 static const struct uconn_h1_events streamed_events;
@@ -111,6 +110,14 @@ call_cancel(struct call *c)
 		count_outcome(c);
 }
 
+void
+call_refuse(struct call *c, enum err_code e)
+{
+	assert(c->state == CALL_INIT);
+	settle(c, e);
+	count_outcome(c);
+}
+
 /* ---- deadlines */
 
 static void
@@ -162,14 +169,13 @@ on_timer(void *arg)
 static void
 begin_attempt(struct call *c, const struct endpoint *avoid)
 {
-	size_t first = c->expected_bytes < FIRST_BUFFER_MIN ? FIRST_BUFFER_MIN : c->expected_bytes;
-
 	leave_endpoint(c);
 	c->endpoint = balance_pick(c->upstream, avoid);
 	c->endpoint->active++;
 	c->is_counted = true;
 	c->state = CALL_WAIT_STREAM;
-	uconn_h1_start(&c->attempt, &c->endpoint->pool, c->request, first);
+	uconn_h1_start(&c->attempt, &c->endpoint->pool, c->request,
+	    upstream_expected_bytes(c->upstream));
 }
 
 /*
@@ -261,6 +267,8 @@ on_end(void *owner, enum err_code e)
 		return;
 	}
 	c->body = uconn_h1_body(&c->attempt);
+	if (!is_streamed(c))
+		upstream_note_bytes(c->upstream, c->attempt.in_n);
 	finish(c, e);
 }
 
@@ -327,7 +335,8 @@ call_start(struct call *c, const struct h1_request *request, uint64_t deadline_n
 
 	c->request = request;
 	c->attempt.max_body_bytes = c->max_body_bytes;
-	c->times.started = now;
+	if (c->times.started == 0)
+		c->times.started = now;
 	c->deadline_ns = total < deadline_ns ? total : deadline_ns;
 	if (c->permit.state == PERMIT_NONE) {
 		/* The permit's own timer bounds the wait for it. */

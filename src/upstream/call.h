@@ -77,7 +77,6 @@ struct call {
 
 	/* Set by the owner between call_init() and call_start(). */
 	size_t max_body_bytes; /* of a collected body; 0: none may come */
-	size_t expected_bytes; /* guess of the answer's size, head included, for the first buffer */
 	size_t metric_index;   /* of the call over the whole configuration */
 
 	/* The answer. */
@@ -85,7 +84,7 @@ struct call {
 	struct str body; /* collected payload, valid from on_done until the arena is reset */
 	uint64_t bytes_in;
 	uint64_t bytes_out;
-	struct call_times times;
+	struct call_times times; /* the owner may set `started` earlier than call_start() would */
 };
 
 /* Prepares a call, embedded in or allocated by the owner; nothing moves yet. */
@@ -97,6 +96,8 @@ void call_init(struct call *c, struct upstream *up, struct arena *arena,
  * two pieces that the reader was ready for.
  */
 void call_start(struct call *c, const struct h1_request *request, uint64_t deadline_ns);
+/* Ends a call that was not started, for a reason that its owner found; counted, no event follows. */
+void call_refuse(struct call *c, enum err_code e);
 /* Drops everything at once: queue place, permit, connection. No event follows. Harmless when done. */
 void call_cancel(struct call *c);
 /* The reader of a paused stream can take more. */

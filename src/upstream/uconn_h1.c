@@ -109,6 +109,7 @@ begin(struct uconn_h1 *x)
 	x->n_out = x->out_at = 0;
 	push_out(x, r->start_line);
 	push_out(x, str_is_none(r->host_line) ? x->lease.pool->endpoint->host_line : r->host_line);
+	push_out(x, r->shared);
 	push_out(x, r->fields);
 	push_out(x, r->body);
 	write_out(x);

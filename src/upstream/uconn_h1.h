@@ -16,6 +16,7 @@
 struct h1_request {
 	struct str start_line; /* "GET /users/7 HTTP/1.1\r\n" */
 	struct str host_line;  /* "Host: x\r\n"; none: the server's own */
+	struct str shared;     /* field lines that several requests have in common; may be empty */
 	struct str fields;     /* every other field line, and the empty line */
 	struct str body;       /* the whole body, framed; empty when there is none or it is streamed */
 	enum http_method method;
@@ -44,7 +45,7 @@ struct uconn_h1 {
 	struct arena *arena; /* borrowed; holds what arrives */
 	const struct h1_request *request;
 
-	struct iovec out[4]; /* of the request, still to be written from out_at on */
+	struct iovec out[5]; /* of the request, still to be written from out_at on */
 	uint8_t n_out;
 	uint8_t out_at;
 	bool is_request_out; /* all of the request was written */

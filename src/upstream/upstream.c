@@ -5,6 +5,11 @@
 
 #include "base/mem.h"
 
+/* Bounds of the first buffer for an answer, and the slack that shows that nothing more came. */
+#define EXPECT_MIN_BYTES 1000
+#define EXPECT_MAX_BYTES 65000
+#define EXPECT_SLACK_BYTES 64
+
 static void
 add_endpoints(struct upstream *up, const struct server_conf *server)
 {
@@ -55,4 +60,24 @@ upstream_scratch_head(struct upstream *up)
 
 	h1_head_init_response(&up->head, &limits, up->fields, up->conf->limits.headers);
 	return &up->head;
+}
+
+size_t
+upstream_expected_bytes(const struct upstream *up)
+{
+	size_t n = up->expected_bytes + EXPECT_SLACK_BYTES;
+
+	if (n < EXPECT_MIN_BYTES)
+		return EXPECT_MIN_BYTES;
+	return n < EXPECT_MAX_BYTES ? n : EXPECT_MAX_BYTES;
+}
+
+/* Up at once, down slowly: too small costs a read and a copy, too large only room. */
+void
+upstream_note_bytes(struct upstream *up, size_t n)
+{
+	if (n > up->expected_bytes)
+		up->expected_bytes = n;
+	else
+		up->expected_bytes -= (up->expected_bytes - n) / 64;
 }

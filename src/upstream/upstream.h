@@ -21,6 +21,7 @@ struct upstream {
 	struct rnd rnd;
 	struct metric_shard *metrics; /* the worker's */
 	size_t index;                 /* in the configuration, for metrics */
+	size_t expected_bytes;        /* of an answer, its head included; follows what comes */
 	struct h1_head head;          /* scratch: see upstream_scratch_head() */
 	struct header *fields;        /* owned; of the scratch head */
 };
@@ -32,6 +33,9 @@ void upstream_init(struct upstream *up, const struct upstream_conf *conf, size_t
 void upstream_fini(struct upstream *up);
 /* A head ready to be fed an answer, valid until the next call or the next turn. */
 struct h1_head *upstream_scratch_head(struct upstream *up);
+/* Room for a typical answer in one read, and a note of what one took. */
+size_t upstream_expected_bytes(const struct upstream *up);
+void upstream_note_bytes(struct upstream *up, size_t n);
 /* Closes idle connections; those in use close when their call is done. */
 void upstream_drain(struct upstream *up);
 

@@ -1,0 +1,35 @@
+/* Answers that are errors, and small bodies. No state. */
+#include "gather/answer.h"
+
+#include "base/compiler.h"
+#include "codec/http_table.h"
+#include "gather/meta.h"
+
+#define RETRY_AFTER_S 1 /* queues are short: a second later is another load */
+
+void
+answer_set_body(struct answer *out, struct arena *arena, struct str content_type, struct str body)
+{
+	out->content_type = content_type;
+	out->body = arena_alloc(arena, sizeof *out->body);
+	out->body[0] = (struct iovec){ (void *)(uintptr_t)body.p, body.n };
+	out->n_body = 1;
+	out->body_bytes = body.n;
+}
+
+void
+answer_problem(struct answer *out, struct arena *arena, enum err_code e, struct str call)
+{
+	struct meta_problem problem = {
+		.status = err_status(e),
+		.title = http_table_reason(err_status(e)),
+		.call = call,
+		.error = e,
+	};
+
+	*out = (struct answer){ .status = problem.status, .reason = e };
+	if (problem.status == 503)
+		out->retry_after_s = RETRY_AFTER_S;
+	answer_set_body(
+	    out, arena, STR("application/problem+json"), meta_of_problem(arena, &problem));
+}

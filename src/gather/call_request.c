@@ -1,0 +1,159 @@
+/* Writes the request of one call. No state; memory is the exchange's arena. */
+#include "gather/call_request.h"
+
+#include "base/compiler.h"
+#include "codec/h1_write.h"
+#include "codec/uri.h"
+#include "gather/forward.h"
+
+struct str
+call_request_shared(
+    const struct request *r, const struct forward_conf *forward, struct arena *arena)
+{
+	struct str own = forward_own_fields(r, false, arena);
+	size_t room;
+	struct h1_write w;
+
+	if (forward->headers.n == 0)
+		return own;
+	room = own.n + forward_bound(r);
+	h1_write_init(&w, arena_alloc(arena, room), room);
+	h1_write_raw(&w, own);
+	forward_listed(&w, r, forward);
+	assert(h1_write_is_ok(&w));
+	return h1_write_str(&w);
+}
+
+/* The call's own query pairs, encoded. */
+static enum err_code
+own_query(const struct call_plan *cp, const struct template_env *env, struct arena *arena,
+    struct str *out)
+{
+	struct str *values = arena_alloc(arena, cp->n_query * sizeof *values);
+	size_t n = 0;
+	struct h1_write w;
+
+	for (size_t i = 0; i < cp->n_query; i++) {
+		enum err_code e = template_eval(&cp->query[i].value, env, arena, &values[i]);
+
+		if (e != ERR_NONE)
+			return e;
+		n += cp->query[i].name.n + values[i].n + 2;
+	}
+	h1_write_init(&w, arena_alloc(arena, n), n);
+	for (size_t i = 0; i < cp->n_query; i++) {
+		if (i > 0)
+			h1_write_raw(&w, STR("&"));
+		h1_write_raw(&w, cp->query[i].name);
+		h1_write_raw(&w, STR("="));
+		h1_write_raw(&w, values[i]);
+	}
+	*out = h1_write_str(&w);
+	return ERR_NONE;
+}
+
+static enum err_code
+build_start_line(const struct call_plan *cp, const struct template_env *env, struct arena *arena,
+    struct h1_request *out)
+{
+	struct str method = cp->conf->method.s, path, query = str_none();
+	enum err_code e = template_eval(&cp->path, env, arena, &path);
+	struct h1_write w;
+	size_t room;
+
+	if (e == ERR_NONE && cp->n_query != 0)
+		e = own_query(cp, env, arena, &query);
+	if (e != ERR_NONE)
+		return e;
+	query = forward_query(env->request, &cp->conf->forward, query, arena);
+	room = method.n + path.n + URI_PUT_MAX(query.n) + sizeof " ? HTTP/1.1\r\n";
+	h1_write_init(&w, arena_alloc(arena, room), room);
+	h1_write_request_line(&w, method, path, query);
+	out->start_line = h1_write_str(&w);
+	return h1_write_is_ok(&w) ? ERR_NONE : ERR_BAD_PARAMETER;
+}
+
+static enum err_code
+build_body(const struct call_plan *cp, const struct template_env *env, struct arena *arena,
+    struct h1_request *out)
+{
+	if (cp->json != NULL)
+		return json_template_eval(cp->json, env, arena, &out->body);
+	if (cp->body.n != 0)
+		return template_eval(&cp->body, env, arena, &out->body);
+	return ERR_NONE;
+}
+
+/* What the body is: JSON of ours, or the client's own body with the client's word for it. */
+static struct str
+content_type_of(const struct call_plan *cp, const struct request *r)
+{
+	if (cp->has_content_type)
+		return str_none();
+	if (cp->json != NULL)
+		return STR("application/json");
+	if (template_is_reference(&cp->body) && cp->body.uses_body && !cp->body.uses_body_json)
+		return header_value(r->headers, HEADER_CONTENT_TYPE);
+	return str_none();
+}
+
+static enum err_code
+build_fields(const struct call_plan *cp, const struct template_env *env, struct arena *arena,
+    struct h1_request *out)
+{
+	struct str *values = arena_alloc(arena, cp->n_fields * sizeof *values);
+	struct str type = content_type_of(cp, env->request);
+	bool has_body = cp->json != NULL || cp->body.n != 0 ||
+	    (http_table_method_flags(cp->method) & METHOD_HAS_BODY) != 0;
+	size_t room = type.n + 64;
+	struct h1_write w;
+
+	for (size_t i = 0; i < cp->n_fields; i++) {
+		enum err_code e = template_eval(&cp->fields[i].value, env, arena, &values[i]);
+
+		if (e != ERR_NONE)
+			return e;
+		room += cp->fields[i].name.n + values[i].n + 4;
+	}
+	if (cp->n_fields == 0 && !has_body) {
+		out->fields = STR("\r\n");
+		return ERR_NONE;
+	}
+	h1_write_init(&w, arena_alloc(arena, room), room);
+	for (size_t i = 0; i < cp->n_fields; i++)
+		h1_write_field(&w, cp->fields[i].name, values[i]);
+	if (!str_is_none(type))
+		h1_write_known(&w, HEADER_CONTENT_TYPE, type);
+	if (has_body)
+		h1_write_known_u64(&w, HEADER_CONTENT_LENGTH, out->body.n);
+	h1_write_end(&w);
+	out->fields = h1_write_str(&w);
+	return h1_write_is_ok(&w) ? ERR_NONE : ERR_BAD_PARAMETER;
+}
+
+/* The methods that are, and any request that carries a key by which the server knows a repetition. */
+static bool
+is_idempotent(const struct call_plan *cp)
+{
+	if ((http_table_method_flags(cp->method) & METHOD_IDEMPOTENT) != 0)
+		return true;
+	for (size_t i = 0; i < cp->n_fields; i++)
+		if (str_ieq(cp->fields[i].name, STR("Idempotency-Key")))
+			return true;
+	return false;
+}
+
+enum err_code
+call_request_build(const struct call_plan *cp, const struct template_env *env,
+    struct arena *arena, struct h1_request *out)
+{
+	enum err_code e;
+
+	*out = (struct h1_request){ .method = cp->method, .is_idempotent = is_idempotent(cp) };
+	e = build_start_line(cp, env, arena, out);
+	if (e == ERR_NONE)
+		e = build_body(cp, env, arena, out);
+	if (e == ERR_NONE)
+		e = build_fields(cp, env, arena, out);
+	return e;
+}

@@ -1,0 +1,260 @@
+/* The request fields that go to upstreams. No state. */
+#include "gather/forward.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "codec/uri.h"
+
+#define VIA_OWN "1.1 gatherd"
+
+/* ---- trace context */
+
+static bool
+is_hex_but_zero(struct str s)
+{
+	bool is_zero = true;
+
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+			return false;
+		is_zero = is_zero && c == '0';
+	}
+	return !is_zero;
+}
+
+/* W3C Trace Context 3.2.2, version 00: 00-TRACE-PARENT-FLAGS in lower-case hex. */
+static bool
+is_traceparent(struct str s)
+{
+	return s.n == REQUEST_TRACE_BYTES && str_has_prefix(s, STR("00-")) && s.p[35] == '-' &&
+	    s.p[52] == '-' && is_hex_but_zero(str_of(s.p + 3, 32)) &&
+	    is_hex_but_zero(str_of(s.p + 36, 16)) &&
+	    (is_hex_but_zero(str_of(s.p + 53, 2)) || str_eq(str_of(s.p + 53, 2), STR("00")));
+}
+
+static void
+put_hex(char *to, uint64_t v)
+{
+	for (int i = 15; i >= 0; i--, v >>= 4)
+		to[i] = "0123456789abcdef"[v & 15];
+}
+
+void
+forward_trace(struct request *r, struct rnd *rnd)
+{
+	struct str given = header_value(r->headers, HEADER_TRACEPARENT);
+	char *to = r->traceparent;
+
+	if (r->is_peer_trusted && is_traceparent(given)) {
+		memcpy(to, given.p, REQUEST_TRACE_BYTES);
+	} else {
+		memcpy(to, "00-", 3);
+		put_hex(to + 3, rnd_u64(rnd) | 1);
+		put_hex(to + 19, rnd_u64(rnd));
+		to[35] = '-';
+		memcpy(to + 52, "-00", 3);
+	}
+	/* Each hop is a span of its own. */
+	put_hex(to + 36, rnd_u64(rnd) | 1);
+}
+
+/* ---- what gatherd says */
+
+/* All values of a field, joined as one list, then `last`. */
+static void
+put_joined(struct h1_write *w, const struct request *r, enum header_id id, struct str last)
+{
+	const struct header *h = header_find(r->headers, id);
+
+	h1_write_raw(w, http_table_header_name(id));
+	h1_write_raw(w, STR(": "));
+	for (; h != NULL; h = header_next(r->headers, h)) {
+		h1_write_raw(w, h->value);
+		h1_write_raw(w, STR(", "));
+	}
+	h1_write_raw(w, last);
+	h1_write_raw(w, STR("\r\n"));
+}
+
+/* What a trusted proxy said, or what we know. */
+static struct str
+trusted_or(const struct request *r, enum header_id id, struct str own)
+{
+	struct str given = header_value(r->headers, id);
+
+	return r->is_peer_trusted && given.n != 0 ? given : own;
+}
+
+static void
+put_forwarded_for(struct h1_write *w, const struct request *r)
+{
+	char ip[ADDR_TEXT_MAX];
+	struct str peer = str_of(ip, addr_format_ip(&r->peer, ip));
+
+	if (peer.n == 0)
+		return; /* a unix socket has no address */
+	if (r->is_peer_trusted)
+		put_joined(w, r, HEADER_X_FORWARDED_FOR, peer);
+	else
+		h1_write_known(w, HEADER_X_FORWARDED_FOR, peer);
+}
+
+static size_t
+values_bound(const struct request *r, enum header_id id)
+{
+	const struct header *h = header_find(r->headers, id);
+	size_t n = 0;
+
+	for (; h != NULL; h = header_next(r->headers, h))
+		n += h->value.n + 2;
+	return n;
+}
+
+struct str
+forward_own_fields(const struct request *r, bool keeps_via, struct arena *arena)
+{
+	size_t room = 512 + r->authority.n + values_bound(r, HEADER_X_FORWARDED_FOR) +
+	    values_bound(r, HEADER_X_FORWARDED_HOST) + values_bound(r, HEADER_X_FORWARDED_PROTO) +
+	    values_bound(r, HEADER_VIA);
+	char *to = arena_alloc(arena, room);
+	struct h1_write w;
+
+	h1_write_init(&w, to, room);
+	put_forwarded_for(&w, r);
+	h1_write_known(&w, HEADER_X_FORWARDED_PROTO,
+	    trusted_or(r, HEADER_X_FORWARDED_PROTO, str_c(r->scheme)));
+	if (r->authority.n != 0)
+		h1_write_known(&w, HEADER_X_FORWARDED_HOST,
+		    trusted_or(r, HEADER_X_FORWARDED_HOST, r->authority));
+	if (keeps_via)
+		put_joined(&w, r, HEADER_VIA, STR(VIA_OWN));
+	else
+		h1_write_known(&w, HEADER_VIA, STR(VIA_OWN));
+	h1_write_known(&w, HEADER_TRACEPARENT, str_of(r->traceparent, REQUEST_TRACE_BYTES));
+	assert(h1_write_is_ok(&w));
+	arena_trim(arena, to, room, h1_write_str(&w).n);
+	return h1_write_str(&w);
+}
+
+/* ---- what the client said */
+
+static bool
+may_forward(const struct header *h)
+{
+	return header_crosses(h) && (http_table_header_flags(h->id) & FIELD_OWN_REQUEST) == 0;
+}
+
+/* Asks for an answer that cannot be merged, or speaks of a body that is not sent. */
+static bool
+is_unfit_for_call(enum header_id id)
+{
+	switch (id) {
+	case HEADER_ACCEPT_ENCODING:
+	case HEADER_RANGE:
+	case HEADER_IF_MATCH:
+	case HEADER_IF_NONE_MATCH:
+	case HEADER_IF_MODIFIED_SINCE:
+	case HEADER_IF_UNMODIFIED_SINCE:
+	case HEADER_IF_RANGE:
+	case HEADER_CONTENT_TYPE:
+	case HEADER_CONTENT_ENCODING:
+	case HEADER_CONTENT_LANGUAGE:
+	case HEADER_CONTENT_LOCATION:
+	case HEADER_CONTENT_RANGE:
+	case HEADER_CONTENT_DISPOSITION:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void
+forward_all(struct h1_write *w, const struct request *r)
+{
+	for (size_t i = 0; i < r->headers->n; i++)
+		if (may_forward(&r->headers->at[i]))
+			h1_write_received(w, &r->headers->at[i]);
+}
+
+static bool
+is_listed(const struct conf_text_list *names, const struct header *h)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (str_ieq(names->at[i].s, h->name))
+			return true;
+	return false;
+}
+
+static bool
+has_star(const struct conf_text_list *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (str_eq(names->at[i].s, STR("*")))
+			return true;
+	return false;
+}
+
+void
+forward_listed(struct h1_write *w, const struct request *r, const struct forward_conf *conf)
+{
+	bool takes_all = has_star(&conf->headers);
+
+	if (conf->headers.n == 0)
+		return;
+	for (size_t i = 0; i < r->headers->n; i++) {
+		const struct header *h = &r->headers->at[i];
+
+		if (!may_forward(h))
+			continue;
+		if (is_listed(&conf->headers, h) || (takes_all && !is_unfit_for_call(h->id)))
+			h1_write_received(w, h);
+	}
+}
+
+size_t
+forward_bound(const struct request *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->headers->n; i++)
+		n += r->headers->at[i].name.n + r->headers->at[i].value.n + 4;
+	return n;
+}
+
+static bool
+is_query_listed(const struct conf_text_list *names, struct str key)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (uri_decodes_to(key, names->at[i].s))
+			return true;
+	return has_star(names);
+}
+
+struct str
+forward_query(
+    const struct request *r, const struct forward_conf *conf, struct str own, struct arena *arena)
+{
+	size_t room = own.n + URI_PUT_MAX(r->query.n) + 2, n = own.n;
+	struct str rest = r->query, key, value;
+	char *to;
+
+	if (conf->query.n == 0 || r->query.n == 0)
+		return own.n == 0 ? str_none() : own;
+	to = arena_alloc(arena, room);
+	memcpy(to, own.n == 0 ? "" : own.p, own.n);
+	while (uri_next_pair(&rest, &key, &value)) {
+		size_t pair = key.n + (str_is_none(value) ? 0 : 1 + value.n);
+
+		if (pair == 0 || !is_query_listed(&conf->query, key))
+			continue;
+		if (n != 0)
+			to[n++] = '&';
+		n += uri_put_query(to + n, str_of(key.p, pair));
+	}
+	arena_trim(arena, to, room, n);
+	return n == 0 ? str_none() : str_of(to, n);
+}
