@@ -302,7 +302,7 @@ admit(struct gather *g)
 			    until < g->deadline_ns ? until : g->deadline_ns, on_admitted);
 		if (e != ERR_NONE) {
 			refuse(g, gc, e);
-			if (g->finish_later.is_queued)
+			if (defer_is_queued(&g->finish_later))
 				return;
 		}
 		if (gc->call.permit.state == PERMIT_WAITING)
