@@ -14,6 +14,7 @@ from harness import upstream as upstream_module  # noqa: E402
 def pytest_configure(config):
     config.addinivalue_line("markers", "sanitize: also run against the build with sanitizers")
     config.addinivalue_line("markers", "threads: also run against the build with the thread sanitizer")
+    config.addinivalue_line("markers", "alone: measures time or load and wants the machine for itself")
     if not os.access(daemon_module.BINARY, os.X_OK):
         pytest.exit("%s is not there; build first or set GATHERD_BUILD" % daemon_module.BINARY, returncode=4)
 

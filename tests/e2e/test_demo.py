@@ -20,6 +20,7 @@ def demo(gatherd):
     return gatherd(conf["routes"], conf["upstreams"])
 
 
+@pytest.mark.alone
 def test_the_slowest_service_decides(demo):
     """auth 2 s, inventory 1 s, payment 3 s: 3.0 s, not 6."""
     started = time.monotonic()
@@ -44,6 +45,7 @@ def test_the_shed_request(demo):
     expect.is_shed([r for r in responses if r.status == 503][0], "queue_full", "ticket")
 
 
+@pytest.mark.alone
 def test_demo_once_answers_and_ends():
     demo = subprocess.run([os.path.join(daemon.ROOT, "scripts", "demo"), "--once"], capture_output=True, text=True, timeout=300,
                           stdin=subprocess.DEVNULL, env=dict(os.environ, DEMO_GATHERD=daemon.BINARY))

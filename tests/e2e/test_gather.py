@@ -30,6 +30,7 @@ def test_merges_three_services_into_one_answer(gatherd, upstream):
     assert sorted(r.target for r in up.requests) == ["/a", "/b", "/c"]
 
 
+@pytest.mark.alone
 def test_latency_is_the_slowest_not_the_sum(gatherd, upstream):
     up = upstream()
     for path, delay in (("/a", 0.4), ("/b", 0.2), ("/c", 0.3)):

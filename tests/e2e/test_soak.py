@@ -8,6 +8,7 @@ import time
 import pytest
 from harness import daemon, wait
 
+pytestmark = pytest.mark.alone
 MEBIBYTE = 1 << 20
 CALLS = {name: {"upstream": name, "path": "/%s/{id}" % name} for name in ("a", "b", "c")}
 FRONT = [{"path": "/ids/{id}", "timeout": "10s", "calls": CALLS},
