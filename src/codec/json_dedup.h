@@ -7,8 +7,8 @@
 
 /*
  * A copy of root, which json_scan_text() accepted with JSON_SCAN_KEEP_DUPLICATES, in which every
- * key stands once: at the place of its first appearance, with its last value. Every other byte is
- * kept. In the arena.
+ * key stands once: at the place of its first appearance, with its last value. Keys, scalars and
+ * their order keep their bytes; white space between them goes. In the arena. js lends its keys.
  */
 struct json_value json_dedup_last(struct json_scan *js, struct arena *a, struct json_value root);
 

@@ -22,6 +22,10 @@ struct json_iter {
 
 /* Stands before the first member; any other value than an object or array has none. */
 void json_iter_init(struct json_iter *it, struct json_value value);
+/* Stands before the member of an object whose key has its opening quote at this offset of the value. */
+void json_iter_init_at(struct json_iter *it, struct json_value object, size_t offset);
+/* What is inside the string whose opening quote is at p; the text goes on to end. */
+struct str json_iter_string(const char *p, const char *end);
 /* False when there are no more. */
 bool json_iter_next(struct json_iter *it, struct json_member *member);
 /* What stands between the brackets, without white space at its ends; empty when there are no

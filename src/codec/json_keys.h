@@ -10,8 +10,11 @@
 #ifndef CODEC_JSON_KEYS_H
 #define CODEC_JSON_KEYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/str.h"
 
 struct json_keys {
 	uint64_t seed;
@@ -25,8 +28,40 @@ void json_keys_fini(struct json_keys *keys);
 /* Forgets every key; gives the memory back when one document made it unusually large. */
 void json_keys_clear(struct json_keys *keys);
 void json_keys_grow(struct json_keys *keys);
-/* Sorts n records, ascending. The order of the upper halves must not be a peer's choice. */
+/* Sorts n records, ascending. */
 void json_keys_sort(uint64_t *records, size_t n);
+
+/* The raw key that stands at a place. */
+typedef struct str json_keys_at_fn(const void *texts, uint32_t place);
+
+/*
+ * Finds the keys that are equal among n records (places below 2^31, each once) and puts their links in the
+ * records' stead, ordered by place. Returns how many links there are: none when every key stands once.
+ */
+size_t json_keys_link(uint64_t *records, size_t n, json_keys_at_fn *key_at, const void *texts);
+
+/* A link: one key that is not alone. */
+static inline uint32_t
+json_keys_place(uint64_t link)
+{
+	return (uint32_t)(link >> 32);
+}
+
+/* The place of the next equal key; 0 behind the last. */
+static inline uint32_t
+json_keys_next(uint64_t link)
+{
+	return (uint32_t)link >> 1;
+}
+
+static inline bool
+json_keys_is_first(uint64_t link)
+{
+	return (link & 1) != 0;
+}
+
+/* The link at a place that has one; links as json_keys_link() left them. */
+uint64_t json_keys_find(const uint64_t *links, size_t n, uint32_t place);
 
 static inline void
 json_keys_push(struct json_keys *keys, uint32_t hash, uint32_t place)

@@ -59,11 +59,9 @@ void json_scan_fini(struct json_scan *js);
 
 /*
  * ERR_NONE and the root value, or ERR_INVALID_BODY and, when fault is not NULL, the first thing
- * wrong (duplicate keys are found at the end of their object). Texts of 4 GiB and more are refused.
+ * wrong (duplicate keys are found at the end of their object). Texts of 2 GiB and more are refused.
  */
 enum err_code json_scan_text(struct json_scan *js, struct str text, unsigned flags,
     struct json_value *root, struct json_fault *fault);
-/* Whether s is valid UTF-8 (RFC 3629). */
-bool json_scan_is_utf8(struct str s);
 
 #endif

@@ -21,5 +21,53 @@ struct str json_str_text(struct arena *a, struct str raw);
 bool json_str_eq(struct str a, struct str b);
 /* Equal for strings with the same characters; not to be guessed without the seed. */
 uint32_t json_str_hash(struct str raw, uint64_t seed);
+/* The same, for strings that are known to have escapes. */
+uint32_t json_str_hash_escaped(struct str raw, uint64_t seed);
+
+static inline uint64_t
+json_str_load8(const char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+/* Both halves of the product, so that no bit of either factor is lost. */
+static inline uint64_t
+json_str_mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)(product >> 64) ^ (uint64_t)product;
+}
+
+/*
+ * The same, for strings that are known to have no escapes. Bytes up to `limit` (at or behind the end of raw)
+ * may be read: with sixteen of them a short key needs no branch on its length.
+ */
+static inline uint32_t
+json_str_hash_plain(struct str raw, const char *limit, uint64_t seed)
+{
+	static const unsigned char keep[32] = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+		255, 255, 255, 255, 255, 255 };
+	const char *p = raw.p;
+	const char *mask = (const char *)keep + 16 - (raw.n < 16 ? raw.n : 16);
+	uint64_t state = seed + raw.n * UINT64_C(0x9e3779b97f4a7c15);
+	char padded[16] = { 0 };
+
+	for (size_t left = raw.n; left > 16; left -= 16, p += 16)
+		state = json_str_mix(json_str_load8(p) ^ state, json_str_load8(p + 8) ^ seed);
+	if (raw.n > 16) {
+		p = raw.p + raw.n - 16;
+	} else if (limit - p < 16) {
+		if (raw.n > 0)
+			memcpy(padded, p, raw.n);
+		p = padded;
+	}
+	state = json_str_mix((json_str_load8(p) & json_str_load8(mask)) ^ state,
+	    (json_str_load8(p + 8) & json_str_load8(mask + 8)) ^ seed);
+	return (uint32_t)(state >> 32) ^ (uint32_t)state;
+}
 
 #endif

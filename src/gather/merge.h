@@ -56,8 +56,19 @@ struct merge_fault {
 	const char *reason; /* a constant */
 };
 
+/* What stands before a member of the answer. */
+struct merge_glue {
+	struct str first; /* {"name": */
+	struct str next;  /* ,"name": */
+};
+
 /* The shape of a route's answers. Built when the configuration is loaded, immutable then. */
-struct merge_plan;
+struct merge_plan {
+	struct merge_spec spec;
+	struct merge_place meta; /* of the metadata object; no steps: there is never one */
+	bool is_flat;            /* every part has a name of its own at the root: only glue is needed */
+	struct merge_glue *glue; /* of each call, then of the metadata; when flat */
+};
 
 /*
  * The plan, in the arena; what the spec refers to must live as long. ERR_BAD_CONFIG when the calls
@@ -85,7 +96,11 @@ struct merge_result {
 	struct str conflict_place; /* its path as the configuration would write it; in the arena */
 };
 
-/* ERR_NONE, or ERR_MERGE_CONFLICT. The slices live as long as the arena, the parts and the plan. */
+/*
+ * ERR_NONE, ERR_MERGE_CONFLICT, or ERR_BUDGET when objects of 2 GiB and more would have to be
+ * compared. The slices live as long as the arena, the parts and the plan; there may be more of them
+ * than IOV_MAX.
+ */
 enum err_code merge_run(
     const struct merge_plan *plan, const struct merge_input *in, struct merge_result *result);
 

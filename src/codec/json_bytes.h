@@ -1,0 +1,201 @@
+/*
+ * Where the next interesting byte of a JSON text is: the inner loops of scanning, sixteen bytes at a time with SSE2.
+ * Nothing at or behind `end` is read. The _scalar forms say the same byte by byte; they finish what is shorter
+ * than a vector, and are all there is on other machines. No state.
+ */
+#ifndef CODEC_JSON_BYTES_H
+#define CODEC_JSON_BYTES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/* Part of a string that needs no second look: no quote, backslash, control character; ASCII. */
+static inline bool
+json_bytes_is_plain(char c)
+{
+	unsigned char u = (unsigned char)c;
+
+	return u >= 0x20 && u < 0x80 && u != '"' && u != '\\';
+}
+
+static inline bool
+json_bytes_is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static inline bool
+json_bytes_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* One that matters for finding the end of an array or object. */
+static inline bool
+json_bytes_is_mark(char c)
+{
+	return c == '"' || c == '{' || c == '}' || c == '[' || c == ']';
+}
+
+static inline const char *
+json_bytes_plain_scalar(const char *p, const char *end)
+{
+	while (p < end && json_bytes_is_plain(*p))
+		p++;
+	return p;
+}
+
+static inline const char *
+json_bytes_space_scalar(const char *p, const char *end)
+{
+	while (p < end && json_bytes_is_space(*p))
+		p++;
+	return p;
+}
+
+static inline const char *
+json_bytes_digits_scalar(const char *p, const char *end)
+{
+	while (p < end && json_bytes_is_digit(*p))
+		p++;
+	return p;
+}
+
+static inline const char *
+json_bytes_quote_scalar(const char *p, const char *end)
+{
+	while (p < end && *p != '"' && *p != '\\')
+		p++;
+	return p;
+}
+
+static inline const char *
+json_bytes_mark_scalar(const char *p, const char *end)
+{
+	while (p < end && !json_bytes_is_mark(*p))
+		p++;
+	return p;
+}
+
+#ifdef __SSE2__
+
+#define JSON_BYTES_VECTOR 16
+
+static inline __m128i
+json_bytes_load(const char *p)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+static inline __m128i
+json_bytes_same(__m128i v, char c)
+{
+	return _mm_cmpeq_epi8(v, _mm_set1_epi8(c));
+}
+
+static inline unsigned
+json_bytes_bits(__m128i v)
+{
+	return (unsigned)_mm_movemask_epi8(v);
+}
+
+/* One bit per byte that is not plain. */
+static inline unsigned
+json_bytes_special(__m128i v)
+{
+	__m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
+	__m128i marks = _mm_or_si128(json_bytes_same(v, '"'), json_bytes_same(v, '\\'));
+
+	/* the sign bit of v itself is what tells ASCII from the rest */
+	return json_bytes_bits(_mm_or_si128(_mm_or_si128(control, marks), v));
+}
+
+static inline unsigned
+json_bytes_spaces(__m128i v)
+{
+	__m128i line = _mm_or_si128(json_bytes_same(v, '\n'), json_bytes_same(v, '\r'));
+	__m128i gap = _mm_or_si128(json_bytes_same(v, ' '), json_bytes_same(v, '\t'));
+
+	return json_bytes_bits(_mm_or_si128(line, gap));
+}
+
+static inline unsigned
+json_bytes_digits_in(__m128i v)
+{
+	__m128i from_zero = _mm_sub_epi8(v, _mm_set1_epi8('0'));
+
+	return json_bytes_bits(
+	    _mm_cmpeq_epi8(_mm_min_epu8(from_zero, _mm_set1_epi8(9)), from_zero));
+}
+
+static inline unsigned
+json_bytes_marks(__m128i v)
+{
+	__m128i folded = _mm_or_si128(v, _mm_set1_epi8(0x20)); /* [ becomes {, ] becomes } */
+	__m128i brackets =
+	    _mm_or_si128(json_bytes_same(folded, '{'), json_bytes_same(folded, '}'));
+
+	return json_bytes_bits(_mm_or_si128(brackets, json_bytes_same(v, '"')));
+}
+
+static inline unsigned
+json_bytes_quotes(__m128i v)
+{
+	return json_bytes_bits(_mm_or_si128(json_bytes_same(v, '"'), json_bytes_same(v, '\\')));
+}
+
+/* Runs `stop`, a mask of the bytes to stop at, over the vectors up to end; the rest goes to `scalar`. */
+#define JSON_BYTES_FIND(stop, scalar) \
+	while (end - p >= JSON_BYTES_VECTOR) { \
+		unsigned hits = (stop); \
+\
+		if (hits != 0) \
+			return p + __builtin_ctz(hits); \
+		p += JSON_BYTES_VECTOR; \
+	} \
+	return scalar(p, end)
+
+#else
+
+#define JSON_BYTES_FIND(stop, scalar) return scalar(p, end)
+
+#endif
+
+/* Each: the first byte of p .. end that is none of its kind, or end. */
+static inline const char *
+json_bytes_plain(const char *p, const char *end)
+{
+	JSON_BYTES_FIND(json_bytes_special(json_bytes_load(p)), json_bytes_plain_scalar);
+}
+
+static inline const char *
+json_bytes_space(const char *p, const char *end)
+{
+	JSON_BYTES_FIND(json_bytes_spaces(json_bytes_load(p)) ^ 0xffff, json_bytes_space_scalar);
+}
+
+static inline const char *
+json_bytes_digits(const char *p, const char *end)
+{
+	JSON_BYTES_FIND(json_bytes_digits_in(json_bytes_load(p)) ^ 0xffff, json_bytes_digits_scalar);
+}
+
+/* The first quote or backslash of p .. end, or end. */
+static inline const char *
+json_bytes_quote(const char *p, const char *end)
+{
+	JSON_BYTES_FIND(json_bytes_quotes(json_bytes_load(p)), json_bytes_quote_scalar);
+}
+
+/* The first quote or bracket of p .. end, or end. */
+static inline const char *
+json_bytes_mark(const char *p, const char *end)
+{
+	JSON_BYTES_FIND(json_bytes_marks(json_bytes_load(p)), json_bytes_mark_scalar);
+}
+
+#endif

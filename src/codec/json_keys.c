@@ -1,0 +1,175 @@
+/* Key records: growing, sorting. One thread per stack. */
+#include "codec/json_keys.h"
+
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "base/mem.h"
+#include "codec/json_str.h"
+
+#define FIRST_KEYS 256
+#define KEPT_KEYS 8192     /* a larger stack is given back after its document */
+#define INSERTION_KEYS 32  /* below this, insertion beats counting */
+
+void
+json_keys_init(struct json_keys *keys, uint64_t seed)
+{
+	*keys = (struct json_keys){ .seed = seed };
+}
+
+void
+json_keys_fini(struct json_keys *keys)
+{
+	free(keys->at);
+	json_keys_init(keys, keys->seed);
+}
+
+void
+json_keys_clear(struct json_keys *keys)
+{
+	keys->n = 0;
+	if (keys->cap > KEPT_KEYS)
+		json_keys_fini(keys);
+}
+
+void
+json_keys_grow(struct json_keys *keys)
+{
+	/* by half: what a hostile document makes us hold stays near the size of the document */
+	keys->cap = keys->cap == 0 ? FIRST_KEYS : keys->cap + keys->cap / 2;
+	keys->at = mem_realloc(keys->at, keys->cap * sizeof *keys->at);
+}
+
+static void
+insertion_sort(uint64_t *r, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		uint64_t v = r[i];
+		size_t j = i;
+
+		for (; j > 0 && r[j - 1] > v; j--)
+			r[j] = r[j - 1];
+		r[j] = v;
+	}
+}
+
+/* Moves every record into the bucket of its byte at `shift`; start[b] .. start[b + 1] is bucket b then. */
+static void
+deal(uint64_t *r, size_t n, unsigned shift, size_t start[257])
+{
+	size_t next[256];
+	size_t count[256] = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		count[r[i] >> shift & 0xff]++;
+	start[0] = 0;
+	for (size_t b = 0; b < 256; b++) {
+		next[b] = start[b];
+		start[b + 1] = start[b] + count[b];
+	}
+	for (size_t b = 0; b < 256; b++) {
+		while (next[b] < start[b + 1]) {
+			uint64_t v = r[next[b]];
+			size_t home = v >> shift & 0xff;
+
+			r[next[b]] = r[next[home]];
+			r[next[home]++] = v;
+		}
+	}
+}
+
+/* In place, most significant byte first (American flag sort, McIlroy, Bostic and McIlroy 1993). */
+static void
+radix_sort(uint64_t *r, size_t n, unsigned shift)
+{
+	size_t start[257];
+
+	if (n <= INSERTION_KEYS) {
+		insertion_sort(r, n);
+		return;
+	}
+	deal(r, n, shift, start);
+	if (shift == 0)
+		return;
+	for (size_t b = 0; b < 256; b++)
+		radix_sort(r + start[b], start[b + 1] - start[b], shift - 8);
+}
+
+void
+json_keys_sort(uint64_t *records, size_t n)
+{
+	radix_sort(records, n, 56);
+}
+
+/* Moves the records of r whose keys equal the first one's to the front; returns how many there are. */
+static size_t
+gather_equal(uint64_t *r, size_t n, json_keys_at_fn *key_at, const void *texts)
+{
+	struct str key = key_at(texts, (uint32_t)r[0]);
+	size_t equal = 1;
+
+	for (size_t i = 1; i < n; i++) {
+		uint64_t v = r[i];
+
+		if (!json_str_eq(key_at(texts, (uint32_t)v), key))
+			continue;
+		r[i] = r[equal];
+		r[equal++] = v;
+	}
+	return equal;
+}
+
+/* Writes the links of n equal keys; to may be r, or lie before it. */
+static size_t
+link_equal(uint64_t *to, uint64_t *r, size_t n)
+{
+	if (n < 2)
+		return 0;
+	json_keys_sort(r, n);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t next = i + 1 < n ? (uint32_t)r[i + 1] : 0;
+
+		to[i] = r[i] << 32 | next << 1 | (i == 0);
+	}
+	return n;
+}
+
+size_t
+json_keys_link(uint64_t *records, size_t n, json_keys_at_fn *key_at, const void *texts)
+{
+	size_t n_links = 0;
+
+	json_keys_sort(records, n);
+	for (size_t i = 0; i < n;) {
+		size_t run = 1; /* records with one hash: nearly always one key */
+
+		while (i + run < n && (records[i] ^ records[i + run]) >> 32 == 0)
+			run++;
+		while (run > 0) {
+			size_t equal = run == 1 ? 1 : gather_equal(records + i, run, key_at, texts);
+
+			n_links += link_equal(records + n_links, records + i, equal);
+			i += equal;
+			run -= equal;
+		}
+	}
+	json_keys_sort(records, n_links);
+	return n_links;
+}
+
+uint64_t
+json_keys_find(const uint64_t *links, size_t n, uint32_t place)
+{
+	size_t low = 0, high = n;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (json_keys_place(links[middle]) <= place)
+			low = middle;
+		else
+			high = middle;
+	}
+	assert(n > 0 && json_keys_place(links[low]) == place);
+	return links[low];
+}

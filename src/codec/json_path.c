@@ -1,0 +1,266 @@
+/* Compiling and following paths. Compilation runs at load, looking up in any thread. */
+#include "codec/json_path.h"
+
+#include "base/compiler.h"
+#include "codec/json_bytes.h"
+#include "codec/json_iter.h"
+#include "codec/json_scan.h"
+#include "codec/json_str.h"
+#include "codec/json_write.h"
+#include "codec/utf8.h"
+
+/* A path that is being read. */
+struct reader {
+	struct arena *arena;
+	struct str text;
+	size_t at;
+	struct json_path path;
+	struct json_fault fault;
+};
+
+static enum err_code
+fail(struct reader *r, size_t offset, const char *reason)
+{
+	r->fault = (struct json_fault){ offset, reason };
+	return ERR_BAD_CONFIG;
+}
+
+static bool
+is_at_end(const struct reader *r)
+{
+	return r->at == r->text.n;
+}
+
+static bool
+is_at(const struct reader *r, char c)
+{
+	return r->at < r->text.n && r->text.p[r->at] == c;
+}
+
+static enum err_code
+add_step(struct reader *r, struct json_step step)
+{
+	if (r->path.n == JSON_PATH_MAX_STEPS)
+		return fail(r, r->at, "the path has too many steps");
+	r->path.steps[r->path.n++] = step;
+	return ERR_NONE;
+}
+
+static enum err_code
+add_key(struct reader *r, struct str key)
+{
+	return add_step(r,
+	    (struct json_step){ .kind = JSON_STEP_KEY,
+		.key = key,
+		.quoted = json_write_str(r->arena, key) });
+}
+
+/* A key that needs no quotes: what other syntax uses cannot be in it. */
+static bool
+is_bare(char c)
+{
+	return (unsigned char)c > ' ' && c != 0x7f && memchr(".[]{}|\"", c, 7) == NULL;
+}
+
+static enum err_code
+read_bare_key(struct reader *r)
+{
+	size_t from = r->at;
+
+	while (!is_at_end(r) && is_bare(r->text.p[r->at]))
+		r->at++;
+	if (r->at == from)
+		return fail(r, from, "a key is expected");
+	return add_key(r, str_of(r->text.p + from, r->at - from));
+}
+
+/* A key written as a JSON string; the scanner decides whether it is one. */
+static enum err_code
+read_quoted_key(struct reader *r)
+{
+	const char *from = r->text.p + r->at;
+	const char *end = r->text.p + r->text.n;
+	const char *p = from + 1;
+	struct json_scan js;
+	struct json_value value;
+	struct json_fault fault;
+	enum err_code e;
+
+	while ((p = json_bytes_quote(p, end)) < end && *p == '\\')
+		p = end - p < 2 ? end : p + 2;
+	if (p >= end)
+		return fail(r, r->at, "the quoted key has no end");
+	json_scan_init(&js, 0);
+	e = json_scan_text(&js, str_of(from, (size_t)(p + 1 - from)), 0, &value, &fault);
+	json_scan_fini(&js);
+	if (e != ERR_NONE)
+		return fail(r, r->at + fault.offset, fault.reason);
+	r->at += value.text.n;
+	return add_key(r, json_str_text(r->arena, str_of(from + 1, value.text.n - 2)));
+}
+
+static enum err_code
+read_key(struct reader *r)
+{
+	return is_at(r, '"') ? read_quoted_key(r) : read_bare_key(r);
+}
+
+static enum err_code
+read_bracket(struct reader *r)
+{
+	struct json_step step = { .kind = JSON_STEP_EACH };
+	size_t from = ++r->at;
+	struct str digits;
+
+	while (!is_at_end(r) && !is_at(r, ']'))
+		r->at++;
+	if (is_at_end(r))
+		return fail(r, from - 1, "the bracket has no end");
+	digits = str_of(r->text.p + from, r->at - from);
+	if (digits.n > 0) {
+		step.kind = JSON_STEP_INDEX;
+		if (!str_to_u64(digits, &step.index))
+			return fail(r, from, "an index or nothing is expected between brackets");
+	}
+	r->at++;
+	return add_step(r, step);
+}
+
+/* One step; a dot stands before every key but the first. */
+static enum err_code
+read_step(struct reader *r)
+{
+	if (is_at(r, '['))
+		return read_bracket(r);
+	if (r->path.n > 0) {
+		if (!is_at(r, '.'))
+			return fail(r, r->at, "a dot or a bracket is expected");
+		r->at++;
+	}
+	return read_key(r);
+}
+
+enum err_code
+json_path_compile(struct arena *a, struct str text, struct json_path *path,
+    struct json_fault *fault)
+{
+	struct json_step steps[JSON_PATH_MAX_STEPS];
+	struct reader r = { .arena = a, .text = text, .path = { steps, 0 } };
+	enum err_code e = ERR_NONE;
+
+	if (text.n == 0)
+		e = fail(&r, 0, "the path is empty; the root is \".\"");
+	else if (!utf8_is_valid(text))
+		e = fail(&r, 0, "invalid UTF-8");
+	else if (str_eq(text, STR(".")))
+		r.at = text.n;
+	while (e == ERR_NONE && !is_at_end(&r))
+		e = read_step(&r);
+	if (e != ERR_NONE) {
+		*fault = r.fault;
+		return e;
+	}
+	path->n = r.path.n;
+	path->steps = arena_alloc(a, path->n * sizeof *path->steps);
+	memcpy(path->steps, steps, path->n * sizeof *path->steps);
+	return ERR_NONE;
+}
+
+enum err_code
+json_path_compile_into(struct arena *a, struct str text, struct json_path *path,
+    struct json_fault *fault)
+{
+	enum err_code e = json_path_compile(a, text, path, fault);
+
+	if (e != ERR_NONE)
+		return e;
+	*fault = (struct json_fault){ 0, NULL };
+	if (path->n > 0 && path->steps[0].kind != JSON_STEP_KEY)
+		fault->reason = "the answer is an object: a key is expected first";
+	for (size_t i = 1; i < path->n; i++) {
+		if (path->steps[i].kind == JSON_STEP_INDEX)
+			fault->reason = "a part cannot be put at an index of an array";
+		else if (path->steps[i].kind == JSON_STEP_EACH && i + 1 < path->n)
+			fault->reason = "\"[]\" can only be the last step";
+	}
+	return fault->reason == NULL ? ERR_NONE : ERR_BAD_CONFIG;
+}
+
+enum err_code
+json_path_compile_ref(struct arena *a, struct str text, struct json_path *path,
+    struct json_fault *fault)
+{
+	enum err_code e = json_path_compile(a, text, path, fault);
+
+	for (size_t i = 0; e == ERR_NONE && i < path->n; i++) {
+		if (path->steps[i].kind == JSON_STEP_EACH) {
+			*fault = (struct json_fault){ 0, "\"[]\" names many values, not one" };
+			e = ERR_BAD_CONFIG;
+		}
+	}
+	return e;
+}
+
+void
+json_path_of_key(struct arena *a, struct str key, struct json_path *path)
+{
+	path->n = 1;
+	path->steps = arena_alloc(a, sizeof *path->steps);
+	path->steps[0] = (struct json_step){ .kind = JSON_STEP_KEY,
+		.key = key,
+		.quoted = json_write_str(a, key) };
+}
+
+/* Of equal keys the last: the loop does not stop at the first. */
+static struct json_value
+find_key(struct json_value object, const struct json_step *step)
+{
+	struct str quoted = step->quoted;
+	struct str raw = str_of(quoted.p + 1, quoted.n - 2);
+	struct json_value found = { JSON_NONE, { NULL, 0 } };
+	struct json_iter it;
+	struct json_member member;
+
+	if (object.kind != JSON_OBJECT)
+		return found;
+	json_iter_init(&it, object);
+	while (json_iter_next(&it, &member)) {
+		if (json_str_eq(member.key, raw))
+			found = member.value;
+	}
+	return found;
+}
+
+static struct json_value
+find_index(struct json_value array, uint64_t index)
+{
+	struct json_iter it;
+	struct json_member member;
+
+	if (array.kind == JSON_ARRAY) {
+		json_iter_init(&it, array);
+		while (json_iter_next(&it, &member)) {
+			if (index-- == 0)
+				return member.value;
+		}
+	}
+	return (struct json_value){ JSON_NONE, { NULL, 0 } };
+}
+
+struct json_value
+json_path_find(const struct json_path *path, struct json_value root)
+{
+	struct json_value at = root;
+
+	for (size_t i = 0; i < path->n && at.kind != JSON_NONE; i++) {
+		const struct json_step *step = &path->steps[i];
+
+		if (step->kind == JSON_STEP_KEY)
+			at = find_key(at, step);
+		else if (step->kind == JSON_STEP_INDEX)
+			at = find_index(at, step->index);
+		else
+			at = (struct json_value){ JSON_NONE, { NULL, 0 } };
+	}
+	return at;
+}

@@ -1,0 +1,412 @@
+/*
+ * One pass over the text, no recursion: the open arrays and objects are a small stack of levels, the keys of
+ * open objects a stack of records, compared when their object closes. Functions take the place they stand
+ * at and return the place behind what they read, or NULL when they found a fault and noted it.
+ */
+#include "codec/json_scan.h"
+
+#include "base/compiler.h"
+#include "codec/json_bytes.h"
+#include "codec/json_iter.h"
+#include "codec/json_str.h"
+#include "codec/utf8.h"
+
+/* One scan: what the functions below share. */
+struct run {
+	const char *start;
+	const char *end;
+	struct json_keys *keys;
+	bool keeps_duplicates;
+	bool has_duplicates;
+	struct json_fault fault;
+};
+
+/* An open array or object. */
+struct level {
+	uint32_t first_key; /* of the object, on the stack of keys */
+	bool is_object;
+};
+
+/* Objects up to this size are compared key by key, larger ones are sorted. */
+#define FEW_KEYS 16
+
+void
+json_scan_init(struct json_scan *js, uint64_t seed)
+{
+	*js = (struct json_scan){ .has_duplicates = false };
+	json_keys_init(&js->keys, seed);
+}
+
+void
+json_scan_fini(struct json_scan *js)
+{
+	json_keys_fini(&js->keys);
+}
+
+static __attribute__((noinline, cold)) const char *
+fault_at(struct run *r, const char *p, const char *reason)
+{
+	r->fault = (struct json_fault){ (size_t)(p - r->start), reason };
+	return NULL;
+}
+
+/* For bytes that cannot be here: a text that just ends has a reason of its own. */
+static __attribute__((noinline, cold)) const char *
+fault_expected(struct run *r, const char *p, const char *reason)
+{
+	return fault_at(r, p, p == r->end ? "the text ends too early" : reason);
+}
+
+static inline const char *
+skip_space(const char *p, const char *end)
+{
+	if (LIKELY(p < end && (unsigned char)*p > ' '))
+		return p;
+	if (LIKELY(end - p > 1 && *p == ' ' && (unsigned char)p[1] > ' '))
+		return p + 1;
+	return json_bytes_space(p, end);
+}
+
+static inline bool
+is_hex(char c)
+{
+	unsigned char letter = (unsigned char)(c | 0x20);
+
+	return json_bytes_is_digit(c) || (letter >= 'a' && letter <= 'f');
+}
+
+/* p stands at a backslash. RFC 8259 7 */
+static const char *
+scan_escape(struct run *r, const char *p)
+{
+	const char *end = r->end;
+
+	if (end - p < 2)
+		return fault_expected(r, end, "");
+	switch (p[1]) {
+	case '"':
+	case '\\':
+	case '/':
+	case 'b':
+	case 'f':
+	case 'n':
+	case 'r':
+	case 't':
+		return p + 2;
+	case 'u':
+		for (int i = 2; i < 6; i++) {
+			if (p + i == end || !is_hex(p[i]))
+				return fault_expected(r, p + i, "four hex digits must follow \\u");
+		}
+		return p + 6;
+	default:
+		return fault_at(r, p + 1, "unknown escape");
+	}
+}
+
+static const char *
+scan_utf8(struct run *r, const char *p)
+{
+	do {
+		size_t n = utf8_length(p, r->end);
+
+		if (UNLIKELY(n == 0))
+			return fault_at(r, p, "invalid UTF-8");
+		p += n;
+	} while (p < r->end && (unsigned char)*p >= 0x80);
+	return p;
+}
+
+/*
+ * The rest of a string, p at the first byte in it that needs a look. Returns the closing quote; *escaped is set
+ * when there is an escape before it.
+ */
+static const char *
+scan_string_rest(struct run *r, const char *p, bool *escaped)
+{
+	for (;;) {
+		if (UNLIKELY(p == r->end))
+			return fault_expected(r, p, "");
+		if (*p == '"')
+			return p;
+		if (*p == '\\') {
+			*escaped = true;
+			p = scan_escape(r, p);
+		} else if ((unsigned char)*p >= 0x80) {
+			p = scan_utf8(r, p);
+		} else {
+			return fault_at(r, p, "control character in a string");
+		}
+		if (UNLIKELY(p == NULL))
+			return NULL;
+		p = json_bytes_plain(p, r->end);
+	}
+}
+
+/* p behind the opening quote; returns the closing one. */
+static inline const char *
+scan_string(struct run *r, const char *p, bool *escaped)
+{
+	p = json_bytes_plain(p, r->end);
+	if (LIKELY(p < r->end && *p == '"'))
+		return p;
+	return scan_string_rest(r, p, escaped);
+}
+
+static inline const char *
+scan_digits(struct run *r, const char *p)
+{
+	if (UNLIKELY(p == r->end || !json_bytes_is_digit(*p)))
+		return fault_expected(r, p, "a digit is expected");
+	return json_bytes_digits(p + 1, r->end);
+}
+
+/* What may follow the integer part; p stands at a point or the exponent. */
+static const char *
+scan_fraction(struct run *r, const char *p)
+{
+	if (*p == '.') {
+		p = scan_digits(r, p + 1);
+		if (p == NULL || p == r->end || (*p | 0x20) != 'e')
+			return p;
+	}
+	p++;
+	if (p < r->end && (*p == '+' || *p == '-'))
+		p++;
+	return scan_digits(r, p);
+}
+
+/* p stands at the minus or the first digit. RFC 8259 6 */
+static inline const char *
+scan_number(struct run *r, const char *p)
+{
+	if (*p == '-')
+		p++;
+	if (p < r->end && *p == '0') {
+		p++;
+		if (UNLIKELY(p < r->end && json_bytes_is_digit(*p)))
+			return fault_at(r, p, "a number begins with 0");
+	} else {
+		p = scan_digits(r, p);
+	}
+	if (p != NULL && p < r->end && (*p == '.' || (*p | 0x20) == 'e'))
+		return scan_fraction(r, p);
+	return p;
+}
+
+static inline const char *
+scan_word(struct run *r, const char *p, const char *word, size_t n)
+{
+	if (LIKELY((size_t)(r->end - p) >= n && memcmp(p, word, n) == 0))
+		return p + n;
+	return fault_at(r, p, "a value is expected");
+}
+
+/* A value that holds no others; p stands at its first byte. */
+static inline const char *
+scan_scalar(struct run *r, const char *p)
+{
+	bool escaped;
+
+	switch (*p) {
+	case '"':
+		p = scan_string(r, p + 1, &escaped);
+		return p == NULL ? NULL : p + 1;
+	case 't':
+		return scan_word(r, p, "true", 4);
+	case 'f':
+		return scan_word(r, p, "false", 5);
+	case 'n':
+		return scan_word(r, p, "null", 4);
+	case '-':
+	case '0' ... '9':
+		return scan_number(r, p);
+	default:
+		return fault_at(r, p, "a value is expected");
+	}
+}
+
+static struct str
+key_at(const struct run *r, uint32_t place)
+{
+	return json_iter_string(r->start + place, r->end);
+}
+
+/* Two keys with equal hashes. */
+static bool
+check_pair(struct run *r, uint64_t a, uint64_t b)
+{
+	uint32_t first = (uint32_t)a, second = (uint32_t)b;
+
+	if (!json_str_eq(key_at(r, first), key_at(r, second)))
+		return true;
+	r->has_duplicates = true;
+	if (r->keeps_duplicates)
+		return true;
+	fault_at(r, r->start + (first > second ? first : second), "duplicate key");
+	return false;
+}
+
+static bool
+check_few_keys(struct run *r, const uint64_t *keys, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (UNLIKELY((keys[i] ^ keys[j]) >> 32 == 0) &&
+			    !check_pair(r, keys[i], keys[j]))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool
+check_many_keys(struct run *r, uint64_t *keys, size_t n)
+{
+	json_keys_sort(keys, n);
+	for (size_t i = 1; i < n; i++) {
+		/* nearly always none: equal hashes are equal keys, or one chance in 2^32 */
+		for (size_t j = i; j > 0 && (keys[i] ^ keys[j - 1]) >> 32 == 0; j--) {
+			if (!check_pair(r, keys[i], keys[j - 1]))
+				return false;
+			if (r->has_duplicates)
+				break;
+		}
+	}
+	return true;
+}
+
+/* Pops the keys of an object that closes; false when two are equal. */
+static inline bool
+close_object(struct run *r, uint32_t first)
+{
+	uint64_t *keys = r->keys->at + first;
+	size_t n = r->keys->n - first;
+
+	r->keys->n = first;
+	if (n <= 1)
+		return true;
+	return n <= FEW_KEYS ? check_few_keys(r, keys, n) : check_many_keys(r, keys, n);
+}
+
+/* A key and its colon; p stands at the opening quote. Returns the first byte of the member's value. */
+static inline const char *
+scan_key(struct run *r, const char *p)
+{
+	const char *key = p + 1;
+	bool escaped = false;
+	struct str raw;
+	uint32_t hash;
+
+	if (UNLIKELY(p == r->end || *p != '"'))
+		return fault_expected(r, p, "a key is expected");
+	p = scan_string(r, key, &escaped);
+	if (UNLIKELY(p == NULL))
+		return NULL;
+	raw = str_of(key, (size_t)(p - key));
+	if (UNLIKELY(escaped))
+		hash = json_str_hash_escaped(raw, r->keys->seed);
+	else
+		hash = json_str_hash_plain(raw, r->end, r->keys->seed);
+	json_keys_push(r->keys, hash, (uint32_t)(key - 1 - r->start));
+	p = skip_space(p + 1, r->end);
+	if (UNLIKELY(p == r->end || *p != ':'))
+		return fault_expected(r, p, "a colon is expected");
+	return skip_space(p + 1, r->end);
+}
+
+/* The root value, p at its first byte: returns what is behind it. */
+static const char *
+scan_value(struct run *r, const char *p)
+{
+	struct level levels[JSON_SCAN_MAX_DEPTH + 1];
+	struct level *top = levels; /* the lowest stands for the text itself */
+	const char *end = r->end;
+
+value:
+	if (UNLIKELY(p == end))
+		return fault_expected(r, p, "");
+	if (*p == '{' || *p == '[') {
+		if (UNLIKELY(top == levels + JSON_SCAN_MAX_DEPTH))
+			return fault_at(r, p, "nested too deeply");
+		*++top = (struct level){ (uint32_t)r->keys->n, *p == '{' };
+		p = skip_space(p + 1, end);
+		if (p < end && *p == (top->is_object ? '}' : ']'))
+			goto close;
+		if (!top->is_object)
+			goto value;
+		goto key;
+	}
+	p = scan_scalar(r, p);
+	if (UNLIKELY(p == NULL))
+		return NULL;
+after:
+	if (top == levels)
+		return p;
+	p = skip_space(p, end);
+	if (UNLIKELY(p == end))
+		return fault_expected(r, p, "");
+	if (*p == ',') {
+		p = skip_space(p + 1, end);
+		if (!top->is_object)
+			goto value;
+key:
+		p = scan_key(r, p);
+		if (UNLIKELY(p == NULL))
+			return NULL;
+		goto value;
+	}
+	if (UNLIKELY(*p != (top->is_object ? '}' : ']')))
+		return fault_at(r, p, "a comma or the closing bracket is expected");
+close:
+	if (top->is_object && UNLIKELY(!close_object(r, top->first_key)))
+		return NULL;
+	top--;
+	p++;
+	goto after;
+}
+
+static enum err_code
+scan_root(struct run *r, struct json_value *root)
+{
+	const char *p = skip_space(r->start, r->end);
+	const char *value = p;
+
+	if (r->end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {
+		fault_at(r, p, "byte order mark");
+		return ERR_INVALID_BODY;
+	}
+	p = scan_value(r, p);
+	if (p == NULL)
+		return ERR_INVALID_BODY;
+	*root = (struct json_value){ json_iter_kind(*value), str_of(value, (size_t)(p - value)) };
+	p = skip_space(p, r->end);
+	if (p == r->end)
+		return ERR_NONE;
+	fault_at(r, p, "bytes after the value");
+	return ERR_INVALID_BODY;
+}
+
+enum err_code
+json_scan_text(struct json_scan *js, struct str text, unsigned flags, struct json_value *root,
+    struct json_fault *fault)
+{
+	struct run r = {
+		.start = text.n == 0 ? "" : text.p,
+		.keys = &js->keys,
+		.keeps_duplicates = (flags & JSON_SCAN_KEEP_DUPLICATES) != 0,
+	};
+	enum err_code e = ERR_INVALID_BODY;
+
+	r.end = r.start + text.n;
+	js->keys.n = 0;
+	if (text.n > INT32_MAX)
+		fault_at(&r, r.start, "the text is too long");
+	else
+		e = scan_root(&r, root);
+	json_keys_clear(&js->keys);
+	js->has_duplicates = r.has_duplicates;
+	if (e != ERR_NONE && fault != NULL)
+		*fault = r.fault;
+	return e;
+}

@@ -1,0 +1,61 @@
+/* gatherd's own JSON. No state. */
+#include "gather/meta.h"
+
+#include "base/buf.h"
+#include "codec/json_write.h"
+
+/* The text moves to the arena, the buffer goes. */
+static struct str
+finish(struct arena *a, struct buf *b)
+{
+	struct str text = arena_str(a, buf_str(b));
+
+	buf_fini(b);
+	return text;
+}
+
+struct str
+meta_of_calls(struct arena *a, const struct meta_call *calls, size_t n)
+{
+	struct buf b = BUF_INIT;
+
+	if (n == 0)
+		return STR("{\"complete\":true}");
+	buf_add_c(&b, "{\"complete\":false,\"calls\":{");
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			buf_add_char(&b, ',');
+		json_write_buf(&b, calls[i].name);
+		buf_printf(&b, ":{\"error\":\"%s\",\"ms\":", err_token(calls[i].error));
+		buf_add_u64(&b, calls[i].ms);
+		buf_add_char(&b, '}');
+	}
+	buf_add_c(&b, "}}");
+	return finish(a, &b);
+}
+
+static void
+add_member(struct buf *b, const char *key, struct str value)
+{
+	buf_printf(b, ",\"%s\":", key);
+	json_write_buf(b, value);
+}
+
+struct str
+meta_of_problem(struct arena *a, const struct meta_problem *problem)
+{
+	struct buf b = BUF_INIT;
+	struct str detail = problem->detail;
+
+	if (str_is_none(detail))
+		detail = str_c(err_text(problem->error));
+	/* RFC 9457 3.1.1: the title is that of the status when the type is about:blank, the default */
+	buf_printf(&b, "{\"status\":%u", problem->status);
+	add_member(&b, "title", problem->title);
+	add_member(&b, "detail", detail);
+	if (!str_is_none(problem->call))
+		add_member(&b, "call", problem->call);
+	add_member(&b, "reason", str_c(err_token(problem->error)));
+	buf_add_char(&b, '}');
+	return finish(a, &b);
+}

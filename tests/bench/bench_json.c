@@ -1,0 +1,280 @@
+/*
+ * How fast JSON is scanned and walked: generated documents of several kinds, the best of many short rounds each.
+ * Prints gigabytes per second; the same documents in every run.
+ *
+ *     bench_json [milliseconds per document and measure]
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/compiler.h"
+#include "base/rnd.h"
+#include "codec/json_iter.h"
+#include "codec/json_scan.h"
+
+#define DOCUMENT_BYTES 1000000
+
+static struct rnd rnd;
+
+static unsigned
+below(unsigned n)
+{
+	return (unsigned)rnd_below(&rnd, n);
+}
+
+static void
+add_letters(struct buf *b, unsigned n)
+{
+	while (n-- > 0)
+		buf_add_char(b, (char)('a' + below(26)));
+}
+
+/* Records as most services send them. `gap` and `line` make the white space. */
+static void
+add_records(struct buf *b, size_t bytes, const char *gap, const char *line)
+{
+	buf_add_c(b, "[");
+	for (unsigned i = 0; b->n < bytes; i++) {
+		buf_printf(b, "%s%s{%s\"id\":%s%u,%s\"name\":%s\"", i == 0 ? "" : ",", line, line,
+		    gap, 100000 + below(900000), line, gap);
+		add_letters(b, 4 + below(12));
+		buf_printf(b, "\",%s\"email\":%s\"", line, gap);
+		add_letters(b, 5 + below(8));
+		buf_printf(b, "@example.com\",%s\"active\":%s%s,%s\"balance\":%s%u.%02u,", line, gap,
+		    below(2) == 0 ? "true" : "false", line, gap, below(10000), below(100));
+		buf_printf(b, "%s\"tags\":%s[\"new\",%s\"eu-west\"],%s\"parent\":%snull%s}", line,
+		    gap, gap, line, gap, line);
+	}
+	buf_printf(b, "%s]", line);
+}
+
+static void
+small(struct buf *b)
+{
+	add_records(b, 400, "", "");
+}
+
+static void
+records(struct buf *b)
+{
+	add_records(b, DOCUMENT_BYTES, "", "");
+}
+
+static void
+spaced(struct buf *b)
+{
+	add_records(b, DOCUMENT_BYTES, " ", " ");
+}
+
+static void
+indented(struct buf *b)
+{
+	add_records(b, DOCUMENT_BYTES, " ", "\n        ");
+}
+
+static void
+messages(struct buf *b)
+{
+	buf_add_c(b, "{\"statuses\":[");
+	for (unsigned i = 0; b->n < DOCUMENT_BYTES; i++) {
+		buf_printf(b, "%s{\"created_at\":\"Fri Nov 20 04:%02u:00 +0000 2026\",\"id\":%u,",
+		    i == 0 ? "" : ",", below(60), below(1000000000));
+		buf_add_c(b, "\"text\":\"RT @someone: \\u3042\\u3044 \xe3\x81\x82\xe3\x81\x84\xe3\x81\x86 ");
+		add_letters(b, 40 + below(40));
+		buf_add_c(b, " http:\\/\\/t.co\\/abcdef\",\"user\":{\"id\":12345,\"screen_name\":\"");
+		add_letters(b, 6 + below(8));
+		buf_add_c(b, "\",\"description\":\"");
+		add_letters(b, 20 + below(90));
+		buf_printf(b, "\",\"followers_count\":%u,\"verified\":false},", below(100000));
+		buf_add_c(b, "\"entities\":{\"hashtags\":[],\"urls\":[{\"indices\":[13,36]}]}}");
+	}
+	buf_add_c(b, "]}");
+}
+
+static void
+floats(struct buf *b)
+{
+	buf_add_c(b, "{\"type\":\"Polygon\",\"coordinates\":[");
+	for (unsigned i = 0; b->n < DOCUMENT_BYTES; i++)
+		buf_printf(b, "%s[-%u.%06u%u,%u.%06u%u]", i == 0 ? "" : ",", below(180),
+		    below(1000000), below(100000), below(90), below(1000000), below(100000));
+	buf_add_c(b, "]}");
+}
+
+static void
+integers(struct buf *b)
+{
+	buf_add_c(b, "[0");
+	while (b->n < DOCUMENT_BYTES)
+		buf_printf(b, ",%u", below(1u << below(31)));
+	buf_add_c(b, "]");
+}
+
+static void
+long_strings(struct buf *b)
+{
+	buf_add_c(b, "[\"\"");
+	while (b->n < DOCUMENT_BYTES) {
+		buf_add_c(b, ",\"");
+		add_letters(b, 4000 + below(4000));
+		buf_add_c(b, "\"");
+	}
+	buf_add_c(b, "]");
+}
+
+/* Words of Cyrillic between spaces, and some of CJK. */
+static void
+other_scripts(struct buf *b)
+{
+	buf_add_c(b, "[\"\"");
+	while (b->n < DOCUMENT_BYTES) {
+		buf_add_c(b, ",\"");
+		for (unsigned words = 20 + below(40); words > 0; words--) {
+			for (unsigned n = 2 + below(9); n > 0; n--)
+				buf_printf(b, below(8) == 0 ? "\xe4\xb8%c" : "\xd0%c",
+				    (char)(0x90 + below(32)));
+			buf_add_c(b, " ");
+		}
+		buf_add_c(b, "\"");
+	}
+	buf_add_c(b, "]");
+}
+
+static void
+escapes(struct buf *b)
+{
+	buf_add_c(b, "[\"\"");
+	while (b->n < DOCUMENT_BYTES) {
+		buf_add_c(b, ",\"");
+		for (unsigned n = 20 + below(40); n > 0; n--) {
+			add_letters(b, below(12));
+			buf_add_c(b, below(3) == 0 ? "\\u003c" : "\\n");
+		}
+		buf_add_c(b, "\"");
+	}
+	buf_add_c(b, "]");
+}
+
+static void
+tiny_objects(struct buf *b)
+{
+	buf_add_c(b, "[{}");
+	while (b->n < DOCUMENT_BYTES)
+		buf_printf(b, ",{\"a\":%u,\"b\":[],\"c\":\"%c\"}", below(10), (char)('a' + below(26)));
+	buf_add_c(b, "]");
+}
+
+static void
+nested(struct buf *b)
+{
+	buf_add_c(b, "[0");
+	while (b->n < DOCUMENT_BYTES) {
+		unsigned depth = 1 + below(60);
+
+		buf_add_c(b, ",");
+		for (unsigned i = 0; i < depth; i++)
+			buf_add_c(b, i % 2 == 0 ? "{\"child\":" : "[1,");
+		buf_add_c(b, "null");
+		for (unsigned i = depth; i-- > 0;)
+			buf_add_c(b, i % 2 == 0 ? "}" : "]");
+	}
+	buf_add_c(b, "]");
+}
+
+static void
+many_keys(struct buf *b)
+{
+	buf_add_c(b, "{\"first\":0");
+	for (unsigned i = 0; i < 100000; i++)
+		buf_printf(b, ",\"key-%u\":%u", i, below(1000));
+	buf_add_c(b, "}");
+}
+
+static const struct kind {
+	const char *name;
+	void (*make)(struct buf *b);
+} kinds[] = {
+	{ "small record, 0.5 KB", small },
+	{ "records, compact", records },
+	{ "records, spaced", spaced },
+	{ "records, indented", indented },
+	{ "messages", messages },
+	{ "floats", floats },
+	{ "integers", integers },
+	{ "long strings", long_strings },
+	{ "other scripts", other_scripts },
+	{ "escapes", escapes },
+	{ "tiny objects", tiny_objects },
+	{ "nested", nested },
+	{ "100,000 keys", many_keys },
+};
+
+static struct json_scan js;
+
+static void
+scan(struct str text)
+{
+	struct json_value root;
+	struct json_fault fault;
+
+	if (json_scan_text(&js, text, 0, &root, &fault) != ERR_NONE) {
+		printf("refused at %zu: %s\n", fault.offset, fault.reason);
+		exit(EXIT_FAILURE);
+	}
+}
+
+/* One look at every member of the root, as a merge does. */
+static void
+walk(struct str text)
+{
+	struct json_value root = { json_iter_kind(text.p[0]), text };
+	struct json_iter it;
+	struct json_member member;
+
+	json_iter_init(&it, root);
+	while (json_iter_next(&it, &member))
+		;
+}
+
+static double
+best_gb_per_s(void (*work)(struct str text), struct str text, uint64_t budget_ns)
+{
+	uint64_t begun = clock_mono_ns(), best = UINT64_MAX;
+	unsigned times = text.n < 10000 ? 1000 : 1;
+
+	while (clock_mono_ns() - begun < budget_ns) {
+		uint64_t from = clock_mono_ns(), took;
+
+		for (unsigned i = 0; i < times; i++)
+			work(text);
+		took = (clock_mono_ns() - from) / times;
+		if (took < best)
+			best = took;
+	}
+	return (double)text.n / (double)best;
+}
+
+int
+main(int argc, char **argv)
+{
+	uint64_t ms = 200;
+
+	if (argc > 1 && !str_to_u64(str_c(argv[1]), &ms))
+		return EXIT_FAILURE;
+	rnd_init(&rnd, 1);
+	json_scan_init(&js, rnd_u64(&rnd));
+	printf("%-24s %10s %10s %10s\n", "document", "bytes", "scan GB/s", "walk GB/s");
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct buf b = BUF_INIT;
+
+		kinds[i].make(&b);
+		printf("%-24s %10zu %10.2f", kinds[i].name, b.n,
+		    best_gb_per_s(scan, buf_str(&b), ms * NS_PER_MS));
+		printf(" %10.2f\n", best_gb_per_s(walk, buf_str(&b), ms * NS_PER_MS));
+		buf_fini(&b);
+	}
+	json_scan_fini(&js);
+	return EXIT_SUCCESS;
+}

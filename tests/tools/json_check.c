@@ -1,0 +1,236 @@
+/*
+ * Answers questions about JSON for tests in other languages: requests on standard input, one answer each on
+ * standard output. A string is its length (32 bits, little endian; all ones: none) and its bytes; an answer is
+ * one string. The first byte of a request says what it is:
+ *
+ *     S flags text             scan: "ok KIND START LENGTH DUPLICATES" or "bad OFFSET REASON"
+ *     D flags text             the part that the text becomes, flags 1: duplicate_keys: last
+ *     P path text              look-up: the value, "" when there is none, "?REASON" for a bad path
+ *     W text                   the text as a JSON string
+ *     M policy meta_key meta count (name into text)...
+ *                              merge; into none: under the name; text none: absent. "ok\n" and the bytes,
+ *                              "conflict PART PLACE", "plan PLACE REASON"
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "codec/json_iter.h"
+#include "codec/json_path.h"
+#include "codec/json_write.h"
+#include "gather/merge.h"
+#include "gather/part.h"
+
+#define MAX_PARTS 64
+
+static struct arena arena;
+static struct json_scan js;
+
+static void
+die(const char *why)
+{
+	fprintf(stderr, "json_check: %s\n", why);
+	exit(EXIT_FAILURE);
+}
+
+static void
+get(void *dst, size_t n)
+{
+	if (n > 0 && fread(dst, 1, n, stdin) != n)
+		die("the request ends too early");
+}
+
+static uint32_t
+get_u32(void)
+{
+	uint32_t v;
+
+	get(&v, sizeof v);
+	return v;
+}
+
+static uint8_t
+get_u8(void)
+{
+	uint8_t v;
+
+	get(&v, sizeof v);
+	return v;
+}
+
+/* On the heap, exactly as long as the text, so that a sanitizer sees reads behind it. */
+static struct str
+get_str(void)
+{
+	uint32_t n = get_u32();
+	char *p;
+
+	if (n == UINT32_MAX)
+		return str_none();
+	p = malloc(n == 0 ? 1 : n);
+	if (p == NULL)
+		die("no memory");
+	get(p, n);
+	arena_on_reset(&arena, free, p);
+	return str_of(p, n);
+}
+
+static void
+answer(struct str s)
+{
+	uint32_t n = (uint32_t)s.n;
+
+	fwrite(&n, sizeof n, 1, stdout);
+	fwrite(s.p, 1, s.n, stdout);
+}
+
+static void
+on_scan(void)
+{
+	unsigned flags = get_u8();
+	struct str text = get_str();
+	struct json_value root;
+	struct json_fault fault;
+
+	if (json_scan_text(&js, text, flags, &root, &fault) != ERR_NONE)
+		answer(arena_printf(&arena, "bad %zu %s", fault.offset, fault.reason));
+	else
+		answer(arena_printf(&arena, "ok %d %zu %zu %d", (int)root.kind,
+		    (size_t)(root.text.p - text.p), root.text.n, js.has_duplicates));
+}
+
+static void
+on_part(void)
+{
+	struct part_rule rule = { PART_JSON, get_u8() != 0 };
+	struct str text = get_str();
+	struct part part;
+
+	if (part_read(&rule, text, &js, &arena, &part) != ERR_NONE)
+		answer(arena_printf(&arena, "bad %zu %s", part.fault.offset, part.fault.reason));
+	else
+		answer(part.value.text);
+}
+
+static void
+on_path(void)
+{
+	struct str path_text = get_str();
+	struct str text = get_str();
+	struct json_value root;
+	struct json_path path;
+	struct json_fault fault;
+
+	if (json_path_compile_ref(&arena, path_text, &path, &fault) != ERR_NONE) {
+		answer(arena_printf(&arena, "?%s", fault.reason));
+		return;
+	}
+	if (json_scan_text(&js, text, 0, &root, &fault) != ERR_NONE)
+		die("look-up in a text that is not JSON");
+	root = json_path_find(&path, root);
+	answer(root.kind == JSON_NONE ? STR("") : root.text);
+}
+
+static void
+get_place(struct merge_place *place)
+{
+	struct str into;
+	struct json_fault fault;
+
+	place->name = get_str();
+	into = get_str();
+	if (str_is_none(into))
+		json_path_of_key(&arena, place->name, &place->into);
+	else if (json_path_compile_into(&arena, into, &place->into, &fault) != ERR_NONE)
+		die(fault.reason);
+}
+
+static void
+get_part(struct json_value *part)
+{
+	struct str text = get_str();
+	struct json_fault fault;
+
+	*part = (struct json_value){ JSON_NONE, { NULL, 0 } };
+	if (!str_is_none(text) && json_scan_text(&js, text, 0, part, &fault) != ERR_NONE)
+		die("a part that is not JSON");
+}
+
+static void
+answer_merge(const struct merge_plan *plan, const struct merge_input *in)
+{
+	struct merge_result result;
+	struct buf b = BUF_INIT;
+
+	if (merge_run(plan, in, &result) != ERR_NONE) {
+		answer(arena_printf(&arena, "conflict %zu %.*s", result.conflict_part,
+		    STR_FMT(result.conflict_place)));
+		return;
+	}
+	buf_add_c(&b, "ok\n");
+	for (size_t i = 0; i < result.n; i++)
+		buf_add(&b, str_of(result.iov[i].iov_base, result.iov[i].iov_len));
+	if (b.n != result.bytes + 3)
+		die("the slices are not as long as they say");
+	answer(buf_str(&b));
+	buf_fini(&b);
+}
+
+static void
+on_merge(void)
+{
+	struct merge_place places[MAX_PARTS];
+	struct json_value parts[MAX_PARTS];
+	struct merge_spec spec = { .places = places, .policy = (enum conflict_policy)get_u8() };
+	struct merge_input in = { .parts = parts, .js = &js, .arena = &arena };
+	struct merge_plan *plan;
+	struct merge_fault fault;
+
+	spec.meta_key = get_str();
+	in.meta = get_str();
+	spec.n = get_u32();
+	if (spec.n > MAX_PARTS)
+		die("too many parts");
+	for (size_t i = 0; i < spec.n; i++) {
+		get_place(&places[i]);
+		get_part(&parts[i]);
+	}
+	if (merge_plan_new(&arena, &spec, &plan, &fault) != ERR_NONE)
+		answer(arena_printf(&arena, "plan %zu %s", fault.place, fault.reason));
+	else
+		answer_merge(plan, &in);
+}
+
+int
+main(void)
+{
+	int op;
+
+	json_scan_init(&js, 0x5eed);
+	arena_init(&arena, NULL, 0);
+	while ((op = getchar()) != EOF) {
+		switch (op) {
+		case 'S':
+			on_scan();
+			break;
+		case 'D':
+			on_part();
+			break;
+		case 'P':
+			on_path();
+			break;
+		case 'W':
+			answer(json_write_str(&arena, get_str()));
+			break;
+		case 'M':
+			on_merge();
+			break;
+		default:
+			die("unknown request");
+		}
+		arena_reset(&arena);
+	}
+	json_scan_fini(&js);
+	return EXIT_SUCCESS;
+}
