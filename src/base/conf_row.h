@@ -19,23 +19,24 @@
 
 /* The type decides what the field at `offset` is (named behind each). */
 enum conf_type {
-	CONF_BOOL,        /* bool */
-	CONF_COUNT,       /* uint64_t */
-	CONF_DURATION,    /* uint64_t, nanoseconds */
-	CONF_SIZE,        /* uint64_t, bytes */
-	CONF_WORD,        /* an enum as wide as int; `words` lists the values */
-	CONF_STR,         /* struct str */
-	CONF_TEXT,        /* struct conf_text */
-	CONF_TEMPLATE,    /* struct conf_text; references are allowed */
-	CONF_TEXTS,       /* struct conf_text_list: a list, or one text */
-	CONF_PAIRS,       /* struct conf_pair_list: a map of free keys to templates */
-	CONF_STATUSES,    /* struct status_set: a list, or one of `404`, `4xx` */
-	CONF_JSON,        /* struct conf_json: any tree */
-	CONF_PARSED,      /* text given to `parse`, which fills what it likes */
-	CONF_PARSED_LIST, /* as CONF_PARSED, for a list of texts or one text */
-	CONF_SECTION,     /* a map with the rows of `section`; offsets are in the same structure */
-	CONF_NAMED, /* a map of names to items; pointer at `offset`, size_t at `count_offset` */
-	CONF_ITEMS, /* a list of items; likewise */
+	CONF_BOOL,          /* bool */
+	CONF_COUNT,         /* uint64_t */
+	CONF_DURATION,      /* uint64_t, nanoseconds */
+	CONF_SIZE,          /* uint64_t, bytes */
+	CONF_WORD,          /* an enum as wide as int; `words` lists the values */
+	CONF_STR,           /* struct str */
+	CONF_TEXT,          /* struct conf_text */
+	CONF_TEMPLATE,      /* struct conf_text; references are allowed */
+	CONF_TEXTS,         /* struct conf_text_list: a list, or one text */
+	CONF_PAIRS,         /* struct conf_pair_list: a map of free keys to templates */
+	CONF_STATUSES,      /* struct status_set: a list, or one of `404`, `4xx` */
+	CONF_JSON,          /* struct conf_json: any tree */
+	CONF_JSON_TEMPLATE, /* the same; its strings are templates */
+	CONF_PARSED,        /* text given to `parse`, which fills what it likes */
+	CONF_PARSED_LIST,   /* as CONF_PARSED, for a list of texts or one text */
+	CONF_SECTION, /* a map with the rows of `section`; offsets are in the same structure */
+	CONF_NAMED,   /* a map of names to items; pointer at `offset`, size_t at `count_offset` */
+	CONF_ITEMS,   /* a list of items; likewise */
 };
 
 /* Other places where a key may be set, for all that is below them; the nearest value wins. */

@@ -65,6 +65,13 @@ say_bad_value(struct applier *ap, const struct yaml_node *node, const char *why)
 	conf_error_add(ap->errors, node->pos, "\"%.*s\": %s", STR_FMT(node->raw), why);
 }
 
+/* JSON is YAML too: what needs quotes there may have them, and so may ${NAME}. */
+static bool
+may_be_quoted(const struct conf_row *row, const struct yaml_node *node)
+{
+	return (row->type != CONF_BOOL && row->type != CONF_COUNT) || node->text.p != node->raw.p;
+}
+
 static void
 apply_number(
     struct applier *ap, const struct conf_row *row, const struct yaml_node *node, void *base)
@@ -74,7 +81,7 @@ apply_number(
 
 	if (!take_text(ap, node, conf_row_type_text(row->type)))
 		return;
-	if (!node->is_plain && node->text.p == node->raw.p && row->type != CONF_WORD) {
+	if (!node->is_plain && !may_be_quoted(row, node)) {
 		say_bad_value(ap, node,
 		    arena_printf(
 			ap->arena, "expected %s, without quotes", conf_row_type_text(row->type))
@@ -227,27 +234,31 @@ is_json_raw(struct str s)
 }
 
 static void
-apply_json_scalar(struct applier *ap, const struct yaml_node *node, struct conf_json *out)
+apply_json_scalar(struct applier *ap, const struct conf_row *row, const struct yaml_node *node,
+    struct conf_json *out)
 {
 	if (node->is_plain && node->raw.n == 0) {
 		conf_error_add(ap->errors, node->pos, "an empty value; write null or \"\"");
 		return;
 	}
+	if (!take_text(ap, node, "a JSON value"))
+		return;
 	if (node->is_plain && is_json_raw(node->text)) {
 		out->kind = CONF_JSON_RAW;
 		out->text = text_of(node);
 		return;
 	}
 	out->kind = CONF_JSON_STRING;
-	out->text = template_of(node);
+	out->text = row->type == CONF_JSON ? text_of(node) : template_of(node);
 }
 
 static void
-apply_json(struct applier *ap, const struct yaml_node *node, struct conf_json *out)
+apply_json(struct applier *ap, const struct conf_row *row, const struct yaml_node *node,
+    struct conf_json *out)
 {
 	out->text.pos = node->pos;
 	if (node->kind == YAML_SCALAR) {
-		apply_json_scalar(ap, node, out);
+		apply_json_scalar(ap, row, node, out);
 		return;
 	}
 	if (node->kind == YAML_BROKEN)
@@ -257,7 +268,7 @@ apply_json(struct applier *ap, const struct yaml_node *node, struct conf_json *o
 	out->members = arena_calloc(ap->arena, node->n, sizeof *out->members);
 	for (size_t i = 0; i < node->n; i++) {
 		out->members[i].name = node->entries[i].key;
-		apply_json(ap, node->entries[i].value, &out->members[i].value);
+		apply_json(ap, row, node->entries[i].value, &out->members[i].value);
 	}
 }
 
@@ -364,7 +375,8 @@ apply_row(struct applier *ap, const struct conf_row *row, const struct yaml_node
 		for_each_text(ap, row, node, add_status, base);
 		break;
 	case CONF_JSON:
-		apply_json(ap, node, field(base, row->offset));
+	case CONF_JSON_TEMPLATE:
+		apply_json(ap, row, node, field(base, row->offset));
 		break;
 	case CONF_PARSED:
 		if (take_text(ap, node, row->form == NULL ? "a text" : row->form))

@@ -117,14 +117,6 @@ check_idle_fits_pool(const struct conf_check *check, const struct upstream_conf 
 }
 
 static void
-check_queue_has_limit(const struct conf_check *check, const struct upstream_conf *up)
-{
-	if (up->concurrency.limit == 0 && conf_check_has(up->pos, "queue"))
-		conf_error_warn(check->errors, conf_check_place(up->pos, "queue"),
-		    "nothing ever waits: there is no concurrency.limit");
-}
-
-static void
 check_timeouts_nest(const struct conf_check *check, const struct upstream_conf *up)
 {
 	if (up->timeouts.connect_ns > up->timeouts.total_ns && up->timeouts.total_ns != 0)
@@ -142,7 +134,6 @@ check_upstream(const struct conf_check *check, const struct upstream_conf *up)
 	check_mock_excludes_servers(check, up);
 	check_servers_differ(check, up);
 	check_idle_fits_pool(check, up);
-	check_queue_has_limit(check, up);
 	check_timeouts_nest(check, up);
 }
 

@@ -159,6 +159,9 @@ wants_key(const struct builder *b)
 static void
 take_key(struct builder *b, struct str key, yaml_mark_t mark)
 {
+	if (key.n > YAML_TREE_KEY_MAX)
+		conf_error_add(b->errors, pos_at(b, mark), "a key is at most %d bytes long",
+		    YAML_TREE_KEY_MAX);
 	b->key = arena_str(b->arena, key);
 	b->key_mark = mark;
 	b->has_key = true;

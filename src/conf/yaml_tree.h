@@ -16,6 +16,7 @@
 
 #define YAML_TREE_DEPTH_MAX 64
 #define YAML_TREE_BYTES_MAX (4u << 20)
+#define YAML_TREE_KEY_MAX 200
 #define YAML_TREE_PATH_MAX 512 /* room for yaml_tree_path() */
 
 enum yaml_kind {

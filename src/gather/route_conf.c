@@ -106,7 +106,7 @@ static const struct conf_row call_rows[] = {
 	},
 	{
 	    .key = "json",
-	    .type = CONF_JSON,
+	    .type = CONF_JSON_TEMPLATE,
 	    .offset = offsetof(struct call_conf, json),
 	    .since = "0.1",
 	    .doc = "The body of the call as JSON. A text that is exactly one reference keeps the "
@@ -276,7 +276,7 @@ static const struct conf_row reply_rows[] = {
 	},
 	{
 	    .key = "json",
-	    .type = CONF_JSON,
+	    .type = CONF_JSON_TEMPLATE,
 	    .offset = offsetof(struct route_conf, reply.json),
 	    .since = "0.1",
 	    .doc = "The body as JSON; sets Content-Type. Excludes `body`.",

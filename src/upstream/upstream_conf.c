@@ -175,7 +175,7 @@ static const struct conf_row mock_rows[] = {
 	},
 	{
 	    .key = "json",
-	    .type = CONF_JSON,
+	    .type = CONF_JSON_TEMPLATE,
 	    .offset = offsetof(struct mock_conf, json),
 	    .since = "0.1",
 	    .doc = "The body as JSON; sets Content-Type. Excludes `body`.",
