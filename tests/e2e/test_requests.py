@@ -107,16 +107,14 @@ def test_line_breaks_cannot_enter_a_header(gatherd, upstream):
     up = upstream()
     d = gatherd(one(headers={"X-Out": "{query.v}"}), {"up": up})
     response = d.get("/x/1?v=a%0d%0aInjected:%201")
-    expect.is_problem(response, 400, "bad_field", "it")
+    expect.is_problem(response, 400, "bad_parameter", "it")
     assert not up.requests
 
 
 def test_missing_reference_is_never_sent(gatherd, upstream):
     up = upstream()
     d = gatherd(one(path="/y", query={"q": "{query.q}"}), {"up": up})
-    response = d.get("/x/1")
-    assert response.status in (400, 502), response
-    assert response.json()["reason"] in ("missing_parameter", "missing_reference")
+    expect.is_problem(d.get("/x/1"), 400, "missing_reference", "it")
     assert not up.requests
 
 
