@@ -6,6 +6,7 @@ import lint
 
 # stem -> other names it may define
 ALLOWED = {
+    "limiter": ("permit_acquire", "permit_release"),  # the token that a limiter hands out
 }
 
 
