@@ -130,7 +130,7 @@ conf_row_parse_status(struct str text, struct status_set *set)
 {
 	uint64_t code;
 
-	if (text.n != 3 || text.p[0] < '1' || text.p[0] > '5')
+	if (text.n != 3 || text.p[0] < '2' || text.p[0] > '5')
 		return false;
 	if (str_eq(str_of(text.p + 1, 2), STR("xx"))) {
 		unsigned first = (unsigned)(text.p[0] - '0') * 100;

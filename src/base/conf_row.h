@@ -100,7 +100,7 @@ struct conf_section {
  */
 const char *conf_row_parse(
     const struct conf_row *row, struct str text, struct arena *a, uint64_t *out);
-/* Adds "404" or "4xx" to the set; false when it is neither. */
+/* Adds "404" or "4xx" to the set; false when it is neither. 1xx is no answer and is not taken. */
 bool conf_row_parse_status(struct str text, struct status_set *set);
 /* "1ms", "1m30s" is not taken: one number (digits, no sign, no fraction) and ns, us, ms, s, m or h.
  */

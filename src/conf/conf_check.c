@@ -129,12 +129,13 @@ check_timeouts_nest(const struct conf_check *check, const struct upstream_conf *
 }
 
 static void
-check_upstream(const struct conf_check *check, const struct upstream_conf *up)
+check_upstream(const struct conf_check *check, struct upstream_conf *up)
 {
 	check_mock_excludes_servers(check, up);
 	check_servers_differ(check, up);
 	check_idle_fits_pool(check, up);
 	check_timeouts_nest(check, up);
+	conf_check_route_mocks(check, up);
 }
 
 void
@@ -147,6 +148,5 @@ conf_check(struct conf *c, struct arena *a, struct conf_errors *errors)
 	check_addresses(&check);
 	for (size_t i = 0; i < c->n_upstreams; i++)
 		check_upstream(&check, &c->upstreams[i]);
-	for (size_t i = 0; i < c->n_routes; i++)
-		conf_check_route(&check, &c->routes[i]);
+	conf_check_route_all(&check);
 }

@@ -1,8 +1,16 @@
-/* Rules of routes and calls. Start-up and reload only; one thread. */
+/* Rules of routes. Start-up and reload only; one thread. */
 #include "conf/conf_check_route.h"
 
-#include "conf/conf_near.h"
+#include "codec/json_path.h"
+#include "conf/conf_check_call.h"
+#include "conf/conf_check_text.h"
 #include "conf/yaml_tree.h"
+#include "gather/merge.h"
+#include "server/router.h"
+
+#define NAME_MAX_BYTES 200
+
+/* ---- what a route is */
 
 /* Exactly one of calls, proxy and reply says what the route does. */
 static void
@@ -18,41 +26,29 @@ check_kind(const struct conf_check *check, struct route_conf *route)
 	route->kind = has_proxy ? ROUTE_PROXY : has_reply ? ROUTE_REPLY : ROUTE_CALLS;
 }
 
+/* `any` is the empty list, and stands alone. */
 static void
-check_upstream(const struct conf_check *check, const struct conf_text *name, size_t *index)
+settle_methods(const struct conf_check *check, struct conf_text_list *methods)
 {
-	const struct conf *c = check->conf;
-	struct conf_near near;
-	struct str hint;
-
-	if (str_is_none(name->s))
-		return;
-	conf_near_init(&near, name->s, check->arena);
-	for (size_t i = 0; i < c->n_upstreams; i++) {
-		if (str_eq(c->upstreams[i].name, name->s)) {
-			*index = i;
-			return;
-		}
-		conf_near_add(&near, c->upstreams[i].name);
+	for (size_t i = 0; i < methods->n; i++) {
+		if (!str_eq(methods->at[i].s, STR("any")))
+			conf_check_text_method(check, &methods->at[i]);
+		else if (methods->n != 1)
+			conf_error_add(check->errors, methods->at[i].pos,
+			    "`any` is all methods; nothing else can be in the list");
 	}
-	hint = conf_near_hint(&near);
-	conf_error_add(check->errors, name->pos, "there is no upstream \"%.*s\"; %.*s",
-	    STR_FMT(name->s), STR_FMT(hint));
+	if (methods->n != 0 && str_eq(methods->at[0].s, STR("any")))
+		methods->n = 0;
 }
 
-/* `methods: any` is the empty list. */
+/* `methods: []` would match nothing; the empty list means any further down. */
 static void
-settle_methods(struct route_conf *route)
+check_methods_not_empty(
+    const struct conf_check *check, const struct conf_text_list *methods, struct conf_pos item)
 {
-	if (route->methods.n == 1 && str_eq(route->methods.at[0].s, STR("any")))
-		route->methods.n = 0;
-}
-
-static void
-settle_name(struct route_conf *route)
-{
-	if (str_is_none(route->name))
-		route->name = route->path.s;
+	if (methods->n == 0 && conf_check_has(item, "methods"))
+		conf_error_add(check->errors, conf_check_place(item, "methods"),
+		    "no method is listed; `any` is all of them");
 }
 
 /* `meta: ""` is none. */
@@ -63,21 +59,228 @@ settle_meta(struct route_conf *route)
 		route->response.partial_meta.s = str_none();
 }
 
+/* ---- names, which are labels of metrics and fields of the log */
+
 static void
-check_call(const struct conf_check *check, struct call_conf *call)
+check_name(const struct conf_check *check, const struct route_conf *route)
 {
-	check_upstream(check, &call->upstream_name, &call->upstream);
+	struct str name = route->name;
+	bool is_fine = name.n != 0 && name.n <= NAME_MAX_BYTES;
+
+	for (size_t i = 0; i < name.n; i++)
+		is_fine &= name.p[i] >= ' ' && name.p[i] <= '~';
+	if (!is_fine && !str_is_none(name))
+		conf_error_add(check->errors, conf_check_place(route->pos, "name"),
+		    "a name is 1 to %d printable ASCII characters", NAME_MAX_BYTES);
+}
+
+static const struct route_conf *
+find_named(const struct conf *c, size_t before, struct str name)
+{
+	for (size_t i = 0; i < before; i++)
+		if (str_eq(c->routes[i].name, name))
+			return &c->routes[i];
+	return NULL;
+}
+
+static void
+check_name_once(const struct conf_check *check, size_t index)
+{
+	const struct route_conf *route = &check->conf->routes[index];
+	const struct route_conf *first = find_named(check->conf, index, route->name);
+
+	if (!str_is_none(route->name) && first != NULL)
+		conf_error_add(check->errors, conf_check_place(route->pos, "name"),
+		    "defined twice, first at %s:%u", first->pos.file, first->pos.line);
+}
+
+/* The path, with the methods before it when another route has that name. */
+static void
+make_name(const struct conf_check *check, size_t index)
+{
+	struct route_conf *route = &check->conf->routes[index];
+	struct str methods = STR("");
+
+	if (!str_is_none(route->name))
+		return;
+	route->name = route->path.s;
+	if (find_named(check->conf, index, route->name) == NULL)
+		return;
+	for (size_t i = 0; i < route->methods.n; i++)
+		methods = arena_printf(check->arena, "%.*s%s%.*s", STR_FMT(methods),
+		    i == 0 ? "" : ",", STR_FMT(route->methods.at[i].s));
+	route->name = arena_printf(check->arena, "%s%.*s %.*s", route->methods.n == 0 ? "any" : "",
+	    STR_FMT(methods), STR_FMT(route->path.s));
+}
+
+/* ---- what a route answers */
+
+static void
+check_reply(const struct conf_check *check, const struct reply_conf *reply, struct conf_pos pos,
+    const struct template_params *params)
+{
+	bool has_body = !str_is_none(reply->body.s), has_json = reply->json.kind != CONF_JSON_NONE;
+
+	if (has_body && has_json)
+		conf_error_add(
+		    check->errors, reply->body.pos, "`body` and `json` exclude each other");
+	/* RFC 9110 15.3.5, 15.3.6 and 15.4.5 */
+	if ((has_body || has_json) &&
+	    (reply->status == 204 || reply->status == 205 || reply->status == 304))
+		conf_error_add(check->errors, conf_check_place(pos, "status"),
+		    "an answer with this status has no body");
+	if (params == NULL)
+		return;
+	conf_check_text_fields(check, &reply->headers, CONF_CHECK_RESPONSE, params, NULL);
+	conf_check_text_template(check, &reply->body, TEMPLATE_TEXT, params, NULL);
+	conf_check_text_json(check, &reply->json, params, NULL);
+}
+
+static void
+check_proxy(
+    const struct conf_check *check, struct route_conf *route, const struct template_params *params)
+{
+	bool uses_body = false;
+
+	conf_check_call_upstream(check, &route->proxy.upstream_name, &route->proxy.upstream);
+	if (params == NULL)
+		return;
+	conf_check_text_template(check, &route->proxy.path, TEMPLATE_PATH, params, &uses_body);
+	if (uses_body)
+		conf_error_add(check->errors, route->proxy.path.pos,
+		    "the body is streamed and cannot be referred to");
+}
+
+/* Whether the parts can ever be merged: one place for two of them, a part in the place of the
+ * metadata. */
+static void
+check_merge(const struct conf_check *check, const struct route_conf *route)
+{
+	struct merge_place *places = arena_calloc(check->arena, route->n_calls, sizeof *places);
+	struct merge_spec spec = { places, route->n_calls, route->response.on_conflict,
+		route->response.partial_meta.s };
+	struct merge_fault fault;
+	struct merge_plan *plan;
+
+	for (size_t i = 0; i < route->n_calls; i++) {
+		const struct call_conf *call = &route->calls[i];
+		struct json_fault ignored;
+
+		places[i].name = call->name;
+		if (str_is_none(call->into.s))
+			json_path_of_key(check->arena, call->name, &places[i].into);
+		else if (json_path_compile_into(
+			     check->arena, call->into.s, &places[i].into, &ignored) != ERR_NONE)
+			return;
+	}
+	if (merge_plan_new(check->arena, &spec, &plan, &fault) != ERR_NONE)
+		conf_error_add(check->errors,
+		    conf_check_place(route->calls[fault.place].pos, "into"), "%s", fault.reason);
+}
+
+/* A limit on bodies that no listener lets through says less than it seems to. */
+static void
+check_body_limit(const struct conf_check *check, const struct route_conf *route)
+{
+	const struct conf *c = check->conf;
+
+	for (size_t i = 0; i < c->n_listeners; i++)
+		if (c->listeners[i].limits.body >= route->max_request_body_bytes)
+			return;
+	if (c->n_listeners != 0)
+		conf_error_warn(check->errors, conf_check_place(route->pos, "request.body.max"),
+		    "is over limits.body of every listener");
+}
+
+static void
+check_route(
+    const struct conf_check *check, struct route_conf *route, const struct template_params *params)
+{
+	for (size_t i = 0; i < route->n_calls; i++)
+		conf_check_call(check, route, &route->calls[i], params);
+	if (route->kind == ROUTE_PROXY)
+		check_proxy(check, route, params);
+	if (route->kind == ROUTE_REPLY)
+		check_reply(check, &route->reply, conf_check_place(route->pos, "reply"), params);
+	check_merge(check, route);
+	check_body_limit(check, route);
+	if (params != NULL)
+		conf_check_text_fields(
+		    check, &route->response.set_headers, CONF_CHECK_RESPONSE, params, NULL);
+}
+
+/* ---- which route a request takes */
+
+static void
+on_router_fault(
+    void *arg, const struct conf_pos *where, const struct conf_pos *other, const char *message)
+{
+	const struct conf_check *check = arg;
+
+	if (other == NULL)
+		conf_error_add(check->errors, *where, "%s", message);
+	else
+		conf_error_add(
+		    check->errors, *where, "%s at %s:%u", message, other->file, other->line);
 }
 
 void
-conf_check_route(const struct conf_check *check, struct route_conf *route)
+conf_check_route_all(const struct conf_check *check)
 {
-	check_kind(check, route);
-	settle_name(route);
-	settle_methods(route);
-	settle_meta(route);
-	for (size_t i = 0; i < route->n_calls; i++)
-		check_call(check, &route->calls[i]);
-	if (route->kind == ROUTE_PROXY)
-		check_upstream(check, &route->proxy.upstream_name, &route->proxy.upstream);
+	struct conf *c = check->conf;
+	struct router *router = router_new(check->arena, on_router_fault, (void *)check);
+
+	for (size_t i = 0; i < c->n_routes; i++) {
+		struct route_conf *route = &c->routes[i];
+		struct route_path path = { .segments = NULL };
+
+		check_kind(check, route);
+		check_methods_not_empty(check, &route->methods, route->pos);
+		settle_methods(check, &route->methods);
+		settle_meta(route);
+		check_name(check, route);
+		check_name_once(check, i);
+		make_name(check, i);
+		if (!str_is_none(route->path.s))
+			router_add(router, route, i, &path);
+		check_route(check, route, path.segments == NULL ? NULL : &path.params);
+	}
+}
+
+/* The router takes routes: a mock rule is one that replies. */
+static struct route_conf *
+route_of_mock(const struct conf_check *check, const struct mock_conf *mock)
+{
+	struct route_conf *route = arena_calloc(check->arena, 1, sizeof *route);
+
+	route->name = mock->path.s;
+	route->pos = mock->pos;
+	route->path = mock->path;
+	route->methods = mock->methods;
+	route->kind = ROUTE_REPLY;
+	route->reply.status = mock->status;
+	route->reply.headers = mock->headers;
+	route->reply.body = mock->body;
+	route->reply.json = mock->json;
+	return route;
+}
+
+void
+conf_check_route_mocks(const struct conf_check *check, struct upstream_conf *up)
+{
+	struct router *router = router_new(check->arena, on_router_fault, (void *)check);
+
+	for (size_t i = 0; i < up->n_mocks; i++) {
+		struct route_path path = { .segments = NULL };
+		struct route_conf *route;
+
+		check_methods_not_empty(check, &up->mocks[i].methods, up->mocks[i].pos);
+		settle_methods(check, &up->mocks[i].methods);
+		if (str_is_none(up->mocks[i].path.s))
+			continue;
+		route = route_of_mock(check, &up->mocks[i]);
+		router_add(router, route, i, &path);
+		check_reply(
+		    check, &route->reply, route->pos, path.segments == NULL ? NULL : &path.params);
+	}
 }

@@ -1,10 +1,12 @@
-/* The rules of one route and its calls; see conf_check.h. */
+/* The rules of routes and of mock rules, which are routes as well; see conf_check.h. */
 #ifndef CONF_CONF_CHECK_ROUTE_H
 #define CONF_CONF_CHECK_ROUTE_H
 
 #include "conf/conf_check.h"
 
-/* All rules of one route, which is completed on the way: kind, name, indices of upstreams. */
-void conf_check_route(const struct conf_check *check, struct route_conf *route);
+/* All rules of all routes, which are completed on the way: kind, name, indices of upstreams. */
+void conf_check_route_all(const struct conf_check *check);
+/* All rules of the mock rules of one upstream. */
+void conf_check_route_mocks(const struct conf_check *check, struct upstream_conf *up);
 
 #endif

@@ -110,6 +110,9 @@ conf_error_sort(struct conf_errors *errors)
 		if (compare(&errors->at[kept], &errors->at[i]) != 0)
 			errors->at[++kept] = errors->at[i];
 	errors->n = kept + 1;
+	errors->n_errors = 0;
+	for (size_t i = 0; i < errors->n; i++)
+		errors->n_errors += errors->at[i].is_warning ? 0 : 1;
 }
 
 struct str

@@ -3,6 +3,7 @@
 
 #include "base/compiler.h"
 #include "conf/conf.h"
+#include "conf/conf_idle.h"
 #include "conf/conf_root.h"
 
 #define LAYERS_MAX 4
@@ -67,6 +68,7 @@ static struct yaml_node *
 item_node(struct inheritor *in, const struct conf_section *section, struct yaml_node *item)
 {
 	struct layers layers = { .n = 0 };
+	struct yaml_node *out;
 
 	if (item->kind == YAML_SCALAR && section->short_key != NULL) {
 		struct yaml_node *map = yaml_tree_new(in->arena, YAML_MAP, item);
@@ -77,7 +79,10 @@ item_node(struct inheritor *in, const struct conf_section *section, struct yaml_
 	if (item->kind != YAML_MAP)
 		return item;
 	layers_of_item(in, section, item, &layers);
-	return section_node(in, section, &layers);
+	out = section_node(in, section, &layers);
+	if (section == &route_conf_section)
+		conf_idle_drop(out);
+	return out;
 }
 
 static struct yaml_node *

@@ -22,8 +22,8 @@ static const char definitions[] =
     "\"size\":{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0},"
     "{\"type\":\"string\",\"pattern\":\"^[0-9]+(B|KiB|MiB|GiB)?$\"},"
     "{\"$ref\":\"#/definitions/variable\"}]},"
-    "\"status\":{\"anyOf\":[{\"type\":\"integer\",\"minimum\":100,\"maximum\":599},"
-    "{\"type\":\"string\",\"pattern\":\"^[1-5]([0-9][0-9]|xx)$\"},{\"$ref\":\"#/definitions/"
+    "\"status\":{\"anyOf\":[{\"type\":\"integer\",\"minimum\":200,\"maximum\":599},"
+    "{\"type\":\"string\",\"pattern\":\"^[2-5]([0-9][0-9]|xx)$\"},{\"$ref\":\"#/definitions/"
     "variable\"}]},"
     "\"statuses\":{\"anyOf\":[{\"$ref\":\"#/definitions/status\"},"
     "{\"type\":\"array\",\"items\":{\"$ref\":\"#/definitions/status\"}}]}";

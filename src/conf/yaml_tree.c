@@ -68,6 +68,17 @@ yaml_tree_add(struct yaml_node *parent, struct str key, struct yaml_node *value,
 	parent->entries[parent->n++] = (struct yaml_entry){ key, value };
 }
 
+void
+yaml_tree_remove(struct yaml_node *map, struct str key)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < map->n; i++)
+		if (!str_eq(map->entries[i].key, key))
+			map->entries[kept++] = map->entries[i];
+	map->n = kept;
+}
+
 struct yaml_node *
 yaml_tree_get(const struct yaml_node *map, struct str key)
 {

@@ -64,6 +64,8 @@ struct yaml_node *yaml_tree_new(struct arena *a, enum yaml_kind kind, const stru
 /* Appends; the value keeps its own parent, key and place. key none: a list element. */
 void yaml_tree_add(
     struct yaml_node *parent, struct str key, struct yaml_node *value, struct arena *a);
+/* Takes a key out of a map; nothing happens when it is not there. */
+void yaml_tree_remove(struct yaml_node *map, struct str key);
 /* The value under a key of a map; NULL when it is not there or the node is no map (NULL included).
  */
 struct yaml_node *yaml_tree_get(const struct yaml_node *map, struct str key);

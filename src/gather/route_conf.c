@@ -486,8 +486,8 @@ static const struct conf_row rows[] = {
 	    .levels = CONF_IN_DEFAULTS,
 	    .section = &response_section,
 	    .since = "0.1",
-	    .doc = "The merged answer of a route with `calls`. `headers.set` holds for `proxy` as "
-		   "well.",
+	    .doc = "The merged answer of a route with `calls`. `headers.set` holds for `proxy` "
+		   "as well.",
 	},
 };
 const struct conf_section route_conf_section = {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "codec/uri.h"
 
 #define HTTP_PORT 80
 #define NAME_MAX_BYTES 253 /* RFC 1035 2.3.4 */
@@ -32,34 +33,31 @@ ipv6_inside(struct str host, struct arena *a)
 	struct addr ignored;
 	struct str probe = arena_printf(a, "%.*s:1", STR_FMT(host));
 
-	if (host.n < 4 || host.p[0] != '[' || addr_parse(probe, &ignored) != ERR_NONE)
-		return str_none();
-	return str_of(host.p + 1, host.n - 2);
+	return addr_parse(probe, &ignored) == ERR_NONE ? str_of(host.p + 1, host.n - 2)
+						       : str_none();
 }
 
 /* HOST, HOST:PORT, [IPv6], [IPv6]:PORT. */
 static const char *
 parse_authority(struct server_conf *s, struct str authority, struct arena *a)
 {
-	struct str host = authority, port = str_none();
-	size_t colon = authority.n;
+	struct str host, port;
 
-	while (colon > 0 && authority.p[colon - 1] != ':' && authority.p[colon - 1] != ']')
-		colon--;
-	if (colon > 0 && authority.p[colon - 1] == ':') {
-		host = str_of(authority.p, colon - 1);
-		port = str_of(authority.p + colon, authority.n - colon);
-	}
+	if (!uri_split_authority(authority, &host, &port))
+		return "expected http://HOST[:PORT]";
 	s->port = HTTP_PORT;
-	if (!str_is_none(port) && (!str_to_u64(port, &s->port) || s->port == 0 || s->port > 65535))
+	if (!str_is_none(port) && (!str_to_u64(port, &s->port) || s->port == 0))
 		return "the port must be a number from 1 to 65535";
-	s->name = host.n != 0 && host.p[0] == '[' ? ipv6_inside(host, a) : host;
-	if (str_is_none(s->name) || (host.p[0] != '[' && !is_host_name(host)))
+	if (host.p[0] == '[')
+		s->name = ipv6_inside(host, a);
+	else if (is_host_name(host))
+		s->name = host;
+	if (str_is_none(s->name))
 		return "the host must be a name, an IPv4 address or an IPv6 address in brackets";
 	s->name = arena_str(a, s->name);
-	s->host = s->port == HTTP_PORT
-		      ? arena_str(a, host)
-		      : arena_printf(a, "%.*s:%u", STR_FMT(host), (unsigned)s->port);
+	s->host = arena_printf(a, "%.*s:%u", STR_FMT(host), (unsigned)s->port);
+	if (s->port == HTTP_PORT)
+		s->host.n = host.n;
 	return NULL;
 }
 
@@ -95,6 +93,20 @@ parse_url(void *base, const struct conf_text *text, struct arena *a)
 	if (str_find(rest, '/') != rest.n || str_find(rest, '?') != rest.n)
 		return "a server has no path of its own; put it into the path of the call";
 	return parse_authority(s, rest, a);
+}
+
+/* Uri-host and port, as Host has them (RFC 9110 7.2). */
+static const char *
+parse_host(void *base, const struct conf_text *text, struct arena *a)
+{
+	struct upstream_conf *up = base;
+	struct str host, port;
+
+	(void)a;
+	if (!uri_split_authority(text->s, &host, &port))
+		return "expected HOST or HOST:PORT";
+	up->host = *text;
+	return NULL;
 }
 
 static const struct conf_row server_rows[] = {
@@ -401,8 +413,8 @@ static const struct conf_row rows[] = {
 	},
 	{
 	    .key = "host",
-	    .type = CONF_TEXT,
-	    .offset = offsetof(struct upstream_conf, host),
+	    .type = CONF_PARSED,
+	    .parse = parse_host,
 	    .form = "HOST[:PORT]",
 	    .since = "0.1",
 	    .doc = "The Host that the service sees. Without it: the host and port of the server.",

@@ -1,0 +1,172 @@
+/* Rules of calls. Start-up and reload only; one thread. */
+#include "conf/conf_check_call.h"
+
+#include "codec/json_path.h"
+#include "conf/conf_check_text.h"
+#include "conf/conf_near.h"
+
+void
+conf_check_call_upstream(
+    const struct conf_check *check, const struct conf_text *name, size_t *index)
+{
+	const struct conf *c = check->conf;
+	struct conf_near near;
+	struct str hint;
+
+	if (str_is_none(name->s))
+		return;
+	conf_near_init(&near, name->s, check->arena);
+	for (size_t i = 0; i < c->n_upstreams; i++) {
+		if (str_eq(c->upstreams[i].name, name->s)) {
+			*index = i;
+			return;
+		}
+		conf_near_add(&near, c->upstreams[i].name);
+	}
+	hint = conf_near_hint(&near);
+	conf_error_add(check->errors, name->pos, "there is no upstream \"%.*s\"; %.*s",
+	    STR_FMT(name->s), STR_FMT(hint));
+}
+
+/* Calls are made with methods whose meaning is known: what may be repeated, what has a body. */
+static void
+check_method(const struct conf_check *check, const struct call_conf *call)
+{
+	enum http_method m = http_table_method(call->method.s);
+	struct conf_near near;
+	struct str hint;
+
+	if (str_is_none(call->method.s) ||
+	    (m != METHOD_OTHER && m != METHOD_CONNECT && m != METHOD_TRACE))
+		return;
+	conf_near_init(&near, call->method.s, check->arena);
+	for (unsigned i = METHOD_OTHER + 1; i < METHOD_COUNT; i++)
+		if (i != METHOD_CONNECT && i != METHOD_TRACE)
+			conf_near_add(&near, http_table_method_name((enum http_method)i));
+	hint = conf_near_hint(&near);
+	conf_error_add(
+	    check->errors, call->method.pos, "a call cannot have this method; %.*s", STR_FMT(hint));
+}
+
+static void
+check_body_excludes_json(const struct conf_check *check, const struct call_conf *call)
+{
+	if (!str_is_none(call->body.s) && call->json.kind != CONF_JSON_NONE)
+		conf_error_add(
+		    check->errors, call->body.pos, "`body` and `json` exclude each other");
+}
+
+/* RFC 9110 9.3.1: content in GET and HEAD has no meaning, and servers refuse or misread it. */
+static void
+check_method_takes_body(const struct conf_check *check, const struct call_conf *call)
+{
+	enum http_method m = http_table_method(call->method.s);
+	bool has_json = call->json.kind != CONF_JSON_NONE;
+
+	if ((m != METHOD_GET && m != METHOD_HEAD) || (str_is_none(call->body.s) && !has_json))
+		return;
+	conf_error_add(check->errors, has_json ? call->json.text.pos : call->body.pos,
+	    "a %.*s request has no body; the key `method` changes it", STR_FMT(call->method.s));
+}
+
+static void
+check_templates(const struct conf_check *check, const struct call_conf *call,
+    const struct template_params *params)
+{
+	conf_check_text_template(check, &call->path, TEMPLATE_PATH, params, NULL);
+	for (size_t i = 0; i < call->query.n; i++)
+		conf_check_text_template(
+		    check, &call->query.at[i].value, TEMPLATE_QUERY, params, NULL);
+	conf_check_text_fields(check, &call->headers, CONF_CHECK_REQUEST, params, NULL);
+	conf_check_text_template(check, &call->body, TEMPLATE_TEXT, params, NULL);
+	conf_check_text_json(check, &call->json, params, NULL);
+}
+
+static void
+check_query_names(const struct conf_check *check, const struct call_conf *call)
+{
+	for (size_t i = 0; i < call->query.n; i++)
+		if (call->query.at[i].name.s.n == 0)
+			conf_error_add(check->errors, call->query.at[i].name.pos,
+			    "a query parameter needs a name");
+}
+
+static void
+check_forward_list(
+    const struct conf_check *check, const struct conf_text_list *list, bool is_headers)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct conf_text *name = &list->at[i];
+
+		if (str_eq(name->s, STR("*"))) {
+			if (list->n != 1)
+				conf_error_add(check->errors, name->pos,
+				    "\"*\" is all; nothing else can be in the list");
+		} else if (is_headers) {
+			conf_check_text_field_name(check, name, CONF_CHECK_REQUEST);
+		} else if (name->s.n == 0) {
+			conf_error_add(check->errors, name->pos, "a query parameter needs a name");
+		}
+	}
+}
+
+static void
+check_into(const struct conf_check *check, const struct call_conf *call)
+{
+	struct json_path path;
+	struct json_fault fault;
+
+	if (str_is_none(call->into.s))
+		return;
+	if (json_path_compile_into(check->arena, call->into.s, &path, &fault) != ERR_NONE)
+		conf_error_add(check->errors, call->into.pos, "\"%.*s\": %s at character %zu",
+		    STR_FMT(call->into.s), fault.reason, fault.offset + 1);
+}
+
+/* Only an object can be merged at the root when there are other parts. */
+static void
+check_root_is_object(
+    const struct conf_check *check, const struct route_conf *route, const struct call_conf *call)
+{
+	if (str_eq(call->into.s, STR(".")) && call->format != PART_JSON && route->n_calls > 1)
+		conf_error_add(check->errors, call->into.pos,
+		    "a text cannot be merged at the root with other parts");
+}
+
+static void
+check_timeout_fits(
+    const struct conf_check *check, const struct route_conf *route, const struct call_conf *call)
+{
+	if (route->timeout_ns != 0 && call->timeout_ns > route->timeout_ns)
+		conf_error_warn(check->errors, conf_check_place(call->pos, "timeout"),
+		    "is longer than the route's timeout, which ends the call first");
+}
+
+static void
+check_accepts_something(const struct conf_check *check, const struct call_conf *call)
+{
+	for (size_t i = 0; i < sizeof call->accept.bits / sizeof call->accept.bits[0]; i++)
+		if (call->accept.bits[i] != 0)
+			return;
+	conf_error_add(check->errors, conf_check_place(call->pos, "accept"),
+	    "no status is accepted: the call could only fail");
+}
+
+void
+conf_check_call(const struct conf_check *check, const struct route_conf *route,
+    struct call_conf *call, const struct template_params *params)
+{
+	conf_check_call_upstream(check, &call->upstream_name, &call->upstream);
+	check_method(check, call);
+	check_body_excludes_json(check, call);
+	check_method_takes_body(check, call);
+	check_query_names(check, call);
+	check_forward_list(check, &call->forward.headers, true);
+	check_forward_list(check, &call->forward.query, false);
+	check_into(check, call);
+	check_root_is_object(check, route, call);
+	check_timeout_fits(check, route, call);
+	check_accepts_something(check, call);
+	if (params != NULL)
+		check_templates(check, call, params);
+}

@@ -1,0 +1,81 @@
+/* Which keys belong to which kind of route. No state; start-up and reload only. */
+#include "conf/conf_idle.h"
+
+#include "base/compiler.h"
+#include "conf/conf_root.h"
+#include "gather/route_conf.h"
+
+/* A path of at most two keys which routes of a kind do not obey. */
+static const struct idle_key {
+	struct str kind;
+	struct str key;
+	struct str below; /* none: the key as a whole */
+} idle_keys[] = {
+	{ STR_INIT("proxy"), STR_INIT("request"), { NULL, 0 } },
+	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("on_conflict") },
+	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("partial") },
+	{ STR_INIT("reply"), STR_INIT("response"), { NULL, 0 } },
+};
+
+static struct yaml_node *
+find(const struct yaml_node *route, const struct idle_key *idle)
+{
+	struct yaml_node *node = yaml_tree_get(route, idle->key);
+
+	if (yaml_tree_get(route, idle->kind) == NULL)
+		return NULL;
+	return str_is_none(idle->below) ? node : yaml_tree_get(node, idle->below);
+}
+
+/* What is passed on to calls, where there are none. */
+static void
+report_passed_on(const struct yaml_node *route, struct conf_errors *errors)
+{
+	struct conf_root_view view;
+
+	if (route->kind != YAML_MAP || yaml_tree_get(route, STR("calls")) != NULL)
+		return;
+	for (size_t i = 0; i < route->n; i++)
+		if (conf_root_find(&route_conf_section, route->entries[i].key, &view) &&
+		    view.lender != NULL)
+			conf_error_add(errors, yaml_tree_key_pos(route->entries[i].value),
+			    "has no effect: it is for calls, and this route has none");
+}
+
+static void
+report_route(const struct yaml_node *route, struct conf_errors *errors)
+{
+	report_passed_on(route, errors);
+	for (size_t i = 0; i < ARRAY_LEN(idle_keys); i++) {
+		const struct yaml_node *node = find(route, &idle_keys[i]);
+
+		if (node != NULL)
+			conf_error_add(errors, yaml_tree_key_pos(node),
+			    "has no effect on a route with `%.*s`", STR_FMT(idle_keys[i].kind));
+	}
+}
+
+void
+conf_idle_report(const struct yaml_node *written, struct conf_errors *errors)
+{
+	const struct yaml_node *routes = yaml_tree_get(written, STR("routes"));
+
+	if (routes == NULL || routes->kind != YAML_LIST)
+		return;
+	for (size_t i = 0; i < routes->n; i++)
+		report_route(routes->entries[i].value, errors);
+}
+
+void
+conf_idle_drop(struct yaml_node *route)
+{
+	for (size_t i = 0; i < ARRAY_LEN(idle_keys); i++) {
+		const struct idle_key *idle = &idle_keys[i];
+		struct yaml_node *node = find(route, idle);
+
+		if (node != NULL && str_is_none(idle->below))
+			yaml_tree_remove(route, idle->key);
+		else if (node != NULL)
+			yaml_tree_remove(yaml_tree_get(route, idle->key), idle->below);
+	}
+}
