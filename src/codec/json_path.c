@@ -84,6 +84,7 @@ read_quoted_key(struct reader *r)
 	struct json_scan js;
 	struct json_value value;
 	struct json_fault fault;
+	struct str key;
 	enum err_code e;
 
 	while ((p = json_bytes_quote(p, end)) < end && *p == '\\')
@@ -95,8 +96,11 @@ read_quoted_key(struct reader *r)
 	json_scan_fini(&js);
 	if (e != ERR_NONE)
 		return fail(r, r->at + fault.offset, fault.reason);
+	key = json_str_text(r->arena, str_of(from + 1, value.text.n - 2));
+	if (!utf8_is_valid(key))
+		return fail(r, r->at, "a lone surrogate in a key");
 	r->at += value.text.n;
-	return add_key(r, json_str_text(r->arena, str_of(from + 1, value.text.n - 2)));
+	return add_key(r, key);
 }
 
 static enum err_code

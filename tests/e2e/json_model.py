@@ -248,6 +248,7 @@ class Node:
 def node_of(value):
     node = Node(value.kind, True, value)
     for key, child in value.members:
+        key = node.members.get(unescaped(key), [key])[0]
         node.members[unescaped(key)] = [key, node_of(child)]
     node.items = [node_of(child) for child in value.items]
     return node
@@ -329,6 +330,8 @@ def merge(policy, parts, meta_key=None, meta=None):
             continue
         node = claim(steps, parse(text)[0])
         node.owned = False  # the root is everyone's
+        if meta is not None:
+            node.members.pop(meta_key, None)
         try:
             settle(root, node, policy, index)
         except Conflict as found:
@@ -336,6 +339,5 @@ def merge(policy, parts, meta_key=None, meta=None):
     if conflict:
         raise conflict
     if meta is not None and meta_key is not None:
-        root.members.pop(meta_key, None)
         root.members[meta_key] = [json.dumps(meta_key).encode()[1:-1], node_of(parse(meta)[0])]
     return compact(root)

@@ -34,6 +34,6 @@
 	}
 
 #define ck_assert_str_is(s, lit) \
-	ck_assert_msg(str_eq((s), STR(lit)), "got \"%.*s\", want \"%s\"", STR_FMT(s), lit)
+	ck_assert_msg(str_eq((s), str_c(lit)), "got \"%.*s\", want \"%s\"", STR_FMT(s), lit)
 
 #endif

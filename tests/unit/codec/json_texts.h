@@ -1,0 +1,32 @@
+/* Texts for the tests of JSON: copies with nothing behind them, and documents that have a bit of everything. */
+#ifndef JSON_TEXTS_H
+#define JSON_TEXTS_H
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#define JSON_TEXTS_MIXED \
+	" {\"id\" : 1234567890123456789, \"p\":1.10,\"e\":1E400 ,\"z\":-0,\"s\":\"\\u003c<\\/\\n\",\n" \
+	"\t\"u\":\"\xc3\xa9\xe3\x81\x82\xf0\x9f\x98\x80 long enough for two vectors\",\"o\":{ },\"a\":[ ],\r\n" \
+	"\"n\":[null,true,false,[[{\"k\\u0061\":[1.5e-3,\"\"]}]]]} "
+
+/* A copy on the heap, exactly as long as s: a sanitizer sees every read behind it. free() releases. */
+static inline struct str
+json_texts_tight(struct str s)
+{
+	char *p = mem_alloc(s.n == 0 ? 1 : s.n);
+
+	if (s.n > 0)
+		memcpy(p, s.p, s.n);
+	return str_of(p, s.n);
+}
+
+static inline void
+json_texts_free(struct str s)
+{
+	free((void *)(uintptr_t)s.p);
+}
+
+#endif

@@ -1,0 +1,80 @@
+#include "codec/json_keys.h"
+
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "unit.h"
+
+START_TEST(sorts)
+{
+	static const size_t sizes[] = { 0, 1, 2, 31, 32, 33, 1000, 70000 };
+	struct rnd rnd;
+
+	rnd_init(&rnd, 9);
+	for (size_t s = 0; s < ARRAY_LEN(sizes); s++) {
+		size_t n = sizes[s];
+		uint64_t *r = mem_calloc(n + 1, sizeof *r);
+		uint64_t sum = 0;
+
+		for (unsigned kind = 0; kind < 3; kind++) {
+			for (size_t i = 0; i < n; i++) {
+				/* any, few different, equal upper halves */
+				r[i] = kind == 0 ? rnd_u64(&rnd) : kind == 1 ? rnd_below(&rnd, 5) << 32 : i * 7919 % n;
+				sum += r[i];
+			}
+			json_keys_sort(r, n);
+			for (size_t i = 0; i < n; i++) {
+				ck_assert(i == 0 || r[i - 1] <= r[i]);
+				sum -= r[i];
+			}
+			ck_assert(sum == 0);
+		}
+		free(r);
+	}
+}
+END_TEST
+
+/* Places are indexes of an array of keys. */
+static struct str
+key_at(const void *texts, uint32_t place)
+{
+	const char *const *keys = texts;
+
+	return str_c(keys[place]);
+}
+
+START_TEST(links_equal_keys)
+{
+	static const char *const keys[] = { "b", "a", "c", "a", "d", "b", "a", "e" };
+	struct json_keys stack;
+	size_t n;
+
+	json_keys_init(&stack, 3);
+	/* one hash for all: which keys are equal is decided by the keys */
+	for (uint32_t i = 0; i < ARRAY_LEN(keys); i++)
+		json_keys_push(&stack, 7, i);
+	n = json_keys_link(stack.at, stack.n, key_at, keys);
+	ck_assert_uint_eq(n, 5);
+	ck_assert_uint_eq(json_keys_place(stack.at[0]), 0);
+	ck_assert(json_keys_is_first(stack.at[0]));
+	ck_assert_uint_eq(json_keys_next(stack.at[0]), 5);
+	ck_assert(json_keys_is_first(json_keys_find(stack.at, n, 1)));
+	ck_assert_uint_eq(json_keys_next(json_keys_find(stack.at, n, 1)), 3);
+	ck_assert_uint_eq(json_keys_next(json_keys_find(stack.at, n, 3)), 6);
+	ck_assert(!json_keys_is_first(json_keys_find(stack.at, n, 3)));
+	ck_assert_uint_eq(json_keys_next(json_keys_find(stack.at, n, 6)), 0);
+	ck_assert_uint_eq(json_keys_next(json_keys_find(stack.at, n, 5)), 0);
+	json_keys_fini(&stack);
+}
+END_TEST
+
+START_TEST(links_nothing_when_keys_differ)
+{
+	static const char *const keys[] = { "a", "b", "c" };
+	uint64_t records[] = { 5ull << 32 | 0, 5ull << 32 | 1, 6ull << 32 | 2 };
+
+	ck_assert_uint_eq(json_keys_link(records, 3, key_at, keys), 0);
+	ck_assert_uint_eq(json_keys_link(records, 0, key_at, keys), 0);
+}
+END_TEST
+
+UNIT_MAIN("json_keys", sorts, links_equal_keys, links_nothing_when_keys_differ)
