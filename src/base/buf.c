@@ -50,10 +50,9 @@ buf_commit(struct buf *b, size_t n)
 void
 buf_add(struct buf *b, struct str s)
 {
-	char *to = buf_reserve(b, s.n);
-
-	if (s.n != 0)
-		memcpy(to, s.p, s.n);
+	if (s.n == 0)
+		return;
+	memcpy(buf_reserve(b, s.n), s.p, s.n);
 	b->n += s.n;
 }
 

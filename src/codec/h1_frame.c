@@ -230,9 +230,9 @@ after_element(struct h1_frame *frame, char c)
 static bool
 on_size(struct h1_frame *frame, char c)
 {
-	unsigned digit = octet_hex[(unsigned char)c];
+	unsigned digit = octet_hex(c);
 
-	if (digit == 0xff)
+	if (digit == OCTET_NOT_HEX)
 		return frame->n_digits > 0 ? after_element(frame, c) :
 					     refuse(frame, ERR_BAD_CHUNK);
 	if (frame->n_digits == MAX_SIZE_DIGITS)
@@ -406,7 +406,7 @@ on_byte(struct h1_frame *frame, char c)
 	case STATE_BAD:
 		break;
 	}
-	assert(!"not a state of framing");
+	assert(false && "not a state of framing");
 	return false;
 }
 
@@ -427,48 +427,48 @@ count(struct h1_frame *frame, enum state before)
 	return true;
 }
 
-/* Framing up to the next payload, the end, or the last byte there is; returns the bytes taken. */
-static size_t
-take_framing(struct h1_frame *frame, struct str in)
+/* Takes framing off *in: up to the next payload, the end, or the last byte there is. */
+static void
+take_framing(struct h1_frame *frame, struct str *in)
 {
-	size_t i = 0;
-
-	while (i < in.n && frame->state < STATE_DONE && frame->state != STATE_DATA) {
-		enum state before = (enum state)frame->state;
-
-		if (!count(frame, before) || !on_byte(frame, in.p[i]))
-			break;
-		i++;
+	while (in->n > 0 && frame->state < STATE_DONE && frame->state != STATE_DATA) {
+		if (!count(frame, (enum state)frame->state) || !on_byte(frame, in->p[0]))
+			return;
+		in->p++;
+		in->n--;
 	}
-	return i;
 }
 
+/* Takes payload off *in, which is not empty. */
 static struct str
-take_payload(struct h1_frame *frame, struct str in)
+take_payload(struct h1_frame *frame, struct str *in)
 {
-	size_t n = in.n < frame->left ? in.n : (size_t)frame->left;
+	size_t n = in->n < frame->left ? in->n : (size_t)frame->left;
+	struct str payload = str_of(in->p, n);
 
+	in->p += n;
+	in->n -= n;
 	if (frame->kind == H1_FRAME_UNTIL_CLOSE)
-		return in;
+		return payload;
 	frame->left -= n;
 	if (frame->left == 0)
 		enter(frame, frame->kind == H1_FRAME_CHUNKED ? STATE_DATA_CR : STATE_DONE);
-	return str_of(in.p, n);
+	return payload;
 }
 
 enum h1_progress
 h1_frame_feed(struct h1_frame *frame, struct str in, size_t *used, struct str *payload)
 {
-	size_t n = take_framing(frame, in);
+	struct str rest = in;
 
-	*payload = str_of(in.p + n, 0);
-	if (frame->state == STATE_DATA && n < in.n) {
-		*payload = take_payload(frame, str_of(in.p + n, in.n - n));
-		n += payload->n;
+	take_framing(frame, &rest);
+	*payload = str_of(rest.p, 0);
+	if (frame->state == STATE_DATA && rest.n > 0) {
+		*payload = take_payload(frame, &rest);
+		/* The framing behind the payload goes with it, so that the end shows at once. */
+		take_framing(frame, &rest);
 	}
-	/* The framing behind the last payload goes with it, so that the end shows at once. */
-	n += take_framing(frame, str_of(in.p + n, in.n - n));
-	*used = n;
+	*used = in.n - rest.n;
 	if (frame->state == STATE_BAD)
 		return H1_REFUSED;
 	return frame->state == STATE_DONE ? H1_DONE : H1_MORE;

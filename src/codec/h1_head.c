@@ -507,7 +507,7 @@ step_run(struct h1_head *head, struct str b)
 	case STATE_DONE:
 		break;
 	}
-	assert(!"fed after the end");
+	assert(false && "fed after the end");
 	return STEP_MORE;
 }
 

@@ -35,11 +35,6 @@
 	    (IS_UNRESERVED(c) ? OCTET_UNRESERVED : 0) | (IS_REG_NAME(c) ? OCTET_REG_NAME : 0) | \
 	    (IS_QUOTED(c) ? OCTET_QUOTED : 0) | \
 	    (IS_QUERY(c) || IS_LOOSE(c) || (c) == '%' ? OCTET_TARGET : 0))
-#define HEX(c) \
-	(IS_DIGIT(c) ? (c) - '0' \
-	 : (c) >= 'A' && (c) <= 'F' ? (c) - 'A' + 10 \
-	 : (c) >= 'a' && (c) <= 'f' ? (c) - 'a' + 10 \
-				    : 0xff)
 
 #define FOUR(f, c) f(c), f((c) + 1), f((c) + 2), f((c) + 3)
 #define SIXTEEN(f, c) FOUR(f, c), FOUR(f, (c) + 4), FOUR(f, (c) + 8), FOUR(f, (c) + 12)
@@ -48,7 +43,6 @@
 #define ALL(f) SIXTY_FOUR(f, 0), SIXTY_FOUR(f, 64), SIXTY_FOUR(f, 128), SIXTY_FOUR(f, 192)
 
 const uint8_t octet_classes[256] = { ALL(CLASSES) };
-const uint8_t octet_hex[256] = { ALL(HEX) };
 
 bool
 octet_all(struct str s, unsigned classes)

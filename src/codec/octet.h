@@ -24,8 +24,19 @@ enum {
 
 extern const uint8_t octet_classes[256];
 
-/* The value of a hex digit; 0xff for any other byte. */
-extern const uint8_t octet_hex[256];
+/* The value of a hex digit; OCTET_NOT_HEX for any other byte. */
+enum { OCTET_NOT_HEX = 0xff };
+
+static inline unsigned
+octet_hex(char c)
+{
+	unsigned digit = (unsigned)(unsigned char)c - '0';
+	unsigned letter = ((unsigned)(unsigned char)c | 0x20) - 'a';
+
+	if (digit < 10)
+		return digit;
+	return letter < 6 ? letter + 10 : OCTET_NOT_HEX;
+}
 
 static inline bool
 octet_is(char c, unsigned classes)
@@ -61,8 +72,8 @@ bool octet_all(struct str s, unsigned classes);
 static inline bool
 octet_is_triplet(const char *p, size_t n)
 {
-	return n >= 3 && p[0] == '%' && octet_hex[(unsigned char)p[1]] != 0xff &&
-	    octet_hex[(unsigned char)p[2]] != 0xff;
+	return n >= 3 && p[0] == '%' && octet_hex(p[1]) != OCTET_NOT_HEX &&
+	    octet_hex(p[2]) != OCTET_NOT_HEX;
 }
 
 /* Index of the first control byte (octet_is_control()), or n. */

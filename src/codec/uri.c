@@ -10,7 +10,7 @@
 static char
 triplet_value(const char *p)
 {
-	return (char)(octet_hex[(unsigned char)p[1]] << 4 | octet_hex[(unsigned char)p[2]]);
+	return (char)(octet_hex(p[1]) << 4 | octet_hex(p[2]));
 }
 
 bool

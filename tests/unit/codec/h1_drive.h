@@ -57,19 +57,26 @@ drive_input(struct drive *d)
 	return str_of(fresh + 1, n);
 }
 
+/* In the notation of tests/data/h1/README.md. */
 static inline void
 drive_add_quoted(struct buf *out, const char *name, struct str s)
 {
-	if (s.n == 0)
-		return;
-	buf_printf(out, "%s ", name);
+	static const char plain[] = "\r\n\t\"\\", escaped[] = "rnt\"\\";
+
+	buf_printf(out, "%s \"", name);
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] > ' ' && s.p[i] < 0x7f && s.p[i] != '\\')
+		const char *special = s.p[i] == '\0' ? NULL : strchr(plain, s.p[i]);
+
+		if (s.p[i] == '\0')
+			buf_add_c(out, "\\0");
+		else if (special != NULL)
+			buf_printf(out, "\\%c", escaped[special - plain]);
+		else if (s.p[i] >= ' ' && s.p[i] < 0x7f)
 			buf_add_char(out, s.p[i]);
 		else
 			buf_printf(out, "\\x%02x", (unsigned)(unsigned char)s.p[i]);
 	}
-	buf_add_char(out, '\n');
+	buf_add_c(out, "\"\n");
 }
 
 static inline void
@@ -84,19 +91,20 @@ drive_tell_head(struct drive *d)
 {
 	char memory[3 * DRIVE_HEAD_BYTES];
 	const struct h1_head *h = &d->head;
+	struct str authority = str_is_none(h->authority) ? STR("-") : h->authority;
 	struct h1_write w;
 
-	h1_write_init(&w, memory, sizeof(memory));
 	if (h->is_response) {
 		buf_printf(&d->out, "accept %u\n", h->status);
 	} else if (str_is_none(h->path)) {
-		buf_printf(&d->out, "accept %.*s %.*s\n", STR_FMT(h->method_text), STR_FMT(h->authority));
+		buf_printf(&d->out, "accept %.*s %.*s\n", STR_FMT(h->method_text), STR_FMT(authority));
 	} else {
+		h1_write_init(&w, memory, sizeof(memory));
 		h1_write_request_line(&w, h->method_text, h->path, h->query);
 		ck_assert(h1_write_is_ok(&w));
 		buf_add(&d->out, STR("accept "));
 		buf_add(&d->out, str_of(memory, h1_write_str(&w).n - strlen(" HTTP/1.1\r\n")));
-		buf_printf(&d->out, " %.*s\n", STR_FMT(h->authority));
+		buf_printf(&d->out, " %.*s\n", STR_FMT(authority));
 	}
 	for (uint16_t i = 0; i < h->fields.n; i++) {
 		const struct header *f = &h->fields.at[i];
@@ -178,7 +186,8 @@ drive_message(struct drive *d)
 			e = d->frame.error;
 		else if (progress == H1_MORE && h1_frame_eof(&d->frame) == ERR_NONE)
 			progress = H1_DONE;
-		drive_add_quoted(&d->out, "body", buf_str(&body));
+		if (body.n > 0)
+			drive_add_quoted(&d->out, "body", buf_str(&body));
 	}
 	if (e != ERR_NONE)
 		drive_tell_error(d, e);
@@ -206,7 +215,7 @@ drive_run(struct drive *d, struct str bytes, size_t cut, size_t step)
 	do
 		is_complete = drive_message(d);
 	while (is_complete && d->is_response && d->head.status < 200);
-	if (is_complete)
+	if (is_complete && d->at < bytes.n)
 		drive_add_quoted(&d->out, "left", str_of(bytes.p + d->at, bytes.n - d->at));
 	free(d->memory);
 	d->memory = NULL;

@@ -31,22 +31,22 @@ check_chunks(struct str body, const char *want)
 
 START_TEST(counts_lengths)
 {
-	check_body("Content-Length: 0", STR("x"), "left x\n");
-	check_body("Content-Length: 3", STR("abcx"), "body abc\nleft x\n");
-	check_body("Content-Length: 3", STR("ab"), "body ab\nincomplete\n");
-	check_body("Connection: y", STR("ab"), "left ab\n");
+	check_body("Content-Length: 0", STR("x"), "left \"x\"\n");
+	check_body("Content-Length: 3", STR("abcx"), "body \"abc\"\nleft \"x\"\n");
+	check_body("Content-Length: 3", STR("ab"), "body \"ab\"\nincomplete\n");
+	check_body("Connection: y", STR("ab"), "left \"ab\"\n");
 	check_body("Content-Length: 9223372036854775808", STR(""), "reject 400 bad_framing\n");
 }
 END_TEST
 
 START_TEST(decodes_chunks)
 {
-	check_chunks(STR("0\r\n\r\nx"), "left x\n");
-	check_chunks(STR("3\r\nabc\r\n0\r\n\r\n"), "body abc\n");
-	check_chunks(STR("1\r\na\r\n00B\r\nbcdefghijkl\r\n000\r\n\r\nx"), "body abcdefghijkl\nleft x\n");
-	check_chunks(STR("2;a;b=c;d=\"\\\"e\tf;\" ; g = h\r\nab\r\n0;x\r\n\r\n"), "body ab\n");
-	check_chunks(STR("1\r\na\r\n0\r\nX: y\r\nContent-Length:9\r\n\r\nx"), "body a\nleft x\n");
-	check_chunks(STR("2\r\nab\r\n"), "body ab\nincomplete\n");
+	check_chunks(STR("0\r\n\r\nx"), "left \"x\"\n");
+	check_chunks(STR("3\r\nabc\r\n0\r\n\r\n"), "body \"abc\"\n");
+	check_chunks(STR("1\r\na\r\n00B\r\nbcdefghijkl\r\n000\r\n\r\nx"), "body \"abcdefghijkl\"\nleft \"x\"\n");
+	check_chunks(STR("2;a;b=c;d=\"\\\"e\tf;\" ; g = h\r\nab\r\n0;x\r\n\r\n"), "body \"ab\"\n");
+	check_chunks(STR("1\r\na\r\n0\r\nX: y\r\nContent-Length:9\r\n\r\nx"), "body \"a\"\nleft \"x\"\n");
+	check_chunks(STR("2\r\nab\r\n"), "body \"ab\"\nincomplete\n");
 	check_chunks(STR("0\r\n"), "incomplete\n");
 }
 END_TEST
@@ -154,16 +154,16 @@ check_response(enum http_method asked, const char *text, const char *want)
 
 START_TEST(ends_responses_by_the_rules)
 {
-	check_response(METHOD_GET, "HTTP/1.1 200 OK\r\n\r\nabc", "accept 200\nclose\nbody abc\n");
+	check_response(METHOD_GET, "HTTP/1.1 200 OK\r\n\r\nabc", "accept 200\nclose\nbody \"abc\"\n");
 	check_response(METHOD_HEAD, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nx",
-	    "accept 200\nleft x\n");
+	    "accept 200\nleft \"x\"\n");
 	check_response(METHOD_GET, "HTTP/1.1 304 X\r\nContent-Length: 3\r\n\r\n", "accept 304\n");
 	check_response(METHOD_GET, "HTTP/1.1 204 X\r\nContent-Length: 3\r\n\r\nabc",
-	    "accept 204\nclose\nleft abc\n");
+	    "accept 204\nclose\nleft \"abc\"\n");
 	check_response(METHOD_GET, "HTTP/1.1 101 X\r\n\r\n", "reject 502 invalid_response\n");
 	check_response(METHOD_CONNECT, "HTTP/1.1 200 X\r\n\r\n", "reject 502 invalid_response\n");
 	check_response(METHOD_GET, "HTTP/1.1 100 X\r\n\r\nHTTP/1.1 200 X\r\nContent-Length: 1\r\n\r\na",
-	    "accept 100\naccept 200\nbody a\n");
+	    "accept 100\naccept 200\nbody \"a\"\n");
 }
 END_TEST
 

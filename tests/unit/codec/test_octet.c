@@ -27,13 +27,13 @@ END_TEST
 
 START_TEST(hex_digits_have_values)
 {
-	ck_assert_uint_eq(octet_hex['0'], 0);
-	ck_assert_uint_eq(octet_hex['a'], 10);
-	ck_assert_uint_eq(octet_hex['F'], 15);
-	ck_assert_uint_eq(octet_hex['g'], 0xff);
-	ck_assert_uint_eq(octet_hex['G'], 0xff);
-	ck_assert_uint_eq(octet_hex['/'], 0xff);
-	ck_assert_uint_eq(octet_hex[':'], 0xff);
+	ck_assert_uint_eq(octet_hex('0'), 0);
+	ck_assert_uint_eq(octet_hex('a'), 10);
+	ck_assert_uint_eq(octet_hex('F'), 15);
+	ck_assert_uint_eq(octet_hex('g'), OCTET_NOT_HEX);
+	ck_assert_uint_eq(octet_hex('G'), OCTET_NOT_HEX);
+	ck_assert_uint_eq(octet_hex('/'), OCTET_NOT_HEX);
+	ck_assert_uint_eq(octet_hex(':'), 0xff);
 }
 END_TEST
 
