@@ -529,8 +529,10 @@ merge_json_run(const struct merge_plan *plan, const struct merge_input *in,
 			e = emit_root(&m, &root);
 	}
 	json_keys_clear(m.keys);
+	if (e != ERR_NONE)
+		return e;
 	result->iov = m.out.iov;
 	result->n = m.out.n;
 	result->bytes = m.out.bytes;
-	return e;
+	return ERR_NONE;
 }
