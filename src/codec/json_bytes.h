@@ -1,7 +1,8 @@
 /*
- * Where the next interesting byte of a JSON text is: the inner loops of scanning, sixteen bytes at a time with SSE2.
- * Nothing at or behind `end` is read. The _scalar forms say the same byte by byte; they finish what is shorter
- * than a vector, and are all there is on other machines. No state.
+ * Where the next interesting byte of a JSON text is: the inner loops of scanning, sixteen bytes at
+ * a time with SSE2. Nothing at or behind `end` is read. The _scalar forms say the same byte by
+ * byte; they finish what is shorter than a vector, and are all there is on other machines. No
+ * state.
  */
 #ifndef CODEC_JSON_BYTES_H
 #define CODEC_JSON_BYTES_H
@@ -136,8 +137,7 @@ static inline unsigned
 json_bytes_marks(__m128i v)
 {
 	__m128i folded = _mm_or_si128(v, _mm_set1_epi8(0x20)); /* [ becomes {, ] becomes } */
-	__m128i brackets =
-	    _mm_or_si128(json_bytes_same(folded, '{'), json_bytes_same(folded, '}'));
+	__m128i brackets = _mm_or_si128(json_bytes_same(folded, '{'), json_bytes_same(folded, '}'));
 
 	return json_bytes_bits(_mm_or_si128(brackets, json_bytes_same(v, '"')));
 }
@@ -148,15 +148,15 @@ json_bytes_quotes(__m128i v)
 	return json_bytes_bits(_mm_or_si128(json_bytes_same(v, '"'), json_bytes_same(v, '\\')));
 }
 
-/* Runs `stop`, a mask of the bytes to stop at, over the vectors up to end; the rest goes to `scalar`. */
-#define JSON_BYTES_FIND(stop, scalar) \
-	while (end - p >= JSON_BYTES_VECTOR) { \
-		unsigned hits = (stop); \
-\
-		if (hits != 0) \
+/* Tries `stop`, a mask of bytes to stop at, on each vector up to end; `scalar` does the rest. */
+#define JSON_BYTES_FIND(stop, scalar)                   \
+	while (end - p >= JSON_BYTES_VECTOR) {          \
+		unsigned hits = (stop);                 \
+                                                        \
+		if (hits != 0)                          \
 			return p + __builtin_ctz(hits); \
-		p += JSON_BYTES_VECTOR; \
-	} \
+		p += JSON_BYTES_VECTOR;                 \
+	}                                               \
 	return scalar(p, end)
 
 #else
@@ -181,7 +181,8 @@ json_bytes_space(const char *p, const char *end)
 static inline const char *
 json_bytes_digits(const char *p, const char *end)
 {
-	JSON_BYTES_FIND(json_bytes_digits_in(json_bytes_load(p)) ^ 0xffff, json_bytes_digits_scalar);
+	JSON_BYTES_FIND(
+	    json_bytes_digits_in(json_bytes_load(p)) ^ 0xffff, json_bytes_digits_scalar);
 }
 
 /* The first quote or backslash of p .. end, or end. */

@@ -1,4 +1,4 @@
-/* Copying a document without its duplicates: recursive, no deeper than the scanner allowed. No state. */
+/* Copying a document without its duplicates. Recursive, no deeper than the scanner allowed. */
 #include "codec/json_dedup.h"
 
 #include "codec/json_iter.h"
@@ -44,8 +44,8 @@ link_keys(struct copy *c, struct json_value object)
 
 	json_iter_init(&it, object);
 	while (json_iter_next(&it, &member))
-		json_keys_push(c->keys, json_str_hash(member.key, c->keys->seed),
-		    place_of(object, &member));
+		json_keys_push(
+		    c->keys, json_str_hash(member.key, c->keys->seed), place_of(object, &member));
 	return json_keys_link(c->keys->at + base, c->keys->n - base, key_at, &object.text);
 }
 

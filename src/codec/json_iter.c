@@ -1,4 +1,4 @@
-/* Walking valid JSON: ends of values are found without looking at anything but quotes and brackets. */
+/* Walking valid JSON: to find the end of a value, only quotes and brackets are looked at. */
 #include "codec/json_iter.h"
 
 #include "codec/json_bytes.h"

@@ -1,5 +1,4 @@
-/* Walks the members of objects and the elements of arrays in a text that json_scan.h found valid.
- * No state. */
+/* Walks the members of objects and elements of arrays in a text that json_scan.h found valid. */
 #ifndef CODEC_JSON_ITER_H
 #define CODEC_JSON_ITER_H
 
@@ -22,14 +21,13 @@ struct json_iter {
 
 /* Stands before the first member; any other value than an object or array has none. */
 void json_iter_init(struct json_iter *it, struct json_value value);
-/* Stands before the member of an object whose key has its opening quote at this offset of the value. */
+/* Stands before the member whose key has its opening quote at this offset of the object. */
 void json_iter_init_at(struct json_iter *it, struct json_value object, size_t offset);
 /* What is inside the string whose opening quote is at p; the text goes on to end. */
 struct str json_iter_string(const char *p, const char *end);
 /* False when there are no more. */
 bool json_iter_next(struct json_iter *it, struct json_member *member);
-/* What stands between the brackets, without white space at its ends; empty when there are no
- * members. */
+/* What is between the brackets, without white space at its ends; empty: there are no members. */
 struct str json_iter_inside(struct json_value value);
 /* The kind of the value that begins with this byte; JSON_NONE for a byte that begins none. */
 enum json_kind json_iter_kind(char first);

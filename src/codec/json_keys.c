@@ -8,8 +8,8 @@
 #include "codec/json_str.h"
 
 #define FIRST_KEYS 256
-#define KEPT_KEYS 8192     /* a larger stack is given back after its document */
-#define INSERTION_KEYS 32  /* below this, insertion beats counting */
+#define KEPT_KEYS 8192    /* a larger stack is given back after its document */
+#define INSERTION_KEYS 32 /* below this, insertion beats counting */
 
 void
 json_keys_init(struct json_keys *keys, uint64_t seed)
@@ -53,7 +53,7 @@ insertion_sort(uint64_t *r, size_t n)
 	}
 }
 
-/* Moves every record into the bucket of its byte at `shift`; start[b] .. start[b + 1] is bucket b then. */
+/* Moves each record to the bucket of its byte at `shift`; bucket b is start[b] .. start[b + 1]. */
 static void
 deal(uint64_t *r, size_t n, unsigned shift, size_t start[257])
 {
@@ -101,7 +101,7 @@ json_keys_sort(uint64_t *records, size_t n)
 	radix_sort(records, n, 56);
 }
 
-/* Moves the records of r whose keys equal the first one's to the front; returns how many there are. */
+/* Moves the records whose keys equal the first one's to the front; returns how many they are. */
 static size_t
 gather_equal(uint64_t *r, size_t n, json_keys_at_fn *key_at, const void *texts)
 {

@@ -35,8 +35,9 @@ void json_keys_sort(uint64_t *records, size_t n);
 typedef struct str json_keys_at_fn(const void *texts, uint32_t place);
 
 /*
- * Finds the keys that are equal among n records (places below 2^31, each once) and puts their links in the
- * records' stead, ordered by place. Returns how many links there are: none when every key stands once.
+ * Finds the keys that are equal among n records (places below 2^31, each once) and puts their links
+ * in the records' stead, ordered by place. Returns how many links there are: none when every key
+ * stands once.
  */
 size_t json_keys_link(uint64_t *records, size_t n, json_keys_at_fn *key_at, const void *texts);
 

@@ -49,10 +49,10 @@ add_step(struct reader *r, struct json_step step)
 static enum err_code
 add_key(struct reader *r, struct str key)
 {
-	return add_step(r,
-	    (struct json_step){ .kind = JSON_STEP_KEY,
-		.key = key,
-		.quoted = json_write_str(r->arena, key) });
+	struct json_step step = { .kind = JSON_STEP_KEY, .key = key };
+
+	step.quoted = json_write_str(r->arena, key);
+	return add_step(r, step);
 }
 
 /* A key that needs no quotes: what other syntax uses cannot be in it. */
@@ -145,8 +145,8 @@ read_step(struct reader *r)
 }
 
 enum err_code
-json_path_compile(struct arena *a, struct str text, struct json_path *path,
-    struct json_fault *fault)
+json_path_compile(
+    struct arena *a, struct str text, struct json_path *path, struct json_fault *fault)
 {
 	struct json_step steps[JSON_PATH_MAX_STEPS];
 	struct reader r = { .arena = a, .text = text, .path = { steps, 0 } };
@@ -171,8 +171,8 @@ json_path_compile(struct arena *a, struct str text, struct json_path *path,
 }
 
 enum err_code
-json_path_compile_into(struct arena *a, struct str text, struct json_path *path,
-    struct json_fault *fault)
+json_path_compile_into(
+    struct arena *a, struct str text, struct json_path *path, struct json_fault *fault)
 {
 	enum err_code e = json_path_compile(a, text, path, fault);
 
@@ -191,8 +191,8 @@ json_path_compile_into(struct arena *a, struct str text, struct json_path *path,
 }
 
 enum err_code
-json_path_compile_ref(struct arena *a, struct str text, struct json_path *path,
-    struct json_fault *fault)
+json_path_compile_ref(
+    struct arena *a, struct str text, struct json_path *path, struct json_fault *fault)
 {
 	enum err_code e = json_path_compile(a, text, path, fault);
 
@@ -210,9 +210,8 @@ json_path_of_key(struct arena *a, struct str key, struct json_path *path)
 {
 	path->n = 1;
 	path->steps = arena_alloc(a, sizeof *path->steps);
-	path->steps[0] = (struct json_step){ .kind = JSON_STEP_KEY,
-		.key = key,
-		.quoted = json_write_str(a, key) };
+	path->steps[0] = (struct json_step){ .kind = JSON_STEP_KEY, .key = key };
+	path->steps[0].quoted = json_write_str(a, key);
 }
 
 /* Of equal keys the last: the loop does not stop at the first. */

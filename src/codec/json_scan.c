@@ -1,7 +1,8 @@
 /*
- * One pass over the text, no recursion: the open arrays and objects are a small stack of levels, the keys of
- * open objects a stack of records, compared when their object closes. Functions take the place they stand
- * at and return the place behind what they read, or NULL when they found a fault and noted it.
+ * One pass over the text, no recursion: the open arrays and objects are a small stack of levels,
+ * the keys of open objects a stack of records, compared when their object closes. Functions take
+ * the place they stand at and return the place behind what they read, or NULL when they found a
+ * fault and noted it.
  */
 #include "codec/json_scan.h"
 
@@ -118,8 +119,8 @@ scan_utf8(struct run *r, const char *p)
 }
 
 /*
- * The rest of a string, p at the first byte in it that needs a look. Returns the closing quote; *escaped is set
- * when there is an escape before it.
+ * The rest of a string, p at the first byte in it that needs a look. Returns the closing quote;
+ * *escaped is set when there is an escape before it.
  */
 static const char *
 scan_string_rest(struct run *r, const char *p, bool *escaped)
@@ -289,7 +290,7 @@ close_object(struct run *r, uint32_t first)
 	return n <= FEW_KEYS ? check_few_keys(r, keys, n) : check_many_keys(r, keys, n);
 }
 
-/* A key and its colon; p stands at the opening quote. Returns the first byte of the member's value. */
+/* A key and its colon; p at the opening quote. Returns the first byte of the member's value. */
 static inline const char *
 scan_key(struct run *r, const char *p)
 {
@@ -350,7 +351,7 @@ after:
 		p = skip_space(p + 1, end);
 		if (!top->is_object)
 			goto value;
-key:
+	key:
 		p = scan_key(r, p);
 		if (UNLIKELY(p == NULL))
 			return NULL;

@@ -18,7 +18,7 @@ static unsigned
 hex4(const char *p)
 {
 	return hex_value(p[0]) << 12 | hex_value(p[1]) << 8 | hex_value(p[2]) << 4 |
-	    hex_value(p[3]);
+	       hex_value(p[3]);
 }
 
 /* Surrogates get the three bytes that their number asks for. */
@@ -47,7 +47,7 @@ put_utf8(char *dst, unsigned c)
 	return 4;
 }
 
-/* One escape, p behind its backslash; returns p behind it. RFC 8259 7 for the pairs of surrogates. */
+/* One escape, p behind its backslash; returns p behind it. Pairs of surrogates: RFC 8259 7. */
 static const char *
 read_escape(const char *p, const char *end, unsigned *c)
 {

@@ -1,5 +1,4 @@
-/* The insides of JSON strings that were found valid: `raw` is what stands between the quotes. No
- * state. */
+/* The insides of valid JSON strings: `raw` is what stands between the quotes. No state. */
 #ifndef CODEC_JSON_STR_H
 #define CODEC_JSON_STR_H
 
@@ -43,8 +42,8 @@ json_str_mix(uint64_t a, uint64_t b)
 }
 
 /*
- * The same, for strings that are known to have no escapes. Bytes up to `limit` (at or behind the end of raw)
- * may be read: with sixteen of them a short key needs no branch on its length.
+ * The same, for strings that are known to have no escapes. Bytes up to `limit` (at or behind the
+ * end of raw) may be read: with sixteen of them a short key needs no branch on its length.
  */
 static inline uint32_t
 json_str_hash_plain(struct str raw, const char *limit, uint64_t seed)

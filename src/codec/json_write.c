@@ -121,8 +121,8 @@ static const char base64_digits[] =
 static void
 put_base64(char *dst, const unsigned char *p, size_t n)
 {
-	unsigned bits = (unsigned)p[0] << 16 | (n > 1 ? (unsigned)p[1] << 8 : 0) |
-	    (n > 2 ? (unsigned)p[2] : 0);
+	unsigned bits =
+	    (unsigned)p[0] << 16 | (n > 1 ? (unsigned)p[1] << 8 : 0) | (n > 2 ? (unsigned)p[2] : 0);
 
 	dst[0] = base64_digits[bits >> 18];
 	dst[1] = base64_digits[bits >> 12 & 63];

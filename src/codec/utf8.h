@@ -14,7 +14,7 @@ utf8_is_tail(char c)
 	return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-/* Length of the sequence that begins at p, 1 to 4; 0 when the bytes up to end do not begin with a valid one. */
+/* Length of the sequence at p, 1 to 4; 0 when the bytes up to end do not begin with a valid one. */
 static inline size_t
 utf8_length(const char *p, const char *end)
 {

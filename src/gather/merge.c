@@ -1,6 +1,7 @@
 /*
- * The plan of a route's answers, and the usual merge: every part under a name of its own, where nothing but
- * glue that is known beforehand goes between the parts. The plan is read by all workers.
+ * The plan of a route's answers, and the usual merge: every part under a name of its own, where
+ * nothing but glue that is known beforehand goes between the parts. The plan is read by all
+ * workers.
  */
 #include "gather/merge.h"
 
@@ -21,7 +22,7 @@ has_same_path(const struct json_path *a, const struct json_path *b)
 	return true;
 }
 
-/* Whether two calls may have the same place: members of the root and elements of arrays have room. */
+/* Whether calls may share the place: the root and arrays have room for more than one. */
 static bool
 is_shared_place(const struct json_path *path)
 {
@@ -123,8 +124,7 @@ put_member(struct merge_result *result, const struct merge_glue *glue, struct st
 }
 
 static enum err_code
-merge_flat(const struct merge_plan *plan, const struct merge_input *in,
-    struct merge_result *result)
+merge_flat(const struct merge_plan *plan, const struct merge_input *in, struct merge_result *result)
 {
 	size_t n = plan->spec.n;
 
@@ -140,8 +140,7 @@ merge_flat(const struct merge_plan *plan, const struct merge_input *in,
 }
 
 enum err_code
-merge_run(const struct merge_plan *plan, const struct merge_input *in,
-    struct merge_result *result)
+merge_run(const struct merge_plan *plan, const struct merge_input *in, struct merge_result *result)
 {
 	*result = (struct merge_result){ .n = 0 };
 	return plan->is_flat ? merge_flat(plan, in, result) : merge_json_run(plan, in, result);

@@ -66,7 +66,7 @@ struct merge_glue {
 struct merge_plan {
 	struct merge_spec spec;
 	struct merge_place meta; /* of the metadata object; no steps: there is never one */
-	bool is_flat;            /* every part has a name of its own at the root: only glue is needed */
+	bool is_flat; /* every part has a name of its own at the root: only glue is needed */
 	struct merge_glue *glue; /* of each call, then of the metadata; when flat */
 };
 

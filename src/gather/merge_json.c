@@ -1,10 +1,12 @@
 /*
- * The general merge. Whatever lands in one place of the answer is a list of claims, in the order of the file;
- * settle() decides by the policy what becomes of them, emit_...() writes it. Objects that meet are not taken
- * apart: their keys are compared by hash (json_keys.h), and runs of members that meet nothing go out as
- * they stand. So the memory needed is eight bytes per member of objects that meet, whatever the values are.
+ * The general merge. Whatever lands in one place of the answer is a list of claims, in the order of
+ * the file; settle() decides by the policy what becomes of them, emit_...() writes it. Objects that
+ * meet are not taken apart: their keys are compared by hash (json_keys.h), and runs of members that
+ * meet nothing go out as they stand. So the memory needed is eight bytes per member of objects that
+ * meet, whatever the values are.
  *
- * Recursion goes one level down per level of the answer: at most JSON_SCAN_MAX_DEPTH + JSON_PATH_MAX_STEPS.
+ * Recursion goes one level down per level of the answer: at most JSON_SCAN_MAX_DEPTH +
+ * JSON_PATH_MAX_STEPS.
  */
 #include "gather/merge_json.h"
 
@@ -24,7 +26,8 @@ struct claim {
 	size_t n_steps;
 	size_t part;     /* index of the call */
 	bool is_meta;    /* the metadata object, which takes its place from whoever has it */
-	bool is_element; /* settled: begins an element of an array; else belongs to the claim before */
+	bool is_element; /* settled: begins an element of an array; else belongs to the claim before
+			  */
 	uint32_t base;   /* where its keys begin among the places of the object */
 };
 
@@ -69,7 +72,7 @@ add_key(struct buf *b, struct str key)
 
 	for (size_t i = 0; i < key.n; i++)
 		is_bare = is_bare && (unsigned char)key.p[i] > ' ' && key.p[i] != 0x7f &&
-		    memchr(".[]{}|\\", key.p[i], 7) == NULL;
+			  memchr(".[]{}|\\", key.p[i], 7) == NULL;
 	if (b->n > 0)
 		buf_add_char(b, '.');
 	buf_printf(b, is_bare ? "%.*s" : "\"%.*s\"", STR_FMT(key));
@@ -209,7 +212,8 @@ key_at(const void *texts, uint32_t at)
 	const struct claim *c = claim_at(texts, at);
 	struct str text = c->value.text;
 
-	return c->n_steps > 0 ? step_key(c) : json_iter_string(text.p + (at - c->base), text.p + text.n);
+	return c->n_steps > 0 ? step_key(c)
+			      : json_iter_string(text.p + (at - c->base), text.p + text.n);
 }
 
 static uint32_t
@@ -259,8 +263,8 @@ link_keys(struct merger *m, struct object *o)
 	o->first_link = keys->n;
 	for (size_t i = 0; i < o->place->n; i++)
 		push_keys(keys, &o->place->claims[i]);
-	o->n_links = json_keys_link(keys->at + o->first_link, keys->n - o->first_link, key_at,
-	    o->place);
+	o->n_links =
+	    json_keys_link(keys->at + o->first_link, keys->n - o->first_link, key_at, o->place);
 	keys->n = o->first_link + o->n_links; /* what is inside goes on top */
 }
 
@@ -269,7 +273,7 @@ static bool
 is_link_before(const struct merger *m, const struct object *o, size_t limit)
 {
 	return o->next_link < o->n_links &&
-	    json_keys_place(m->keys->at[o->first_link + o->next_link]) < limit;
+	       json_keys_place(m->keys->at[o->first_link + o->next_link]) < limit;
 }
 
 /* Members, or the first bytes of one, as they stand in a part. */
@@ -303,7 +307,7 @@ claim_inside(const struct claim *c, uint32_t at)
 	return inside;
 }
 
-/* Collects the claims to the key of a link, in the order of the file: at most one per claim to the object. */
+/* Collects the claims to the key of a link, at most one of each claim to the object around it. */
 static void
 collect(const struct merger *m, const struct object *o, uint64_t link, struct place *place)
 {
@@ -328,7 +332,7 @@ emit_member(struct merger *m, struct object *o, struct place *place)
 	return emit_place(m, place);
 }
 
-/* A member whose key is not alone: written where it is seen first, unless the metadata takes its place. */
+/* A member whose key is not alone: written where it is seen first, unless metadata replaces it. */
 static enum err_code
 emit_linked(struct merger *m, struct object *o, struct str key)
 {
@@ -364,7 +368,7 @@ emit_step(struct merger *m, struct object *o, const struct claim *c)
 	return emit_member(m, o, &place);
 }
 
-/* The members of a part's object: runs of those that meet nothing, and between them those that do. */
+/* The members of a part's object: runs of those that meet nothing, between them those that do. */
 static enum err_code
 emit_part(struct merger *m, struct object *o, const struct claim *c)
 {
@@ -423,7 +427,8 @@ emit_elements(struct merger *m, struct place *element)
 
 	if (shape_of(c) == SHAPE_OBJECT && element->n + c->n_steps > 1)
 		return emit_object(m, element);
-	slices_add(&m->out, c->value.kind == JSON_ARRAY ? json_iter_inside(c->value) : c->value.text);
+	slices_add(
+	    &m->out, c->value.kind == JSON_ARRAY ? json_iter_inside(c->value) : c->value.text);
 	return ERR_NONE;
 }
 
@@ -483,10 +488,9 @@ claim_root(struct merger *m, const struct merge_plan *plan, const struct merge_i
 			continue;
 		if (into->n == 0 && in->parts[i].kind != JSON_OBJECT)
 			return conflict(m, root, i);
-		root->claims[root->n++] = (struct claim){ .value = in->parts[i],
-			.steps = into->steps,
-			.n_steps = into->n,
-			.part = i };
+		root->claims[root->n++] = (struct claim){
+			.value = in->parts[i], .steps = into->steps, .n_steps = into->n, .part = i
+		};
 	}
 	if (str_is_none(in->meta) || plan->meta.into.n == 0)
 		return ERR_NONE;
@@ -509,8 +513,8 @@ emit_root(struct merger *m, struct place *root)
 }
 
 enum err_code
-merge_json_run(const struct merge_plan *plan, const struct merge_input *in,
-    struct merge_result *result)
+merge_json_run(
+    const struct merge_plan *plan, const struct merge_input *in, struct merge_result *result)
 {
 	struct merger m = { .keys = &in->js->keys, .policy = plan->spec.policy, .result = result };
 	struct place root = { .n = 0 };

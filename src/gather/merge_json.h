@@ -4,7 +4,7 @@
 
 #include "gather/merge.h"
 
-enum err_code merge_json_run(const struct merge_plan *plan, const struct merge_input *in,
-    struct merge_result *result);
+enum err_code merge_json_run(
+    const struct merge_plan *plan, const struct merge_input *in, struct merge_result *result);
 
 #endif

@@ -49,7 +49,7 @@ meta_of_problem(struct arena *a, const struct meta_problem *problem)
 
 	if (str_is_none(detail))
 		detail = str_c(err_text(problem->error));
-	/* RFC 9457 3.1.1: the title is that of the status when the type is about:blank, the default */
+	/* RFC 9457 4.2.1: with no type the title is the phrase of the status */
 	buf_printf(&b, "{\"status\":%u", problem->status);
 	add_member(&b, "title", problem->title);
 	add_member(&b, "detail", detail);

@@ -1,6 +1,6 @@
 /*
- * How fast JSON is scanned and walked: generated documents of several kinds, the best of many short rounds each.
- * Prints gigabytes per second; the same documents in every run.
+ * How fast JSON is scanned and walked: generated documents of several kinds, the best of many short
+ * rounds each. Prints gigabytes per second; the same documents in every run.
  *
  *     bench_json [milliseconds per document and measure]
  */
@@ -42,8 +42,8 @@ add_records(struct buf *b, size_t bytes, const char *gap, const char *line)
 		add_letters(b, 4 + below(12));
 		buf_printf(b, "\",%s\"email\":%s\"", line, gap);
 		add_letters(b, 5 + below(8));
-		buf_printf(b, "@example.com\",%s\"active\":%s%s,%s\"balance\":%s%u.%02u,", line, gap,
-		    below(2) == 0 ? "true" : "false", line, gap, below(10000), below(100));
+		buf_printf(b, "@example.com\",%s\"active\":%s%s,%s\"balance\":%s%u.%02u,", line,
+		    gap, below(2) == 0 ? "true" : "false", line, gap, below(10000), below(100));
 		buf_printf(b, "%s\"tags\":%s[\"new\",%s\"eu-west\"],%s\"parent\":%snull%s}", line,
 		    gap, gap, line, gap, line);
 	}
@@ -81,9 +81,11 @@ messages(struct buf *b)
 	for (unsigned i = 0; b->n < DOCUMENT_BYTES; i++) {
 		buf_printf(b, "%s{\"created_at\":\"Fri Nov 20 04:%02u:00 +0000 2026\",\"id\":%u,",
 		    i == 0 ? "" : ",", below(60), below(1000000000));
-		buf_add_c(b, "\"text\":\"RT @someone: \\u3042\\u3044 \xe3\x81\x82\xe3\x81\x84\xe3\x81\x86 ");
+		buf_add_c(b,
+		    "\"text\":\"RT @someone: \\u3042\\u3044 \xe3\x81\x82\xe3\x81\x84\xe3\x81\x86 ");
 		add_letters(b, 40 + below(40));
-		buf_add_c(b, " http:\\/\\/t.co\\/abcdef\",\"user\":{\"id\":12345,\"screen_name\":\"");
+		buf_add_c(
+		    b, " http:\\/\\/t.co\\/abcdef\",\"user\":{\"id\":12345,\"screen_name\":\"");
 		add_letters(b, 6 + below(8));
 		buf_add_c(b, "\",\"description\":\"");
 		add_letters(b, 20 + below(90));
@@ -162,7 +164,8 @@ tiny_objects(struct buf *b)
 {
 	buf_add_c(b, "[{}");
 	while (b->n < DOCUMENT_BYTES)
-		buf_printf(b, ",{\"a\":%u,\"b\":[],\"c\":\"%c\"}", below(10), (char)('a' + below(26)));
+		buf_printf(
+		    b, ",{\"a\":%u,\"b\":[],\"c\":\"%c\"}", below(10), (char)('a' + below(26)));
 	buf_add_c(b, "]");
 }
 

@@ -1,15 +1,15 @@
 /*
- * Answers questions about JSON for tests in other languages: requests on standard input, one answer each on
- * standard output. A string is its length (32 bits, little endian; all ones: none) and its bytes; an answer is
- * one string. The first byte of a request says what it is:
+ * Answers questions about JSON for tests in other languages: requests on standard input, one answer
+ * each on standard output. A string is its length (32 bits, little endian; all ones: none) and its
+ * bytes; an answer is one string. The first byte of a request says what it is:
  *
  *     S flags text             scan: "ok KIND START LENGTH DUPLICATES" or "bad OFFSET REASON"
  *     D flags text             the part that the text becomes, flags 1: duplicate_keys: last
  *     P path text              look-up: the value, "" when there is none, "?REASON" for a bad path
  *     W text                   the text as a JSON string
  *     M policy meta_key meta count (name into text)...
- *                              merge; into none: under the name; text none: absent. "ok\n" and the bytes,
- *                              "conflict PART PLACE", "plan PLACE REASON"
+ *                              merge; into none: under the name; text none: absent. "ok\n" and the
+ * bytes, "conflict PART PLACE", "plan PLACE REASON"
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Texts for the tests of JSON: copies with nothing behind them, and documents that have a bit of everything. */
+/* Texts for the tests of JSON: copies with nothing behind them, a document with all there is. */
 #ifndef JSON_TEXTS_H
 #define JSON_TEXTS_H
 
@@ -7,12 +7,14 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define JSON_TEXTS_MIXED \
-	" {\"id\" : 1234567890123456789, \"p\":1.10,\"e\":1E400 ,\"z\":-0,\"s\":\"\\u003c<\\/\\n\",\n" \
-	"\t\"u\":\"\xc3\xa9\xe3\x81\x82\xf0\x9f\x98\x80 long enough for two vectors\",\"o\":{ },\"a\":[ ],\r\n" \
+#define JSON_TEXTS_MIXED                                                                        \
+	" {\"id\" : 1234567890123456789, \"p\":1.10,\"e\":1E400 "                               \
+	",\"z\":-0,\"s\":\"\\u003c<\\/\\n\",\n"                                                 \
+	"\t\"u\":\"\xc3\xa9\xe3\x81\x82\xf0\x9f\x98\x80 long enough for two vectors\",\"o\":{ " \
+	"},\"a\":[ ],\r\n"                                                                      \
 	"\"n\":[null,true,false,[[{\"k\\u0061\":[1.5e-3,\"\"]}]]]} "
 
-/* A copy on the heap, exactly as long as s: a sanitizer sees every read behind it. free() releases. */
+/* A copy on the heap, exactly as long as s, so that a sanitizer sees every read behind it. */
 static inline struct str
 json_texts_tight(struct str s)
 {

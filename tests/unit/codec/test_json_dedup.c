@@ -13,7 +13,8 @@ dedup(struct str text)
 	struct json_value root;
 
 	json_scan_init(&js, 77);
-	ck_assert_int_eq(json_scan_text(&js, text, JSON_SCAN_KEEP_DUPLICATES, &root, NULL), ERR_NONE);
+	ck_assert_int_eq(
+	    json_scan_text(&js, text, JSON_SCAN_KEEP_DUPLICATES, &root, NULL), ERR_NONE);
 	root = json_dedup_last(&js, &arena, root);
 	json_scan_fini(&js);
 	return root;
@@ -26,7 +27,8 @@ START_TEST(keeps_the_last_value_at_the_first_place)
 		{ "{\"a\":1,\"\\u0061\":{\"x\":1.10}}", "{\"a\":{\"x\":1.10}}" },
 		{ "{\"a\":1,\"a\":2,\"a\":[ 1 , {\"b\":0,\"b\":-0} ]}", "{\"a\":[1,{\"b\":-0}]}" },
 		{ "[{\"a\":1,\"a\":2},{\"a\":1}]", "[{\"a\":2},{\"a\":1}]" },
-		{ "{\"a\":{\"a\":1,\"a\":2},\"a\":{\"c\":{\"d\":1,\"d\":2},\"c\":[]}}", "{\"a\":{\"c\":[]}}" },
+		{ "{\"a\":{\"a\":1,\"a\":2},\"a\":{\"c\":{\"d\":1,\"d\":2},\"c\":[]}}",
+		    "{\"a\":{\"c\":[]}}" },
 		{ "[[],{},[{}],\"{\",\"\",{\"\":{},\"\":1}]", "[[],{},[{}],\"{\",\"\",{\"\":1}]" },
 		{ "1", "1" },
 	};
@@ -49,8 +51,8 @@ START_TEST(copes_with_many)
 	for (unsigned i = 1; i <= 300000; i++)
 		buf_printf(&b, ",\"k%u\":%u", i % 1000, i);
 	buf_add_c(&b, "}");
-	ck_assert(str_has_prefix(dedup(buf_str(&b)).text,
-	    STR("{\"k\":0,\"k1\":299001,\"k2\":299002,")));
+	ck_assert(
+	    str_has_prefix(dedup(buf_str(&b)).text, STR("{\"k\":0,\"k1\":299001,\"k2\":299002,")));
 	buf_fini(&b);
 	arena_reset(&arena);
 }

@@ -19,8 +19,8 @@ scan(struct str text)
 
 START_TEST(walks_objects)
 {
-	struct str text =
-	    json_texts_tight(STR("{ \"a\" : 1 ,\"b\\\"\":\"}\\\\\",\n\"c\":{\"d\":[\"]\",{}]} , \"e\":null\t}"));
+	struct str text = json_texts_tight(
+	    STR("{ \"a\" : 1 ,\"b\\\"\":\"}\\\\\",\n\"c\":{\"d\":[\"]\",{}]} , \"e\":null\t}"));
 	struct json_iter it;
 	struct json_member m;
 
@@ -110,8 +110,8 @@ START_TEST(finds_the_ends_of_values)
 		struct json_iter it;
 		struct json_member m;
 		struct str tight;
-		int length = snprintf(text, sizeof text, "[{\"%*s\\\\\":[\"%*s\\\"]\",[{}]]},7]", (int)n,
-		    "", (int)(80 - n), "");
+		int length = snprintf(text, sizeof text, "[{\"%*s\\\\\":[\"%*s\\\"]\",[{}]]},7]",
+		    (int)n, "", (int)(80 - n), "");
 
 		tight = json_texts_tight(str_of(text, (size_t)length));
 		json_iter_init(&it, scan(tight));

@@ -18,7 +18,9 @@ START_TEST(sorts)
 		for (unsigned kind = 0; kind < 3; kind++) {
 			for (size_t i = 0; i < n; i++) {
 				/* any, few different, equal upper halves */
-				r[i] = kind == 0 ? rnd_u64(&rnd) : kind == 1 ? rnd_below(&rnd, 5) << 32 : i * 7919 % n;
+				r[i] = kind == 0   ? rnd_u64(&rnd)
+				       : kind == 1 ? rnd_below(&rnd, 5) << 32
+						   : i * 7919 % n;
 				sum += r[i];
 			}
 			json_keys_sort(r, n);

@@ -54,8 +54,10 @@ START_TEST(refuses_with_place_and_reason)
 		{ json_path_compile, "a\"b\"", 1, "a dot or a bracket is expected" },
 		{ json_path_compile, "a]", 1, "a dot or a bracket is expected" },
 		{ json_path_compile, "a[", 1, "the bracket has no end" },
-		{ json_path_compile, "a[x]", 2, "an index or nothing is expected between brackets" },
-		{ json_path_compile, "a[-1]", 2, "an index or nothing is expected between brackets" },
+		{ json_path_compile, "a[x]", 2,
+		    "an index or nothing is expected between brackets" },
+		{ json_path_compile, "a[-1]", 2,
+		    "an index or nothing is expected between brackets" },
 		{ json_path_compile, "a[99999999999999999999]", 2,
 		    "an index or nothing is expected between brackets" },
 		{ json_path_compile, "a.\"b", 2, "the quoted key has no end" },
@@ -64,11 +66,15 @@ START_TEST(refuses_with_place_and_reason)
 		{ json_path_compile, "a.\"\\q\"", 4, "unknown escape" },
 		{ json_path_compile, "\"\\ud800\"", 0, "a lone surrogate in a key" },
 		{ json_path_compile, "a\xff", 0, "invalid UTF-8" },
-		{ json_path_compile, "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q", 65,
+		{ json_path_compile,
+		    "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q", 65,
 		    "the path has too many steps" },
-		{ json_path_compile_into, "[]", 0, "the answer is an object: a key is expected first" },
-		{ json_path_compile_into, "[0].a", 0, "the answer is an object: a key is expected first" },
-		{ json_path_compile_into, "a[0]", 0, "a part cannot be put at an index of an array" },
+		{ json_path_compile_into, "[]", 0,
+		    "the answer is an object: a key is expected first" },
+		{ json_path_compile_into, "[0].a", 0,
+		    "the answer is an object: a key is expected first" },
+		{ json_path_compile_into, "a[0]", 0,
+		    "a part cannot be put at an index of an array" },
 		{ json_path_compile_into, "a[].b", 0, "\"[]\" can only be the last step" },
 		{ json_path_compile_into, "a[][]", 0, "\"[]\" can only be the last step" },
 		{ json_path_compile_into, "a..", 2, "a key is expected" },
@@ -77,12 +83,12 @@ START_TEST(refuses_with_place_and_reason)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		ck_assert_msg(compile(rows[i].fn, rows[i].text) == ERR_BAD_CONFIG, "took %s",
-		    rows[i].text);
+		ck_assert_msg(
+		    compile(rows[i].fn, rows[i].text) == ERR_BAD_CONFIG, "took %s", rows[i].text);
 		ck_assert_msg(strcmp(fault.reason, rows[i].reason) == 0, "%s: got \"%s\"",
 		    rows[i].text, fault.reason);
-		ck_assert_msg(fault.offset == rows[i].offset, "%s: got %zu", rows[i].text,
-		    fault.offset);
+		ck_assert_msg(
+		    fault.offset == rows[i].offset, "%s: got %zu", rows[i].text, fault.offset);
 	}
 	arena_reset(&arena);
 }
@@ -104,8 +110,9 @@ END_TEST
 
 START_TEST(finds_values)
 {
-	static const struct str text = STR_INIT(
-	    "{\"user\":{\"name\":\"n\",\"\\u0061ge\":7},\"items\":[10,{\"id\":1.10},[true]],\"x.y\":null}");
+	static const struct str text =
+	    STR_INIT("{\"user\":{\"name\":\"n\",\"\\u0061ge\":7},\"items\":[10,{\"id\":1.10},[true]"
+		     "],\"x.y\":null}");
 	static const struct {
 		const char *path;
 		const char *found; /* NULL: nothing */

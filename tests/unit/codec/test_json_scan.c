@@ -49,13 +49,16 @@ START_TEST(takes_documents)
 		{ "1.10", JSON_NUMBER, "1.10" },
 		{ "\"\"", JSON_STRING, "\"\"" },
 		{ "\"\\ud800\"", JSON_STRING, "\"\\ud800\"" },
-		{ "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00Af\"", JSON_STRING, "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00Af\"" },
-		{ "\"\x7f\xef\xbf\xbf\xf4\x8f\xbf\xbf\"", JSON_STRING, "\"\x7f\xef\xbf\xbf\xf4\x8f\xbf\xbf\"" },
+		{ "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00Af\"", JSON_STRING,
+		    "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00Af\"" },
+		{ "\"\x7f\xef\xbf\xbf\xf4\x8f\xbf\xbf\"", JSON_STRING,
+		    "\"\x7f\xef\xbf\xbf\xf4\x8f\xbf\xbf\"" },
 		{ "[]", JSON_ARRAY, "[]" },
 		{ " [ ] ", JSON_ARRAY, "[ ]" },
 		{ "[1,[2,{}],\"]\"]", JSON_ARRAY, "[1,[2,{}],\"]\"]" },
 		{ "{}", JSON_OBJECT, "{}" },
-		{ "{ \"a\" : 1 , \"b\" : { \"a\" : 1 } }", JSON_OBJECT, "{ \"a\" : 1 , \"b\" : { \"a\" : 1 } }" },
+		{ "{ \"a\" : 1 , \"b\" : { \"a\" : 1 } }", JSON_OBJECT,
+		    "{ \"a\" : 1 , \"b\" : { \"a\" : 1 } }" },
 		{ "{\"\":1,\"a\":2}", JSON_OBJECT, "{\"\":1,\"a\":2}" },
 		{ "{\"\\ud800\":1,\"\\udc00\":2,\"\\ud800\\udc00\":3}", JSON_OBJECT,
 		    "{\"\\ud800\":1,\"\\udc00\":2,\"\\ud800\\udc00\":3}" },
@@ -139,15 +142,18 @@ START_TEST(refuses_with_place_and_reason)
 		{ "[{\"a\":{\"a\":1,\"b\":2},\"b\":{\"c\":1,\"c\":1}}]", 31, "duplicate key" },
 		{ "/* */1", 0, "a value is expected" },
 		{ "1\x0b", 1, "bytes after the value" },
-		{ "\xc2\xa0" "1", 0, "a value is expected" },
+		{ "\xc2\xa0"
+		  "1",
+		    0, "a value is expected" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		ck_assert_msg(scan(str_c(rows[i].text)) == ERR_INVALID_BODY, "took %s", rows[i].text);
+		ck_assert_msg(
+		    scan(str_c(rows[i].text)) == ERR_INVALID_BODY, "took %s", rows[i].text);
 		ck_assert_msg(strcmp(fault.reason, rows[i].reason) == 0, "%s: got \"%s\"",
 		    rows[i].text, fault.reason);
-		ck_assert_msg(fault.offset == rows[i].offset, "%s: got %zu", rows[i].text,
-		    fault.offset);
+		ck_assert_msg(
+		    fault.offset == rows[i].offset, "%s: got %zu", rows[i].text, fault.offset);
 	}
 	ck_assert_int_eq(scan(STR("[1]\0")), ERR_INVALID_BODY);
 	ck_assert_int_eq(scan(str_none()), ERR_INVALID_BODY);
@@ -246,10 +252,12 @@ START_TEST(keeps_duplicates_when_told)
 	struct json_scan js;
 
 	json_scan_init(&js, 1);
-	ck_assert_int_eq(json_scan_text(&js, STR("{\"a\":1,\"a\":2}"), JSON_SCAN_KEEP_DUPLICATES, &root,
-	    &fault), ERR_NONE);
+	ck_assert_int_eq(
+	    json_scan_text(&js, STR("{\"a\":1,\"a\":2}"), JSON_SCAN_KEEP_DUPLICATES, &root, &fault),
+	    ERR_NONE);
 	ck_assert(js.has_duplicates);
-	ck_assert_int_eq(json_scan_text(&js, STR("{\"a\":1}"), JSON_SCAN_KEEP_DUPLICATES, &root, NULL),
+	ck_assert_int_eq(
+	    json_scan_text(&js, STR("{\"a\":1}"), JSON_SCAN_KEEP_DUPLICATES, &root, NULL),
 	    ERR_NONE);
 	ck_assert(!js.has_duplicates);
 	json_scan_fini(&js);
@@ -289,7 +297,7 @@ START_TEST(gives_large_stacks_back)
 }
 END_TEST
 
-/* Strings and spaces of every length around the width of a vector, at every distance from the end. */
+/* Strings, spaces and digits of every length around the width of a vector. */
 START_TEST(scans_every_length)
 {
 	char text[128];

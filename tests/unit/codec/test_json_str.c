@@ -74,7 +74,8 @@ START_TEST(hashes_every_length_alike)
 		struct str tight = json_texts_tight(str_of(text, n));
 		uint32_t hash = json_str_hash(tight, 1234);
 
-		ck_assert_uint_eq(json_str_hash_plain(str_of(text, n), text + sizeof text, 1234), hash);
+		ck_assert_uint_eq(
+		    json_str_hash_plain(str_of(text, n), text + sizeof text, 1234), hash);
 		ck_assert_uint_eq(json_str_hash(str_of(escaped, n + 5), 1234), hash);
 		ck_assert_uint_ne(json_str_hash(tight, 1235), hash);
 		ck_assert_uint_ne(json_str_hash(str_of(text, n + 1), 1234), hash);
@@ -92,7 +93,8 @@ START_TEST(hashes_long_escaped_keys)
 	memset(text, 'A', n);
 	for (size_t i = 0; i < n; i++)
 		memcpy(escaped + 6 * i, "\\u0041", 6);
-	ck_assert_uint_eq(json_str_hash(str_of(text, n), 5), json_str_hash(str_of(escaped, 6 * n), 5));
+	ck_assert_uint_eq(
+	    json_str_hash(str_of(text, n), 5), json_str_hash(str_of(escaped, 6 * n), 5));
 	ck_assert(json_str_eq(str_of(text, n), str_of(escaped, 6 * n)));
 	free(text);
 	free(escaped);

@@ -12,7 +12,10 @@ static const struct {
 	{ STR_INIT("\"\\\b\f\n\r\t"), "\"\\\"\\\\\\b\\f\\n\\r\\t\"" },
 	{ STR_INIT("\0\x01\x1f\x7f"), "\"\\u0000\\u0001\\u001f\x7f\"" },
 	{ STR_INIT("\xc3\xa9\xf0\x9f\x98\x80"), "\"\xc3\xa9\xf0\x9f\x98\x80\"" },
-	{ STR_INIT("a\xff" "b"), "\"a\xef\xbf\xbd" "b\"" },
+	{ STR_INIT("a\xff"
+		   "b"),
+	    "\"a\xef\xbf\xbd"
+	    "b\"" },
 	{ STR_INIT("\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
 	{ STR_INIT("cut \xe3\x81"), "\"cut \xef\xbf\xbd\xef\xbf\xbd\"" },
 };

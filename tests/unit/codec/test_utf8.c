@@ -27,7 +27,8 @@ is_one_character(const unsigned char *s, size_t n)
 
 START_TEST(knows_every_sequence)
 {
-	static const unsigned char tails[] = { 0, 0x22, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff };
+	static const unsigned char tails[] = { 0, 0x22, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf,
+		0xc0, 0xff };
 	const size_t t = ARRAY_LEN(tails);
 
 	for (unsigned a = 0x80; a < 256; a++) {
@@ -41,7 +42,8 @@ START_TEST(knows_every_sequence)
 				want = is_one_character(s, k) ? k : want;
 			ck_assert_uint_eq(n, want);
 			for (size_t k = 1; k < want; k++)
-				ck_assert_uint_eq(utf8_length((const char *)s, (const char *)s + k), 0);
+				ck_assert_uint_eq(
+				    utf8_length((const char *)s, (const char *)s + k), 0);
 		}
 	}
 }
@@ -49,7 +51,8 @@ END_TEST
 
 START_TEST(checks_whole_texts)
 {
-	static const char text[] = "plain, then \xc3\xa9 and \xe3\x81\x82\xf0\x9f\x98\x80; plain again";
+	static const char text[] =
+	    "plain, then \xc3\xa9 and \xe3\x81\x82\xf0\x9f\x98\x80; plain again";
 
 	ck_assert(utf8_is_valid(STR("")));
 	ck_assert(utf8_is_valid(str_none()));

@@ -31,8 +31,9 @@ merge_case_places(struct arena *a, const struct merge_case *c, struct merge_plac
 		if (c->parts[n].into == NULL)
 			json_path_of_key(a, places[n].name, &places[n].into);
 		else
-			ck_assert_int_eq(json_path_compile_into(a, str_c(c->parts[n].into),
-			    &places[n].into, &fault), ERR_NONE);
+			ck_assert_int_eq(json_path_compile_into(
+					     a, str_c(c->parts[n].into), &places[n].into, &fault),
+			    ERR_NONE);
 	}
 	return n;
 }
@@ -53,7 +54,9 @@ merge_case_run(struct arena *a, const struct merge_case *c)
 {
 	struct merge_place places[MERGE_CASE_PARTS];
 	struct json_value parts[MERGE_CASE_PARTS];
-	struct merge_spec spec = { .places = places, .policy = c->policy, .meta_key = STR("_meta") };
+	struct merge_spec spec = {
+		.places = places, .policy = c->policy, .meta_key = STR("_meta")
+	};
 	struct json_scan js;
 	struct merge_input in = { .parts = parts, .meta = str_c(c->meta), .js = &js, .arena = a };
 	struct merge_plan *plan;

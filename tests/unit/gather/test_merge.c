@@ -8,15 +8,16 @@ static struct arena arena;
 START_TEST(puts_parts_under_their_names)
 {
 	static const struct merge_case cases[] = {
-		{ CONFLICT_ERROR, { { "user", NULL, "{ \"id\": 1234567890123456789 }" }, { "n", NULL, "1.10" } }, NULL,
-		    "{\"user\":{ \"id\": 1234567890123456789 },\"n\":1.10}" },
-		{ CONFLICT_ERROR, { { "a", NULL, NULL }, { "b", NULL, "-0" }, { "c", NULL, NULL } }, NULL,
-		    "{\"b\":-0}" },
+		{ CONFLICT_ERROR,
+		    { { "user", NULL, "{ \"id\": 1234567890123456789 }" }, { "n", NULL, "1.10" } },
+		    NULL, "{\"user\":{ \"id\": 1234567890123456789 },\"n\":1.10}" },
+		{ CONFLICT_ERROR, { { "a", NULL, NULL }, { "b", NULL, "-0" }, { "c", NULL, NULL } },
+		    NULL, "{\"b\":-0}" },
 		{ CONFLICT_ERROR, { { "a", NULL, NULL }, { "b", NULL, NULL } }, NULL, "{}" },
 		{ CONFLICT_ERROR, { { "a", NULL, NULL } }, "{\"complete\":false}",
 		    "{\"_meta\":{\"complete\":false}}" },
-		{ CONFLICT_ERROR, { { "a", NULL, "1" }, { "b", NULL, NULL } }, "{\"complete\":false}",
-		    "{\"a\":1,\"_meta\":{\"complete\":false}}" },
+		{ CONFLICT_ERROR, { { "a", NULL, "1" }, { "b", NULL, NULL } },
+		    "{\"complete\":false}", "{\"a\":1,\"_meta\":{\"complete\":false}}" },
 		{ CONFLICT_ERROR, { { "a\"b", NULL, "1" }, { "x", "\"x.y\"", "2" } }, NULL,
 		    "{\"a\\\"b\":1,\"x.y\":2}" },
 	};
@@ -46,16 +47,19 @@ START_TEST(needs_only_glue_in_the_usual_case)
 	ck_assert(plan->is_flat);
 	ck_assert_int_eq(merge_run(plan, &in, &result), ERR_NONE);
 	ck_assert_uint_eq(result.n, 7);
-	ck_assert_uint_eq(result.bytes, sizeof "{\"part0\":true,\"part1\":true,\"part2\":true}" - 1);
+	ck_assert_uint_eq(
+	    result.bytes, sizeof "{\"part0\":true,\"part1\":true,\"part2\":true}" - 1);
 	ck_assert_ptr_eq(result.iov[1].iov_base, parts[0].text.p);
 	arena_reset(&arena);
 }
 END_TEST
 
 static enum err_code
-plan_of(enum conflict_policy policy, const char *first, const char *second, struct merge_fault *fault)
+plan_of(
+    enum conflict_policy policy, const char *first, const char *second, struct merge_fault *fault)
 {
-	struct merge_case c = { .policy = policy, .parts = { { "n0", first, NULL }, { "n1", second, NULL } } };
+	struct merge_case c = { .policy = policy,
+		.parts = { { "n0", first, NULL }, { "n1", second, NULL } } };
 	struct merge_place places[MERGE_CASE_PARTS];
 	struct merge_spec spec = { places, 2, policy, STR("_meta") };
 	struct merge_plan *plan;

@@ -16,19 +16,28 @@ check(const struct merge_case *cases, size_t n)
 START_TEST(merges_at_the_root)
 {
 	static const struct merge_case cases[] = {
-		{ CONFLICT_ERROR, { { "a", ".", " { \"x\" : 1 , \"y\":[ ] } " } }, NULL, "{ \"x\" : 1 , \"y\":[ ] }" },
-		{ CONFLICT_ERROR, { { "a", ".", "{ \"x\" : 1 }" }, { "b", NULL, "2" } }, NULL, "{\"x\" : 1,\"b\":2}" },
-		{ CONFLICT_ERROR, { { "a", ".", "{}" }, { "b", ".", "{ }" }, { "c", ".", "{\"x\":1}" } }, NULL,
+		{ CONFLICT_ERROR, { { "a", ".", " { \"x\" : 1 , \"y\":[ ] } " } }, NULL,
+		    "{ \"x\" : 1 , \"y\":[ ] }" },
+		{ CONFLICT_ERROR, { { "a", ".", "{ \"x\" : 1 }" }, { "b", NULL, "2" } }, NULL,
+		    "{\"x\" : 1,\"b\":2}" },
+		{ CONFLICT_ERROR,
+		    { { "a", ".", "{}" }, { "b", ".", "{ }" }, { "c", ".", "{\"x\":1}" } }, NULL,
 		    "{\"x\":1}" },
 		{ CONFLICT_ERROR, { { "a", ".", "{}" }, { "b", ".", NULL } }, NULL, "{}" },
 		{ CONFLICT_ERROR, { { "a", ".", NULL } }, NULL, "{}" },
-		{ CONFLICT_ERROR, { { "a", ".", "{\"x\":1}" }, { "b", ".", "{\"y\":2,\"\\u0078\":3}" } }, NULL, "!x" },
-		{ CONFLICT_FIRST, { { "a", ".", "{\"x\":1}" }, { "b", ".", "{\"y\":2,\"\\u0078\":3}" } }, NULL,
+		{ CONFLICT_ERROR,
+		    { { "a", ".", "{\"x\":1}" }, { "b", ".", "{\"y\":2,\"\\u0078\":3}" } }, NULL,
+		    "!x" },
+		{ CONFLICT_FIRST,
+		    { { "a", ".", "{\"x\":1}" }, { "b", ".", "{\"y\":2,\"\\u0078\":3}" } }, NULL,
 		    "{\"x\":1,\"y\":2}" },
-		{ CONFLICT_LAST, { { "a", ".", "{\"x\":1}" }, { "b", ".", "{\"y\":2,\"\\u0078\":3}" } }, NULL,
+		{ CONFLICT_LAST,
+		    { { "a", ".", "{\"x\":1}" }, { "b", ".", "{\"y\":2,\"\\u0078\":3}" } }, NULL,
 		    "{\"x\":3,\"y\":2}" },
-		{ CONFLICT_LAST, { { "a", ".", "{\"a\":1,\"b\":2,\"c\":3}" }, { "b", ".", "{\"b\":4,\"d\":5}" },
-		    { "c", NULL, "6" } }, NULL, "{\"a\":1,\"b\":4,\"c\":6,\"d\":5}" },
+		{ CONFLICT_LAST,
+		    { { "a", ".", "{\"a\":1,\"b\":2,\"c\":3}" }, { "b", ".", "{\"b\":4,\"d\":5}" },
+			{ "c", NULL, "6" } },
+		    NULL, "{\"a\":1,\"b\":4,\"c\":6,\"d\":5}" },
 	};
 
 	check(cases, ARRAY_LEN(cases));
@@ -53,22 +62,27 @@ END_TEST
 START_TEST(nests)
 {
 	static const struct merge_case cases[] = {
-		{ CONFLICT_ERROR, { { "a", "x.y", "1" }, { "b", "x.z", "2" }, { "c", "x.w.v", "3" } }, NULL,
+		{ CONFLICT_ERROR,
+		    { { "a", "x.y", "1" }, { "b", "x.z", "2" }, { "c", "x.w.v", "3" } }, NULL,
 		    "{\"x\":{\"y\":1,\"z\":2,\"w\":{\"v\":3}}}" },
 		/* into the object that another call brought, in whatever order */
-		{ CONFLICT_ERROR, { { "user", NULL, "{\"id\":7}" }, { "b", "user.orders", "[]" } }, NULL,
-		    "{\"user\":{\"id\":7,\"orders\":[]}}" },
-		{ CONFLICT_ERROR, { { "b", "user.orders", "[]" }, { "user", NULL, "{\"id\":7}" } }, NULL,
-		    "{\"user\":{\"orders\":[],\"id\":7}}" },
-		{ CONFLICT_ERROR, { { "user", NULL, "{\"orders\":7}" }, { "b", "user.orders", "[]" } }, NULL,
+		{ CONFLICT_ERROR, { { "user", NULL, "{\"id\":7}" }, { "b", "user.orders", "[]" } },
+		    NULL, "{\"user\":{\"id\":7,\"orders\":[]}}" },
+		{ CONFLICT_ERROR, { { "b", "user.orders", "[]" }, { "user", NULL, "{\"id\":7}" } },
+		    NULL, "{\"user\":{\"orders\":[],\"id\":7}}" },
+		{ CONFLICT_ERROR,
+		    { { "user", NULL, "{\"orders\":7}" }, { "b", "user.orders", "[]" } }, NULL,
 		    "!user.orders" },
-		{ CONFLICT_ERROR, { { "user", NULL, "[7]" }, { "b", "user.orders", "[]" } }, NULL, "!user" },
-		{ CONFLICT_FIRST, { { "user", NULL, "[7]" }, { "b", "user.orders", "[]" } }, NULL, "{\"user\":[7]}" },
+		{ CONFLICT_ERROR, { { "user", NULL, "[7]" }, { "b", "user.orders", "[]" } }, NULL,
+		    "!user" },
+		{ CONFLICT_FIRST, { { "user", NULL, "[7]" }, { "b", "user.orders", "[]" } }, NULL,
+		    "{\"user\":[7]}" },
 		{ CONFLICT_DEEP, { { "user", NULL, "[7]" }, { "b", "user.orders", "[]" } }, NULL,
 		    "{\"user\":{\"orders\":[]}}" },
-		{ CONFLICT_ERROR, { { "a", ".", "{\"m\":{\"n\":1}}" }, { "b", "m.\"x.y\"", "2" } }, NULL,
-		    "{\"m\":{\"n\":1,\"x.y\":2}}" },
-		{ CONFLICT_ERROR, { { "a", ".", "{\"m\":{\"x.y\":1}}" }, { "b", "m.\"x.y\"", "2" } }, NULL,
+		{ CONFLICT_ERROR, { { "a", ".", "{\"m\":{\"n\":1}}" }, { "b", "m.\"x.y\"", "2" } },
+		    NULL, "{\"m\":{\"n\":1,\"x.y\":2}}" },
+		{ CONFLICT_ERROR,
+		    { { "a", ".", "{\"m\":{\"x.y\":1}}" }, { "b", "m.\"x.y\"", "2" } }, NULL,
 		    "!m.\"x.y\"" },
 	};
 
@@ -79,19 +93,24 @@ END_TEST
 START_TEST(appends)
 {
 	static const struct merge_case cases[] = {
-		{ CONFLICT_ERROR, { { "a", "l[]", "[ 1 , 2 ]" }, { "b", "l[]", "{}" }, { "c", "l[]", "[]" },
-		    { "d", "l[]", "[[3]]" } }, NULL, "{\"l\":[1 , 2,{},[3]]}" },
-		{ CONFLICT_ERROR, { { "a", "l[]", NULL }, { "b", "l[]", "[]" } }, NULL, "{\"l\":[]}" },
+		{ CONFLICT_ERROR,
+		    { { "a", "l[]", "[ 1 , 2 ]" }, { "b", "l[]", "{}" }, { "c", "l[]", "[]" },
+			{ "d", "l[]", "[[3]]" } },
+		    NULL, "{\"l\":[1 , 2,{},[3]]}" },
+		{ CONFLICT_ERROR, { { "a", "l[]", NULL }, { "b", "l[]", "[]" } }, NULL,
+		    "{\"l\":[]}" },
 		{ CONFLICT_ERROR, { { "a", "l[]", NULL }, { "b", "l[]", NULL } }, NULL, "{}" },
 		{ CONFLICT_ERROR, { { "a", "l[]", "[ 1 ]" } }, NULL, "{\"l\":[ 1 ]}" },
 		{ CONFLICT_ERROR, { { "a", "l[]", "7" } }, NULL, "{\"l\":[7]}" },
-		{ CONFLICT_ERROR, { { "l", NULL, "[1]" }, { "b", "l[]", "2" } }, NULL, "{\"l\":[1,2]}" },
-		{ CONFLICT_ERROR, { { "b", "l[]", "2" }, { "l", NULL, "[1]" } }, NULL, "{\"l\":[2,1]}" },
+		{ CONFLICT_ERROR, { { "l", NULL, "[1]" }, { "b", "l[]", "2" } }, NULL,
+		    "{\"l\":[1,2]}" },
+		{ CONFLICT_ERROR, { { "b", "l[]", "2" }, { "l", NULL, "[1]" } }, NULL,
+		    "{\"l\":[2,1]}" },
 		{ CONFLICT_ERROR, { { "l", NULL, "1" }, { "b", "l[]", "2" } }, NULL, "!l" },
 		{ CONFLICT_LAST, { { "l", NULL, "1" }, { "b", "l[]", "2" } }, NULL, "{\"l\":[2]}" },
 		{ CONFLICT_FIRST, { { "l", NULL, "1" }, { "b", "l[]", "2" } }, NULL, "{\"l\":1}" },
-		{ CONFLICT_ERROR, { { "a", "x.l[]", "1" }, { "x", NULL, "{\"l\":[2],\"k\":0}" } }, NULL,
-		    "{\"x\":{\"l\":[1,2],\"k\":0}}" },
+		{ CONFLICT_ERROR, { { "a", "x.l[]", "1" }, { "x", NULL, "{\"l\":[2],\"k\":0}" } },
+		    NULL, "{\"x\":{\"l\":[1,2],\"k\":0}}" },
 	};
 
 	check(cases, ARRAY_LEN(cases));
@@ -101,20 +120,28 @@ END_TEST
 START_TEST(settles_by_policy)
 {
 	static const struct merge_case cases[] = {
-		{ CONFLICT_DEEP, { { "a", "x", "{\"p\":1,\"q\":{\"r\":1,\"s\":[1]}}" },
-		    { "b", "x", "{\"q\":{\"s\":[2],\"t\":3},\"u\":4}" } }, NULL,
-		    "{\"x\":{\"p\":1,\"q\":{\"r\":1,\"s\":[2],\"t\":3},\"u\":4}}" },
-		{ CONFLICT_DEEP, { { "a", "x", "{\"p\":1}" }, { "b", "x", "5" }, { "c", "x", "{\"q\":1}" } }, NULL,
-		    "{\"x\":{\"q\":1}}" },
-		{ CONFLICT_APPEND, { { "a", "x", "1" }, { "b", "x", "{}" }, { "c", "x", "[ ]" }, { "d", "x", "[2,3]" } },
+		{ CONFLICT_DEEP,
+		    { { "a", "x", "{\"p\":1,\"q\":{\"r\":1,\"s\":[1]}}" },
+			{ "b", "x", "{\"q\":{\"s\":[2],\"t\":3},\"u\":4}" } },
+		    NULL, "{\"x\":{\"p\":1,\"q\":{\"r\":1,\"s\":[2],\"t\":3},\"u\":4}}" },
+		{ CONFLICT_DEEP,
+		    { { "a", "x", "{\"p\":1}" }, { "b", "x", "5" }, { "c", "x", "{\"q\":1}" } },
+		    NULL, "{\"x\":{\"q\":1}}" },
+		{ CONFLICT_APPEND,
+		    { { "a", "x", "1" }, { "b", "x", "{}" }, { "c", "x", "[ ]" },
+			{ "d", "x", "[2,3]" } },
 		    NULL, "{\"x\":[1,{},2,3]}" },
-		{ CONFLICT_APPEND, { { "a", "x", "[1]" }, { "b", "x", "[2]" } }, NULL, "{\"x\":[1,2]}" },
-		{ CONFLICT_APPEND, { { "a", "x", "{\"p\":1}" }, { "b", "x.q", "2" }, { "c", "x", "{\"r\":3}" } }, NULL,
-		    "{\"x\":[{\"p\":1,\"q\":2},{\"r\":3}]}" },
-		{ CONFLICT_LAST, { { "a", "x", "{\"p\":1}" }, { "b", "x.q", "2" }, { "c", "x", "{\"r\":3}" } }, NULL,
-		    "{\"x\":{\"r\":3}}" },
-		{ CONFLICT_FIRST, { { "a", "x", "{\"p\":1}" }, { "b", "x.q", "2" }, { "c", "x", "{\"r\":3}" } }, NULL,
-		    "{\"x\":{\"p\":1,\"q\":2}}" },
+		{ CONFLICT_APPEND, { { "a", "x", "[1]" }, { "b", "x", "[2]" } }, NULL,
+		    "{\"x\":[1,2]}" },
+		{ CONFLICT_APPEND,
+		    { { "a", "x", "{\"p\":1}" }, { "b", "x.q", "2" }, { "c", "x", "{\"r\":3}" } },
+		    NULL, "{\"x\":[{\"p\":1,\"q\":2},{\"r\":3}]}" },
+		{ CONFLICT_LAST,
+		    { { "a", "x", "{\"p\":1}" }, { "b", "x.q", "2" }, { "c", "x", "{\"r\":3}" } },
+		    NULL, "{\"x\":{\"r\":3}}" },
+		{ CONFLICT_FIRST,
+		    { { "a", "x", "{\"p\":1}" }, { "b", "x.q", "2" }, { "c", "x", "{\"r\":3}" } },
+		    NULL, "{\"x\":{\"p\":1,\"q\":2}}" },
 	};
 
 	check(cases, ARRAY_LEN(cases));
@@ -126,10 +153,13 @@ START_TEST(gives_the_metadata_its_place)
 	static const struct merge_case cases[] = {
 		{ CONFLICT_ERROR, { { "a", ".", "{\"x\":1}" }, { "b", ".", NULL } }, "{\"c\":0}",
 		    "{\"x\":1,\"_meta\":{\"c\":0}}" },
-		{ CONFLICT_ERROR, { { "a", ".", "{\"x\":1,\"_meta\":2,\"y\":3}" }, { "b", ".", "{\"_met\\u0061\":4}" } },
+		{ CONFLICT_ERROR,
+		    { { "a", ".", "{\"x\":1,\"_meta\":2,\"y\":3}" },
+			{ "b", ".", "{\"_met\\u0061\":4}" } },
 		    "{\"c\":0}", "{\"x\":1,\"y\":3,\"_meta\":{\"c\":0}}" },
 		{ CONFLICT_APPEND, { { "a", ".", "{\"_meta\":2}" } }, NULL, "{\"_meta\":2}" },
-		{ CONFLICT_APPEND, { { "a", ".", "{\"_meta\":2}" } }, "{\"c\":0}", "{\"_meta\":{\"c\":0}}" },
+		{ CONFLICT_APPEND, { { "a", ".", "{\"_meta\":2}" } }, "{\"c\":0}",
+		    "{\"_meta\":{\"c\":0}}" },
 	};
 
 	check(cases, ARRAY_LEN(cases));
@@ -143,9 +173,11 @@ START_TEST(keeps_bytes)
 	    "{\"id\": 1234567890123456789,\"p\":1.10 ,\"e\":1E400,\"z\":-0,\"s\":\"\\u003c<\\/\"}";
 	static const struct merge_case cases[] = {
 		{ CONFLICT_DEEP, { { "a", "x", value }, { "b", "x", "{\"n\":0}" } }, NULL,
-		    "{\"x\":{\"id\": 1234567890123456789,\"p\":1.10 ,\"e\":1E400,\"z\":-0,\"s\":\"\\u003c<\\/\",\"n\":0}}" },
+		    "{\"x\":{\"id\": 1234567890123456789,\"p\":1.10 "
+		    ",\"e\":1E400,\"z\":-0,\"s\":\"\\u003c<\\/\",\"n\":0}}" },
 		{ CONFLICT_LAST, { { "a", ".", value }, { "b", ".", "{\"p\":1}" } }, NULL,
-		    "{\"id\": 1234567890123456789,\"p\":1,\"e\":1E400,\"z\":-0,\"s\":\"\\u003c<\\/\"}" },
+		    "{\"id\": "
+		    "1234567890123456789,\"p\":1,\"e\":1E400,\"z\":-0,\"s\":\"\\u003c<\\/\"}" },
 	};
 
 	check(cases, ARRAY_LEN(cases));
@@ -185,7 +217,7 @@ cost_of(enum conflict_policy policy, struct str a, struct str b, struct merge_re
 	return arena.used_bytes - before;
 }
 
-/* The stack of keys holds eight bytes per member, and is given back; the answer itself costs next to nothing. */
+/* The stack of keys, eight bytes per member, is given back; the answer itself costs nothing. */
 START_TEST(needs_little_memory_for_large_parts)
 {
 	struct buf a = BUF_INIT, b = BUF_INIT;
@@ -211,8 +243,9 @@ START_TEST(merges_many_keys_with_many)
 
 	large_object(&a, 0, 200000, "{\"x\":1}");
 	large_object(&b, 1, 200000, "{\"y\":2}");
-	ck_assert_uint_lt(cost_of(CONFLICT_DEEP, buf_str(&a), buf_str(&b), &result), 2 * (a.n + b.n));
-	/* first members differ; each of 199,999 merged members saves its key, and becomes {"x":1,"y":2} */
+	ck_assert_uint_lt(
+	    cost_of(CONFLICT_DEEP, buf_str(&a), buf_str(&b), &result), 2 * (a.n + b.n));
+	/* the merged members are {"x":1,"y":2} */
 	ck_assert_uint_lt(result.bytes, a.n + 200000 * sizeof ",\"y\":2");
 	buf_fini(&a);
 	buf_fini(&b);
@@ -220,6 +253,6 @@ START_TEST(merges_many_keys_with_many)
 }
 END_TEST
 
-UNIT_MAIN("merge_json", merges_at_the_root, takes_other_kinds_at_the_root_only_alone, nests, appends,
-    settles_by_policy, gives_the_metadata_its_place, keeps_bytes,
+UNIT_MAIN("merge_json", merges_at_the_root, takes_other_kinds_at_the_root_only_alone, nests,
+    appends, settles_by_policy, gives_the_metadata_its_place, keeps_bytes,
     needs_little_memory_for_large_parts, merges_many_keys_with_many)

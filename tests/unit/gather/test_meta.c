@@ -23,16 +23,20 @@ END_TEST
 
 START_TEST(describes_problems)
 {
-	struct meta_problem problem = { 504, STR("Gateway Timeout"), str_none(), STR("orders"), ERR_TIMEOUT };
+	struct meta_problem problem = { 504, STR("Gateway Timeout"), str_none(), STR("orders"),
+		ERR_TIMEOUT };
 	struct arena a;
 
 	arena_init(&a, NULL, 0);
 	ck_assert_str_is(meta_of_problem(&a, &problem),
-	    "{\"status\":504,\"title\":\"Gateway Timeout\",\"detail\":\"the upstream did not finish its answer in time\","
+	    "{\"status\":504,\"title\":\"Gateway Timeout\",\"detail\":\"the upstream did not "
+	    "finish its answer in time\","
 	    "\"call\":\"orders\",\"reason\":\"timeout\"}");
-	problem = (struct meta_problem){ 404, STR("Not Found"), STR("no \"such\" thing"), str_none(), ERR_NO_ROUTE };
+	problem = (struct meta_problem){ 404, STR("Not Found"), STR("no \"such\" thing"),
+		str_none(), ERR_NO_ROUTE };
 	ck_assert_str_is(meta_of_problem(&a, &problem),
-	    "{\"status\":404,\"title\":\"Not Found\",\"detail\":\"no \\\"such\\\" thing\",\"reason\":\"no_route\"}");
+	    "{\"status\":404,\"title\":\"Not Found\",\"detail\":\"no \\\"such\\\" "
+	    "thing\",\"reason\":\"no_route\"}");
 	arena_reset(&a);
 }
 END_TEST

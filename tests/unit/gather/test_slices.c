@@ -6,7 +6,8 @@
 
 START_TEST(points_at_long_and_copies_short)
 {
-	static const char text[] = "a text that is long enough to be worth a slice of its own, and more of it";
+	static const char text[] =
+	    "a text that is long enough to be worth a slice of its own, and more of it";
 	struct arena a;
 	struct slices s;
 
