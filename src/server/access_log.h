@@ -6,8 +6,6 @@
 #ifndef SERVER_ACCESS_LOG_H
 #define SERVER_ACCESS_LOG_H
 
-#include <stdatomic.h>
-
 #include "base/metric.h"
 #include "net/loop.h"
 
@@ -34,7 +32,6 @@ struct access_log_port {
 	struct metric_shard *metrics;   /* the worker's: counts what is dropped */
 	struct access_log_chunk *chunk; /* owned; NULL: empty */
 	struct timer timer;             /* a chunk that does not fill leaves when it fires */
-	_Atomic uint32_t n_posted;      /* chunks under way to the writer */
 };
 
 void access_log_port_init(struct access_log_port *port, struct access_log *log, struct loop *loop,

@@ -1,15 +1,15 @@
 /*
- * A client's connection: its stream, its input buffer, its output queue, its one timer and its state. What the
- * bytes mean is the business of the protocol above it (cconn_h1).
+ * A client's connection: its stream, its unread input, its output under way, its one timer and its state. What
+ * the bytes mean is the business of the protocol above it (cconn_h1).
  *
  *     HEAD -> ACTIVE -> KEEPALIVE -> HEAD ...
  *     any of them -> LINGER -> CLOSED, or -> CLOSED
  *
- *     HEAD       part of a request's head is here (or a new connection's first byte is awaited)
+ *     HEAD       part of a request's head is here, or the first byte of a new connection is awaited
  *     ACTIVE     an exchange lives on it
  *     KEEPALIVE  idle between requests; holds no buffer
- *     LINGER     the last answer is out, our direction is shut; what still comes is read and dropped, so that
- *                no reset destroys the answer on its way (RFC 9112 9.6)
+ *     LINGER     the last answer is out and our direction is shut; what still comes is read and dropped, so
+ *                that no reset destroys the answer on its way (RFC 9112 9.6)
  *     CLOSED     the stream is closed; freed at the end of the turn
  */
 #ifndef SERVER_CCONN_H
@@ -22,33 +22,39 @@
 
 #define CCONN_TAG UINT32_C(0x63636f6e)
 
-enum cconn_state { CCONN_HEAD, CCONN_ACTIVE, CCONN_KEEPALIVE, CCONN_LINGER, CCONN_CLOSED, CCONN_STATES };
+enum cconn_state { CCONN_HEAD, CCONN_ACTIVE, CCONN_KEEPALIVE, CCONN_LINGER, CCONN_CLOSED };
 
 struct inbuf;
 struct cconn_h1_stream;
 
-/* Output under way: iovecs that the owner keeps alive until on_flushed. */
+/* Output under way. */
 struct cconn_out {
-	struct iovec *iov; /* borrowed from the exchange */
+	struct iovec *iov; /* borrowed from the protocol, and changed, until all is sent */
 	size_t n;
-	size_t bytes; /* left */
+	size_t bytes;    /* left */
+	bool is_blocked; /* on_writable is awaited */
+	bool is_dead;    /* the stream failed: closing comes at the end of the turn */
 };
 
 struct cconn {
 	uint32_t tag;
 	enum cconn_state state;
-	TAILQ_ENTRY(cconn) link;      /* in listener.conns[state] */
-	struct listener *listener;    /* owner */
-	struct stream *stream;        /* owned */
-	struct inbuf *in;             /* owned; NULL: nothing unread */
-	struct cconn_h1_stream *h1;   /* owned; NULL: no request is here */
+	TAILQ_ENTRY(cconn) link;    /* in listener.conns[state] */
+	struct listener *listener;  /* owner */
+	struct stream *stream;      /* owned; NULL when CLOSED */
+	struct inbuf *in;           /* owned; NULL: nothing unread */
+	struct cconn_h1_stream *h1; /* owned; NULL: no (part of a) request is here */
 	struct cconn_out out;
-	struct timer timer;           /* of the current wait, see cconn_await() */
+	struct timer timer;         /* of the nearer one of the two below */
+	uint64_t read_due_ns;       /* the client must have sent something; TIMER_NEVER: not awaited */
+	uint64_t write_due_ns;      /* the client must have taken something */
+	struct defer later;         /* see cconn_h1_on_later() */
 	struct grave grave;
-	uint64_t lingered_bytes;
-	uint32_t n_requests;
-	bool is_blocked; /* output waits for the client */
+	size_t lingered_bytes;
 	struct addr peer;
+	char ip[46]; /* text of the peer's address; empty for unix sockets */
+	uint8_t n_ip;
+	bool is_peer_trusted; /* one of trusted_proxies */
 };
 
 /* Takes over a connected stream and waits for a request. */
@@ -58,5 +64,24 @@ void cconn_close(struct cconn *c);
 /* The server drains: idle connections close, others close after their answer. */
 void cconn_drain(struct cconn *c);
 const char *cconn_state_name(enum cconn_state s);
+
+/* ---- for the protocol */
+
+/* Moves the connection to another list; the one place where the state changes. */
+void cconn_set_state(struct cconn *c, enum cconn_state state);
+/* Within `ns` of now something must come; 0: for as long as it takes. */
+void cconn_await_read(struct cconn *c, uint64_t ns);
+/*
+ * Sends the slices, of which nothing is under way: now what the stream takes, the rest when it is writable.
+ * cconn_h1_on_put() is told of what leaves; cconn_h1_on_later() follows when all of it has.
+ */
+void cconn_send(struct cconn *c, struct iovec *iov, size_t n);
+/* No more answers: shuts our direction and waits, for a bounded time, for the client to shut its own. */
+void cconn_linger(struct cconn *c);
+static inline bool
+cconn_is_sending(const struct cconn *c)
+{
+	return c->out.n > 0;
+}
 
 #endif

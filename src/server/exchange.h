@@ -2,11 +2,11 @@
  * One request and its answer. An exchange lives on a stream of a client connection and never touches a socket:
  * it asks for the body and gives its answer through exchange_ops, so that HTTP/2 is one more implementation.
  *
- *     ROUTE -> ADMIT -> BODY -> GATHER | PROXY | REPLY | ADMIN -> RESPOND -> FLUSH -> DONE
- *     any -> DONE through exchange_abort() (client gone, hard stop), which answers nothing
- *     any before RESPOND -> RESPOND with a problem (limits, deadline)
+ *     HEAD -> ROUTE -> ADMIT -> BODY -> GATHER | PROXY | REPLY | ADMIN -> RESPOND -> FLUSH -> DONE
+ *     any before RESPOND -> RESPOND with a problem: exchange_fail() (limits, deadlines)
+ *     any -> DONE: exchange_abort() (client gone, hard stop, a streamed answer cut off), which answers nothing
  *
- * exchange_run() walks a table of steps; each returns MORE (go on), WAIT (an event will call again) or DONE.
+ * exchange_run() walks a table of steps; each returns MORE (go on) or WAIT (an event will call again).
  */
 #ifndef SERVER_EXCHANGE_H
 #define SERVER_EXCHANGE_H
@@ -23,6 +23,7 @@ struct exchange;
 struct proxy;
 
 enum exchange_state {
+	EXCHANGE_HEAD, /* not started */
 	EXCHANGE_ROUTE,
 	EXCHANGE_ADMIT,
 	EXCHANGE_BODY,
@@ -33,7 +34,6 @@ enum exchange_state {
 	EXCHANGE_RESPOND,
 	EXCHANGE_FLUSH,
 	EXCHANGE_DONE,
-	EXCHANGE_STATES,
 };
 
 /* How long a streamed answer's body is. */
@@ -55,12 +55,12 @@ struct exchange_ops {
 	void (*want_body)(struct exchange *x, bool is_wanted);
 	/* The whole answer; its memory stays until exchange_on_flushed(). */
 	void (*send_answer)(struct exchange *x, const struct answer *answer);
-	/* A streamed answer: head, pieces, end. The head's memory is not needed after the call. */
+	/* A streamed answer: head, pieces, end. Neither head nor pieces are needed after the call. */
 	void (*send_head)(struct exchange *x, const struct exchange_head *head);
-	/* Returns how much was taken: all, or nothing: then exchange_on_writable() follows. */
+	/* Returns how much was taken: all of it, or nothing: then exchange_on_writable() follows. */
 	size_t (*send_piece)(struct exchange *x, struct str piece);
 	void (*send_end)(struct exchange *x);
-	/* The answer cannot be completed; the connection ends so that the client sees it is cut off. */
+	/* The answer cannot be completed: the connection ends, so that the client sees that it was cut off. */
 	void (*reset)(struct exchange *x);
 };
 
@@ -70,27 +70,24 @@ struct exchange {
 	const struct exchange_ops *ops;
 	struct listener *listener; /* of the connection; outlives the exchange */
 	struct server *server;
-	const struct site *site;
-	struct arena arena; /* everything of this request */
+	const struct site *site;   /* NULL: none (admin) */
+	struct arena arena;        /* everything of this request */
 	struct request request;
-	bool is_running;    /* exchange_run() is on the stack */
 
 	/* the body of the request */
 	bool has_length;
 	bool is_body_complete;
-	bool is_body_discarded; /* nobody wants it */
-	uint64_t length;        /* has_length */
-	uint64_t body_limit;
-	char *body_bytes; /* in the arena */
+	uint64_t length;     /* with has_length */
+	uint64_t body_limit; /* of a body that is kept */
+	char *body_bytes;    /* in the arena */
 	size_t body_cap;
 
 	const struct route *route; /* NULL: none found (yet) */
 	struct permit permit;      /* the daemon's */
-	struct timer timer;        /* the route's deadline, or a reply's delay */
+	struct timer timer;        /* the route's deadline while no call keeps it, or a reply's delay */
 	uint64_t deadline_ns;
-	struct gather *gather; /* in the arena; NULL: not started */
-	struct proxy *proxy;   /* likewise */
-	struct str allow;      /* with ERR_METHOD_NOT_ALLOWED */
+	struct gather *gather;     /* in the arena; NULL: none */
+	struct proxy *proxy;       /* likewise */
 	struct answer answer;
 
 	/* what the access log and the metrics tell */
@@ -98,37 +95,43 @@ struct exchange {
 	unsigned status;      /* 499: the client left */
 	uint64_t started_ns;  /* the head was complete */
 	uint64_t ended_ns;
-	uint64_t started_wall_ns;
-	uint64_t bytes_in;  /* head and body, as they came */
-	uint64_t bytes_out; /* as they went */
+	uint64_t bytes_in;    /* head and body, as they came */
+	uint64_t bytes_out;   /* as they went */
 };
 
 /* ---- for the connection that it lives on */
 
-/* Readies a new exchange, or one that is done, for a request. */
+/* Once for new memory. */
+void exchange_new(struct exchange *x);
+/* Readies it for a request. */
 void exchange_init(struct exchange *x, const struct exchange_ops *ops, struct listener *listener);
 /* The head is parsed into x->request: begins. */
 void exchange_start(struct exchange *x);
 /* The head was refused, or did not come in time: answers with a problem. */
 void exchange_start_refused(struct exchange *x, enum err_code e);
-/* A piece of the body, after want_body; returns how much was taken. Less than all: want_body will follow. */
-size_t exchange_on_body(struct exchange *x, struct str piece);
+/* A piece of the body, after want_body; all of it is taken. */
+void exchange_on_body(struct exchange *x, struct str piece);
 /* The body is complete, or will never be (e). */
 void exchange_on_body_end(struct exchange *x, enum err_code e);
 /* A streamed answer may go on. */
 void exchange_on_writable(struct exchange *x);
 /* The answer is with the kernel; the exchange is DONE when this returns. */
 void exchange_on_flushed(struct exchange *x);
-/* The client is gone (ERR_CLIENT_GONE, ...): cancels everything; nothing is sent. Harmless when DONE. */
+/*
+ * Cancels everything; nothing more is sent. With ERR_CLIENT_GONE the client is at fault, and it counts as 499.
+ * Harmless when it was not started or is DONE.
+ */
 void exchange_abort(struct exchange *x, enum err_code why);
-/* Gives back what a DONE exchange holds; exchange_init() may follow. */
+/* Gives back what an exchange holds that is DONE or was not started; exchange_init() may follow. */
 void exchange_fini(struct exchange *x);
+/* Before its memory goes. */
+void exchange_free(struct exchange *x, struct loop *loop);
 
-/* ---- for the steps */
+/* ---- for what it waits for */
 
-/* Goes on from where it waited; called by whatever it waited for, as the last thing. */
-void exchange_run(struct exchange *x);
-/* The answer is a problem; to be followed by exchange_run() unless inside a step. */
+/* Goes to a state and on from there. The last thing that its caller does. */
+void exchange_go(struct exchange *x, enum exchange_state state);
+/* The answer is a problem. The last thing that its caller does. */
 void exchange_fail(struct exchange *x, enum err_code e);
 const char *exchange_state_name(enum exchange_state s);
 

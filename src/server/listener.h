@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 
 #include "base/compiler.h"
+#include "net/loop.h"
 #include "server/listener_conf.h"
 
 struct acceptor;
@@ -28,6 +29,8 @@ struct listener_shared {
 
 TAILQ_HEAD(cconn_list, cconn);
 
+#define LISTENER_STATES 5
+
 struct listener {
 	TAILQ_ENTRY(listener) link;      /* in server.listeners */
 	struct server *server;           /* owner */
@@ -37,8 +40,10 @@ struct listener {
 	const struct site *site; /* NULL for ADMIN */
 	struct listener_shared *shared;  /* borrowed; NULL: connections are not limited */
 	struct acceptor *acceptor;       /* owned; NULL: closed, or none (simulator) */
-	struct cconn_list conns[8];      /* by state */
-	size_t n_conns;
+	struct cconn_list conns[LISTENER_STATES]; /* by enum cconn_state */
+	size_t n_conns; /* CLOSED ones, which are freed at the end of the turn, included */
+	bool is_closed;
+	struct grave grave;
 };
 
 struct listener_setup {
@@ -59,5 +64,7 @@ void listener_stop(struct listener *l);
 void listener_drain(struct listener *l);
 /* Closes everything at once and frees at the end of the turn; sets *l to NULL. */
 void listener_close(struct listener **l);
+/* A connection of this listener is gone. */
+void listener_forget(struct listener *l);
 
 #endif

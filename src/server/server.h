@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include "base/metric.h"
+#include "base/rnd.h"
 #include "codec/h1_write.h"
 #include "gather/gather.h"
 #include "server/listener.h"
@@ -35,7 +36,6 @@ struct server {
 	struct loop *loop;         /* the worker's */
 	bool is_draining;
 	TAILQ_HEAD(, listener) listeners;
-	size_t n_conns;     /* of all listeners */
 	size_t n_exchanges; /* requests being served */
 	struct h1_write_date date;
 	struct rnd rnd;
@@ -55,8 +55,10 @@ void server_fini(struct server *s);
  * for server_is_idle() and then, or when its deadline has come, calls server_close(). Harmless when done.
  */
 void server_drain(struct server *s);
-/* No connection of a public or mock listener is left. */
+/* No connection of a public listener is left. */
 bool server_is_idle(const struct server *s);
+/* For listeners: the head parser needs n header fields. */
+void server_lend_fields(struct server *s, size_t n);
 /* Closes all listeners and connections at once; requests in flight are cancelled. */
 void server_close(struct server *s);
 

@@ -5,6 +5,7 @@
 #ifndef SERVER_SITE_H
 #define SERVER_SITE_H
 
+#include "gather/json_template.h"
 #include "gather/plan.h"
 #include "server/router.h"
 
@@ -15,21 +16,23 @@ struct reply_plan {
 	struct template body;       /* no ops: none */
 	struct json_template *json; /* NULL: none */
 	bool needs_body;            /* the client's body is read first */
+	bool needs_body_json;       /* and must be JSON */
 };
 
 /* A streamed route. */
 struct proxy_plan {
 	size_t upstream;
 	bool has_path;
-	struct template path; /* with has_path; else the client's own path goes on */
+	struct template path;      /* with has_path; else the client's own path goes on */
 	struct field_plan *fields; /* response.headers.set */
 	size_t n_fields;
-	size_t call_index;    /* over all calls, for metrics */
+	size_t call_index;         /* over all calls, for metrics */
 };
 
 struct route {
 	const struct route_conf *conf;
-	size_t index; /* in the configuration */
+	size_t index;         /* in the configuration */
+	uint64_t calls_bytes; /* most that the bodies of its calls may take */
 	union {       /* by conf->kind */
 		struct plan *calls;
 		struct proxy_plan proxy;
@@ -58,14 +61,11 @@ struct site_conf {
 	const struct upstream_conf *upstreams;
 };
 
-/* Where the first mistake is. `gatherd check` has told all of them before. */
-struct site_error {
-	struct conf_pos where;
-	char message[256];
-};
-
-/* Into the arena; conf's arrays outlive the site. ERR_BAD_CONFIG with *error set. */
+/*
+ * Into the arena; conf's arrays outlive the site. ERR_BAD_CONFIG with *fault set to the first mistake (`gatherd
+ * check` has told all of them before).
+ */
 enum err_code site_build(
-    struct arena *arena, const struct site_conf *conf, struct site **out, struct site_error *error);
+    struct arena *arena, const struct site_conf *conf, struct site **out, struct plan_fault *fault);
 
 #endif

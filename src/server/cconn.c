@@ -1,0 +1,309 @@
+/* Client connections, below the protocol. Owned by their listener; run on the worker's thread. */
+#include "server/cconn.h"
+
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "base/mem.h"
+#include "server/cconn_h1.h"
+#include "server/inbuf.h"
+#include "server/server.h"
+
+/* How long and how much a client may go on sending after its last answer. */
+#define LINGER_NS (5 * NS_PER_SEC)
+#define LINGER_BYTES ((size_t)1 << 20)
+/* Slices handed to one write; IOV_MAX of Linux is 1024. */
+#define WRITE_SLICES 512
+
+_Static_assert(CCONN_CLOSED < LISTENER_STATES, "a list per state");
+
+static void on_readable(void *arg);
+static void on_writable(void *arg);
+static void on_timer(void *arg);
+static void on_later(void *arg);
+
+static const struct stream_events stream_events = {
+	.on_readable = on_readable,
+	.on_writable = on_writable,
+};
+
+const char *
+cconn_state_name(enum cconn_state s)
+{
+	static const char *const names[] = {
+		[CCONN_HEAD] = "HEAD",
+		[CCONN_ACTIVE] = "ACTIVE",
+		[CCONN_KEEPALIVE] = "KEEPALIVE",
+		[CCONN_LINGER] = "LINGER",
+		[CCONN_CLOSED] = "CLOSED",
+	};
+
+	return names[s];
+}
+
+static bool
+is_trusted(const struct listener_conf *conf, const struct addr *peer)
+{
+	for (size_t i = 0; i < conf->n_trusted_proxies; i++)
+		if (cidr_has(&conf->trusted_proxies[i], peer))
+			return true;
+	return false;
+}
+
+static void
+note_peer(struct cconn *c, const struct addr *peer)
+{
+	char text[ADDR_TEXT_MAX];
+
+	c->peer = *peer;
+	c->n_ip = (uint8_t)addr_format_ip(peer, text);
+	assert(c->n_ip <= sizeof(c->ip));
+	memcpy(c->ip, text, c->n_ip);
+	c->is_peer_trusted = is_trusted(c->listener->conf, peer);
+}
+
+struct cconn *
+cconn_new(struct listener *l, struct stream *stream, const struct addr *peer)
+{
+	struct cconn *c = mem_calloc(1, sizeof(*c));
+
+	c->tag = CCONN_TAG;
+	c->listener = l;
+	c->stream = stream;
+	c->read_due_ns = TIMER_NEVER;
+	c->write_due_ns = TIMER_NEVER;
+	c->state = CCONN_HEAD;
+	TAILQ_INSERT_TAIL(&l->conns[CCONN_HEAD], c, link);
+	note_peer(c, peer);
+	timer_init(&c->timer, on_timer, c);
+	defer_init(&c->later, on_later, c);
+	stream_set_owner(stream, &stream_events, c);
+	stream_want_read(stream, true);
+	cconn_await_read(c, l->conf->timeouts.header_ns);
+	return c;
+}
+
+void
+cconn_set_state(struct cconn *c, enum cconn_state state)
+{
+	if (c->state == state)
+		return;
+	TAILQ_REMOVE(&c->listener->conns[c->state], c, link);
+	c->state = state;
+	TAILQ_INSERT_TAIL(&c->listener->conns[state], c, link);
+}
+
+/* ---- the timer */
+
+static void
+set_timer(struct cconn *c)
+{
+	uint64_t due_ns = c->read_due_ns < c->write_due_ns ? c->read_due_ns : c->write_due_ns;
+
+	if (due_ns == TIMER_NEVER)
+		loop_timer_clear(&c->timer);
+	else
+		loop_timer_set(c->stream->loop, &c->timer, due_ns);
+}
+
+void
+cconn_await_read(struct cconn *c, uint64_t ns)
+{
+	uint64_t due_ns = ns == 0 ? TIMER_NEVER : c->stream->loop->now_ns + ns;
+
+	if (c->read_due_ns == due_ns)
+		return;
+	c->read_due_ns = due_ns;
+	set_timer(c);
+}
+
+static void
+await_write(struct cconn *c, uint64_t ns)
+{
+	uint64_t due_ns = ns == 0 ? TIMER_NEVER : c->stream->loop->now_ns + ns;
+
+	if (c->write_due_ns == due_ns)
+		return;
+	c->write_due_ns = due_ns;
+	set_timer(c);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct cconn *c = arg;
+	uint64_t now_ns;
+
+	TAG_CHECK(c, CCONN_TAG);
+	now_ns = c->stream->loop->now_ns;
+	if (c->write_due_ns <= now_ns) {
+		cconn_close(c);
+		return;
+	}
+	if (c->read_due_ns > now_ns) {
+		set_timer(c);
+		return;
+	}
+	if (c->state == CCONN_KEEPALIVE || c->state == CCONN_LINGER) {
+		cconn_close(c);
+		return;
+	}
+	cconn_await_read(c, 0);
+	cconn_h1_on_read_timeout(c);
+}
+
+/* ---- output */
+
+static void
+take_off(struct cconn_out *out, size_t sent)
+{
+	out->bytes -= sent;
+	while (out->n > 0 && sent >= out->iov->iov_len) {
+		sent -= out->iov->iov_len;
+		out->iov++;
+		out->n--;
+	}
+	if (out->n > 0) {
+		out->iov->iov_base = (char *)out->iov->iov_base + sent;
+		out->iov->iov_len -= sent;
+	}
+}
+
+/* Write first; what the stream does not take waits for on_writable. */
+static void
+flush(struct cconn *c)
+{
+	struct cconn_out *out = &c->out;
+
+	while (out->n > 0) {
+		size_t n = out->n < WRITE_SLICES ? out->n : WRITE_SLICES, put;
+		enum io_status io = stream_writev(c->stream, out->iov, n, &put);
+
+		if (io == IO_AGAIN) {
+			out->is_blocked = true;
+			await_write(c, c->listener->conf->timeouts.write_stall_ns);
+			return;
+		}
+		if (io != IO_OK) {
+			out->n = 0;
+			out->is_dead = true;
+			break;
+		}
+		cconn_h1_on_put(c, put);
+		take_off(out, put);
+	}
+	await_write(c, 0);
+	loop_defer(c->stream->loop, &c->later);
+}
+
+void
+cconn_send(struct cconn *c, struct iovec *iov, size_t n)
+{
+	assert(c->out.n == 0);
+	c->out.iov = iov;
+	c->out.n = n;
+	c->out.bytes = 0;
+	for (size_t i = 0; i < n; i++)
+		c->out.bytes += iov[i].iov_len;
+	flush(c);
+}
+
+static void
+on_writable(void *arg)
+{
+	struct cconn *c = arg;
+
+	TAG_CHECK(c, CCONN_TAG);
+	c->out.is_blocked = false;
+	flush(c);
+}
+
+/* ---- input */
+
+static void
+discard(struct cconn *c)
+{
+	size_t got;
+	enum io_status io =
+	    stream_read(c->stream, c->stream->loop->scratch, LOOP_SCRATCH_BYTES, &got);
+
+	if (io == IO_AGAIN)
+		return;
+	c->lingered_bytes += got;
+	if (io != IO_OK || c->lingered_bytes > LINGER_BYTES)
+		cconn_close(c);
+}
+
+static void
+on_readable(void *arg)
+{
+	struct cconn *c = arg;
+
+	TAG_CHECK(c, CCONN_TAG);
+	if (c->state == CCONN_LINGER)
+		discard(c);
+	else
+		cconn_h1_on_readable(c);
+}
+
+static void
+on_later(void *arg)
+{
+	struct cconn *c = arg;
+
+	TAG_CHECK(c, CCONN_TAG);
+	if (c->out.is_dead)
+		cconn_close(c);
+	else if (c->state != CCONN_LINGER)
+		cconn_h1_on_later(c);
+}
+
+/* ---- the end */
+
+void
+cconn_linger(struct cconn *c)
+{
+	assert(!cconn_is_sending(c));
+	cconn_h1_drop(c);
+	inbuf_drop(c->listener->server, &c->in);
+	cconn_set_state(c, CCONN_LINGER);
+	stream_shutdown_write(c->stream);
+	stream_want_read(c->stream, true);
+	cconn_await_read(c, LINGER_NS);
+}
+
+static void
+bury(void *arg)
+{
+	struct cconn *c = arg;
+
+	TAILQ_REMOVE(&c->listener->conns[CCONN_CLOSED], c, link);
+	listener_forget(c->listener);
+	c->tag = 0;
+	free(c);
+}
+
+void
+cconn_close(struct cconn *c)
+{
+	struct loop *loop;
+
+	if (c->state == CCONN_CLOSED)
+		return;
+	loop = c->stream->loop;
+	cconn_set_state(c, CCONN_CLOSED);
+	c->out.n = 0;
+	cconn_h1_drop(c);
+	inbuf_drop(c->listener->server, &c->in);
+	loop_timer_drop(loop, &c->timer);
+	loop_defer_cancel(loop, &c->later);
+	stream_close(&c->stream);
+	loop_bury(loop, &c->grave, bury, c);
+}
+
+void
+cconn_drain(struct cconn *c)
+{
+	if (c->state == CCONN_KEEPALIVE || (c->state == CCONN_HEAD && c->h1 == NULL))
+		cconn_close(c);
+}

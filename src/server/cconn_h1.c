@@ -1,0 +1,515 @@
+/*
+ * HTTP/1.1 of client connections: requests in. The answers' side is cconn_h1_write.c. Streams belong to their
+ * connection, free ones to the server; worker thread.
+ */
+#include "server/cconn_h1.h"
+
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "base/mem.h"
+#include "server/cconn_h1_write.h"
+#include "server/inbuf.h"
+#include "server/peer.h"
+#include "server/server.h"
+
+/* Most that is read ahead of need: pipelined requests, or a body that is not wanted yet. */
+#define READ_AHEAD_BYTES 16384
+#define STREAMS_MAX_FREE 1024
+/* A stream on the free list keeps an output buffer up to this size. */
+#define STREAM_KEEP_OUT_BYTES 16384
+
+/* ---- streams */
+
+static struct cconn_h1_stream *
+stream_take(struct server *s)
+{
+	struct cconn_h1_stream *stream = SLIST_FIRST(&s->free_streams);
+
+	if (stream != NULL) {
+		SLIST_REMOVE_HEAD(&s->free_streams, link);
+		s->n_free_streams--;
+		return stream;
+	}
+	stream = mem_calloc(1, sizeof(*stream));
+	exchange_new(&stream->exchange);
+	return stream;
+}
+
+void
+cconn_h1_free_stream(struct server *s, struct cconn_h1_stream *stream)
+{
+	exchange_free(&stream->exchange, s->loop);
+	buf_fini(&stream->out);
+	free(stream);
+}
+
+static void
+stream_give(struct server *s, struct cconn_h1_stream *stream)
+{
+	exchange_fini(&stream->exchange);
+	if (stream->out.cap > STREAM_KEEP_OUT_BYTES)
+		buf_fini(&stream->out);
+	buf_clear(&stream->out);
+	stream->conn = NULL;
+	if (s->n_free_streams >= STREAMS_MAX_FREE) {
+		cconn_h1_free_stream(s, stream);
+		return;
+	}
+	SLIST_INSERT_HEAD(&s->free_streams, stream, link);
+	s->n_free_streams++;
+}
+
+static struct cconn_h1_stream *
+stream_begin(struct cconn *c)
+{
+	struct listener *l = c->listener;
+	struct cconn_h1_stream *stream = stream_take(l->server);
+	const struct h1_limits limits = {
+		.head_bytes = l->conf->limits.header_bytes,
+		.target_bytes = l->conf->limits.header_bytes / 2,
+	};
+
+	c->h1 = stream;
+	stream->conn = c;
+	stream->answer = CCONN_H1_NO_ANSWER;
+	stream->has_own_fields = false;
+	stream->is_head_complete = false;
+	stream->is_body_wanted = false;
+	stream->is_continue_due = false;
+	stream->is_persistent = false;
+	stream->is_chunked = false;
+	stream->is_feeding = false;
+	stream->is_piece_refused = false;
+	stream->is_last_chunk_due = false;
+	stream->is_out_in_flight = false;
+	stream->n_next = 0;
+	stream->left = 0;
+	exchange_init(&stream->exchange, &cconn_h1_write_ops, l);
+	h1_head_init_request(&stream->head, &limits, l->server->fields, l->conf->limits.headers);
+	return stream;
+}
+
+void
+cconn_h1_drop(struct cconn *c)
+{
+	struct cconn_h1_stream *stream = c->h1;
+
+	if (stream == NULL)
+		return;
+	c->h1 = NULL;
+	exchange_abort(&stream->exchange, ERR_CLIENT_GONE);
+	stream_give(c->listener->server, stream);
+}
+
+/* ---- the head */
+
+static void
+fill_request(struct cconn_h1_stream *stream)
+{
+	struct cconn *c = stream->conn;
+	struct exchange *x = &stream->exchange;
+	struct request *r = &x->request;
+	const struct h1_head *head = &stream->head;
+
+	r->method = head->method;
+	r->method_text = head->method_text;
+	r->path = head->path;
+	r->query = head->query;
+	r->authority = head->authority;
+	r->scheme = "http";
+	r->headers = &head->fields;
+	r->peer = c->peer;
+	r->is_peer_trusted = c->is_peer_trusted;
+	r->client_ip = str_of(c->ip, c->n_ip);
+	if (c->is_peer_trusted)
+		r->client_ip = peer_client_ip(c->listener->conf, r->headers, r->client_ip);
+	r->has_body = stream->frame.kind != H1_FRAME_NONE;
+	r->body = str_none();
+	x->has_length = stream->frame.has_length;
+	x->length = stream->frame.length;
+	x->is_body_complete = !r->has_body;
+}
+
+/* The bytes and fields of a complete head move into the exchange's arena; `bytes` may then go. */
+static void
+keep_head(struct cconn_h1_stream *stream)
+{
+	struct h1_head *head = &stream->head;
+	struct arena *arena = &stream->exchange.arena;
+
+	h1_head_move(head, arena_str(arena, str_of(head->base, head->n_bytes)).p);
+	if (!stream->has_own_fields) {
+		struct header *fields = arena_alloc(arena, head->fields.n * sizeof(*fields));
+
+		memcpy(fields, head->fields.at, head->fields.n * sizeof(*fields));
+		head->fields.at = fields;
+		head->fields.cap = head->fields.n;
+	}
+}
+
+static void
+refuse(struct cconn_h1_stream *stream, enum err_code e)
+{
+	struct cconn *c = stream->conn;
+
+	stream->is_persistent = false;
+	cconn_set_state(c, CCONN_ACTIVE);
+	cconn_await_read(c, 0);
+	exchange_start_refused(&stream->exchange, e);
+}
+
+static void
+start(struct cconn_h1_stream *stream)
+{
+	struct cconn *c = stream->conn;
+	enum err_code e = h1_frame_request(&stream->frame, &stream->head);
+
+	fill_request(stream);
+	stream->exchange.bytes_in = stream->head.n_bytes;
+	if (e != ERR_NONE) {
+		refuse(stream, e);
+		return;
+	}
+	stream->is_head_complete = true;
+	stream->is_persistent = stream->head.is_persistent && !stream->frame.must_close;
+	stream->is_continue_due = stream->head.expects_continue && stream->exchange.request.has_body;
+	cconn_set_state(c, CCONN_ACTIVE);
+	cconn_await_read(c, 0);
+	exchange_start(&stream->exchange);
+}
+
+/* The parser's fields were lent by the server for one call; a head that comes in pieces needs its own. */
+static void
+own_fields(struct cconn_h1_stream *stream)
+{
+	struct header_list *list = &stream->head.fields;
+	struct header *fields;
+
+	if (stream->has_own_fields)
+		return;
+	fields = arena_alloc(&stream->exchange.arena, list->cap * sizeof(*fields));
+	memcpy(fields, list->at, list->n * sizeof(*fields));
+	list->at = fields;
+	stream->has_own_fields = true;
+}
+
+static void
+await_rest_of_head(struct cconn *c)
+{
+	own_fields(c->h1);
+	if (h1_head_is_blank(&c->h1->head) || c->state == CCONN_ACTIVE)
+		return;
+	if (c->state == CCONN_KEEPALIVE) {
+		cconn_set_state(c, CCONN_HEAD);
+		cconn_await_read(c, c->listener->conf->timeouts.header_ns);
+	}
+}
+
+/* Parses from the first byte of a head on. Returns how many bytes are of no further use. */
+static size_t
+feed_head(struct cconn *c, struct str bytes)
+{
+	struct cconn_h1_stream *stream = c->h1 != NULL ? c->h1 : stream_begin(c);
+
+	stream->progress = h1_head_feed(&stream->head, bytes);
+	switch (stream->progress) {
+	case H1_MORE:
+		await_rest_of_head(c);
+		return 0;
+	case H1_DONE:
+		keep_head(stream);
+		return stream->head.n_bytes;
+	case H1_REFUSED:
+		break;
+	}
+	/* What the parser has understood of a refused head is not to be believed, nor are bytes behind it. */
+	stream->exchange.bytes_in = bytes.n;
+	return bytes.n;
+}
+
+static void
+run_head(struct cconn *c)
+{
+	struct cconn_h1_stream *stream = c->h1;
+
+	if (stream->progress == H1_REFUSED)
+		refuse(stream, stream->head.error);
+	else if (stream->progress == H1_DONE)
+		start(stream);
+}
+
+static void
+on_head_bytes(struct cconn *c, struct str bytes)
+{
+	size_t used;
+
+	if (c->in == NULL) {
+		used = feed_head(c, bytes);
+		inbuf_add(c->listener->server, &c->in, str_of(bytes.p + used, bytes.n - used));
+	} else {
+		inbuf_add(c->listener->server, &c->in, bytes);
+		used = feed_head(c, inbuf_str(c->in));
+		inbuf_take(c->listener->server, &c->in, used);
+	}
+	run_head(c);
+}
+
+/* ---- the body */
+
+static void
+on_body_progress(struct cconn *c, enum h1_progress progress)
+{
+	struct cconn_h1_stream *stream = c->h1;
+
+	if (progress == H1_MORE) {
+		if (stream->is_body_wanted)
+			cconn_await_read(c, c->listener->conf->timeouts.body_ns);
+		return;
+	}
+	stream->is_body_wanted = false;
+	cconn_await_read(c, 0);
+	if (progress == H1_REFUSED)
+		stream->is_persistent = false;
+	exchange_on_body_end(
+	    &stream->exchange, progress == H1_DONE ? ERR_NONE : stream->frame.error);
+}
+
+/* Hands the exchange what it wants of the body. Returns how many bytes were used. */
+static size_t
+feed_body(struct cconn *c, struct str bytes)
+{
+	struct cconn_h1_stream *stream = c->h1;
+	enum h1_progress progress = H1_MORE;
+	struct str rest = bytes;
+
+	stream->is_feeding = true;
+	while (stream->is_body_wanted && rest.n > 0 && progress == H1_MORE) {
+		struct str payload;
+		size_t used;
+
+		progress = h1_frame_feed(&stream->frame, rest, &used, &payload);
+		stream->exchange.bytes_in += used;
+		rest.p += used;
+		rest.n -= used;
+		if (payload.n > 0)
+			exchange_on_body(&stream->exchange, payload);
+	}
+	stream->is_feeding = false;
+	on_body_progress(c, progress);
+	return bytes.n - rest.n;
+}
+
+static void
+on_body_bytes(struct cconn *c, struct str bytes)
+{
+	size_t used = feed_body(c, bytes);
+
+	inbuf_add(c->listener->server, &c->in, str_of(bytes.p + used, bytes.n - used));
+}
+
+/* What is here of a body that nobody wants is dropped, so that the connection may live on. */
+static void
+drop_body(struct cconn *c)
+{
+	struct cconn_h1_stream *stream = c->h1;
+	enum h1_progress progress = H1_MORE;
+
+	while (c->in != NULL && progress == H1_MORE) {
+		struct str payload;
+		size_t used;
+
+		progress = h1_frame_feed(&stream->frame, inbuf_str(c->in), &used, &payload);
+		stream->exchange.bytes_in += used;
+		inbuf_take(c->listener->server, &c->in, used);
+	}
+}
+
+bool
+cconn_h1_settle_body(struct cconn_h1_stream *stream)
+{
+	stream->is_body_wanted = false;
+	cconn_await_read(stream->conn, 0);
+	if (!stream->is_persistent) /* which a broken head or body has seen to */
+		return false;
+	if (!h1_frame_is_done(&stream->frame) && !stream->is_feeding)
+		drop_body(stream->conn);
+	return h1_frame_is_done(&stream->frame);
+}
+
+/* ---- events */
+
+/* Idle, or within a head. */
+static void
+read_head(struct cconn *c)
+{
+	struct loop *loop = c->stream->loop;
+	size_t got;
+
+	switch (stream_read(c->stream, loop->scratch, READ_AHEAD_BYTES, &got)) {
+	case IO_OK:
+		on_head_bytes(c, str_of(loop->scratch, got));
+		break;
+	case IO_AGAIN:
+		break;
+	case IO_EOF:
+	case IO_ERROR:
+		cconn_close(c);
+		break;
+	}
+}
+
+static void
+read_body(struct cconn *c)
+{
+	struct loop *loop = c->stream->loop;
+	size_t got;
+
+	switch (stream_read(c->stream, loop->scratch, LOOP_SCRATCH_BYTES, &got)) {
+	case IO_OK:
+		on_body_bytes(c, str_of(loop->scratch, got));
+		break;
+	case IO_AGAIN:
+		break;
+	case IO_EOF:
+	case IO_ERROR:
+		cconn_close(c);
+		break;
+	}
+}
+
+/*
+ * While the exchange is busy: notices that the client is gone. A client that only shuts its sending direction
+ * counts as gone, as with nginx: nothing tells it apart from one that has left, and a request that nobody waits
+ * for must not cost its upstreams anything.
+ */
+static void
+read_ahead(struct cconn *c)
+{
+	struct server *s = c->listener->server;
+	size_t have = inbuf_str(c->in).n, room, got;
+	char *to;
+
+	if (have >= READ_AHEAD_BYTES) {
+		stream_want_read(c->stream, false);
+		return;
+	}
+	to = inbuf_reserve(s, &c->in, 1024, &room);
+	switch (stream_read(c->stream, to, room, &got)) {
+	case IO_OK:
+		inbuf_commit(c->in, got);
+		return;
+	case IO_AGAIN:
+		break;
+	case IO_EOF:
+	case IO_ERROR:
+		cconn_close(c);
+		return;
+	}
+	if (have == 0)
+		inbuf_drop(s, &c->in);
+}
+
+void
+cconn_h1_on_readable(struct cconn *c)
+{
+	if (c->state != CCONN_ACTIVE)
+		read_head(c);
+	else if (!c->h1->is_body_wanted)
+		read_ahead(c);
+	else if (c->in == NULL)
+		read_body(c);
+	else
+		loop_defer(c->stream->loop, &c->later);
+}
+
+void
+cconn_h1_on_read_timeout(struct cconn *c)
+{
+	struct cconn_h1_stream *stream = c->h1;
+
+	if (c->state == CCONN_ACTIVE) {
+		stream->is_body_wanted = false;
+		stream->is_persistent = false;
+		exchange_on_body_end(&stream->exchange, ERR_REQUEST_TIMEOUT);
+		return;
+	}
+	/* RFC 9110 15.5.9: a 408 only when a request had begun. */
+	if (stream == NULL || h1_head_is_blank(&stream->head)) {
+		cconn_close(c);
+		return;
+	}
+	stream->exchange.bytes_in = inbuf_str(c->in).n;
+	refuse(stream, ERR_REQUEST_TIMEOUT);
+}
+
+void
+cconn_h1_on_put(struct cconn *c, size_t n)
+{
+	if (c->h1 != NULL)
+		c->h1->exchange.bytes_out += n;
+}
+
+/* The answer is out: what becomes of the connection? */
+static void
+finish(struct cconn *c)
+{
+	struct cconn_h1_stream *stream = c->h1;
+	bool is_persistent = stream->is_persistent, is_body_done;
+
+	exchange_on_flushed(&stream->exchange);
+	is_body_done = stream->is_head_complete && h1_frame_is_done(&stream->frame);
+	if (!is_persistent && is_body_done && c->in == NULL) {
+		cconn_close(c);
+		return;
+	}
+	if (!is_persistent) {
+		cconn_linger(c);
+		return;
+	}
+	c->h1 = NULL;
+	stream_give(c->listener->server, stream);
+	cconn_set_state(c, CCONN_KEEPALIVE);
+	stream_want_read(c->stream, true);
+	cconn_await_read(c, c->listener->conf->timeouts.idle_ns);
+}
+
+static void
+next_request(struct cconn *c)
+{
+	size_t used = feed_head(c, inbuf_str(c->in));
+
+	inbuf_take(c->listener->server, &c->in, used);
+	run_head(c);
+}
+
+static void
+on_active_later(struct cconn *c)
+{
+	struct cconn_h1_stream *stream = c->h1;
+
+	if (stream->answer == CCONN_H1_RESET) {
+		cconn_close(c);
+		return;
+	}
+	if (!cconn_is_sending(c) && cconn_h1_write_on_room(stream)) {
+		finish(c);
+		return;
+	}
+	if (stream->is_body_wanted && c->in != NULL) {
+		size_t used = feed_body(c, inbuf_str(c->in));
+
+		inbuf_take(c->listener->server, &c->in, used);
+	}
+	if (inbuf_str(c->in).n < READ_AHEAD_BYTES)
+		stream_want_read(c->stream, true);
+}
+
+void
+cconn_h1_on_later(struct cconn *c)
+{
+	if (c->state == CCONN_ACTIVE)
+		on_active_later(c);
+	if (c->state == CCONN_KEEPALIVE && c->in != NULL && c->h1 == NULL)
+		next_request(c);
+}

@@ -1,0 +1,261 @@
+/*
+ * Writes answers to HTTP/1.1 clients. A whole answer is sent from where its bytes lie. Of a streamed one, large
+ * pieces are sent from where they lie and copied only as far as the socket does not take them; small ones are
+ * collected until the turn ends. No more than one piece is ever held. Worker thread.
+ */
+#include "server/cconn_h1_write.h"
+
+#include "base/compiler.h"
+#include "codec/h1_write.h"
+#include "server/respond.h"
+#include "server/server.h"
+
+/* A piece up to this size is copied and leaves with others of the turn. */
+#define SMALL_PIECE_BYTES 2048
+
+static struct cconn_h1_stream *
+stream_of(struct exchange *x)
+{
+	return CONTAINER_OF(x, struct cconn_h1_stream, exchange);
+}
+
+static struct respond_context
+context_of(struct cconn_h1_stream *stream)
+{
+	const struct exchange *x = &stream->exchange;
+
+	return (struct respond_context){
+		.date = h1_write_date_text(&x->server->date, x->server->loop->wall_ns),
+		.minor = stream->is_head_complete ? stream->head.minor : 1,
+		.is_persistent = stream->is_persistent,
+		.is_relayed = x->gather != NULL || x->proxy != NULL,
+	};
+}
+
+static void
+send_or_queue(struct cconn_h1_stream *stream, struct iovec *iov, size_t n)
+{
+	if (!cconn_is_sending(stream->conn)) {
+		cconn_send(stream->conn, iov, n);
+		return;
+	}
+	stream->next = iov;
+	stream->n_next = n;
+}
+
+/* ---- a whole answer */
+
+static void
+send_answer(struct exchange *x, const struct answer *answer)
+{
+	struct cconn_h1_stream *stream = stream_of(x);
+	bool has_body = respond_has_body(x->request.method, answer->status);
+	struct respond_context ctx;
+	struct iovec *iov;
+	struct str head;
+
+	if (!cconn_h1_settle_body(stream) || x->server->is_draining)
+		stream->is_persistent = false;
+	ctx = context_of(stream);
+	head = respond_answer(&ctx, answer, &x->arena);
+	iov = arena_alloc(&x->arena, (answer->n_body + 1) * sizeof(*iov));
+	iov[0] = (struct iovec){ .iov_base = (char *)head.p, .iov_len = head.n };
+	if (has_body && answer->n_body > 0)
+		memcpy(iov + 1, answer->body, answer->n_body * sizeof(*iov));
+	stream->answer = CCONN_H1_ENDED;
+	send_or_queue(stream, iov, 1 + (has_body ? answer->n_body : 0));
+}
+
+/* ---- a streamed one */
+
+static void
+send_head(struct exchange *x, const struct exchange_head *head)
+{
+	struct cconn_h1_stream *stream = stream_of(x);
+	struct respond_context ctx;
+
+	if (!h1_frame_is_done(&stream->frame) || x->server->is_draining)
+		stream->is_persistent = false;
+	if (head->length_kind == EXCHANGE_LENGTH_UNKNOWN && stream->head.minor == 0)
+		stream->is_persistent = false; /* RFC 9112 6.3: the close is the end */
+	ctx = context_of(stream);
+	buf_add(&stream->out, respond_stream(&ctx, head, &x->arena, &stream->is_chunked));
+	stream->left = head->length_kind == EXCHANGE_LENGTH_KNOWN ? head->length : UINT64_MAX;
+	stream->answer = CCONN_H1_STREAMING;
+	loop_flush_later(x->server->loop, &stream->conn->later);
+}
+
+static void
+frame_chunk(struct cconn_h1_stream *stream, size_t n)
+{
+	char *to = buf_reserve(&stream->out, H1_WRITE_CHUNK_BYTES);
+
+	buf_commit(&stream->out, h1_write_chunk(to, n));
+}
+
+/* What the socket did not take of slices that will not stay is copied into `out`. */
+static void
+keep_rest(struct cconn_h1_stream *stream)
+{
+	struct cconn_out *under_way = &stream->conn->out;
+	struct buf rest = BUF_INIT;
+
+	for (size_t i = 0; i < under_way->n; i++)
+		buf_add(&rest, str_of(under_way->iov[i].iov_base, under_way->iov[i].iov_len));
+	buf_fini(&stream->out);
+	stream->out = rest;
+	stream->iov[0] = (struct iovec){ .iov_base = rest.p, .iov_len = rest.n };
+	under_way->iov = stream->iov;
+	under_way->n = 1;
+	stream->is_out_in_flight = true;
+}
+
+static void
+send_now(struct cconn_h1_stream *stream, struct str piece, struct str end)
+{
+	struct iovec *iov = stream->iov;
+	size_t n = 0;
+
+	if (stream->out.n > 0)
+		iov[n++] = (struct iovec){ .iov_base = stream->out.p, .iov_len = stream->out.n };
+	if (piece.n > 0)
+		iov[n++] = (struct iovec){ .iov_base = (char *)piece.p, .iov_len = piece.n };
+	if (end.n > 0)
+		iov[n++] = (struct iovec){ .iov_base = (char *)end.p, .iov_len = end.n };
+	cconn_send(stream->conn, iov, n);
+	if (cconn_is_sending(stream->conn))
+		keep_rest(stream);
+	else
+		buf_clear(&stream->out);
+}
+
+static void
+collect(struct cconn_h1_stream *stream, struct str piece, struct str end)
+{
+	buf_add(&stream->out, piece);
+	buf_add(&stream->out, end);
+	loop_flush_later(stream->exchange.server->loop, &stream->conn->later);
+}
+
+static size_t
+send_piece(struct exchange *x, struct str piece)
+{
+	struct cconn_h1_stream *stream = stream_of(x);
+	struct str end = stream->is_chunked ? STR(H1_WRITE_CHUNK_END) : str_none();
+
+	if (stream->conn->out.is_dead || piece.n == 0)
+		return piece.n;
+	if (cconn_is_sending(stream->conn)) {
+		stream->is_piece_refused = true;
+		return 0;
+	}
+	assert(stream->answer == CCONN_H1_STREAMING && piece.n <= stream->left);
+	stream->left -= piece.n;
+	if (stream->is_chunked)
+		frame_chunk(stream, piece.n);
+	if (piece.n <= SMALL_PIECE_BYTES && stream->left > 0)
+		collect(stream, piece, end);
+	else
+		send_now(stream, piece, end);
+	return piece.n;
+}
+
+static void
+send_end(struct exchange *x)
+{
+	struct cconn_h1_stream *stream = stream_of(x);
+
+	stream->answer = CCONN_H1_ENDED;
+	stream->is_last_chunk_due = stream->is_chunked;
+	loop_defer(x->server->loop, &stream->conn->later);
+}
+
+static void
+reset(struct exchange *x)
+{
+	struct cconn_h1_stream *stream = stream_of(x);
+
+	stream->answer = CCONN_H1_RESET;
+	loop_defer(x->server->loop, &stream->conn->later);
+}
+
+static void
+send_waiting(struct cconn_h1_stream *stream)
+{
+	if (stream->is_out_in_flight)
+		buf_clear(&stream->out);
+	stream->is_out_in_flight = false;
+	if (stream->n_next > 0) {
+		size_t n = stream->n_next;
+
+		stream->n_next = 0;
+		cconn_send(stream->conn, stream->next, n);
+		return;
+	}
+	if (stream->is_last_chunk_due)
+		buf_add(&stream->out, STR(H1_WRITE_LAST_CHUNK));
+	stream->is_last_chunk_due = false;
+	if (stream->out.n > 0)
+		send_now(stream, str_none(), str_none());
+}
+
+bool
+cconn_h1_write_on_room(struct cconn_h1_stream *stream)
+{
+	send_waiting(stream);
+	if (cconn_is_sending(stream->conn))
+		return false;
+	if (stream->is_piece_refused && stream->answer == CCONN_H1_STREAMING) {
+		stream->is_piece_refused = false;
+		exchange_on_writable(&stream->exchange);
+		return false;
+	}
+	return stream->answer == CCONN_H1_ENDED;
+}
+
+/* ---- the request's body */
+
+/* RFC 9110 10.1.1: not when some of the body is here already, nor twice. */
+static void
+send_continue(struct cconn_h1_stream *stream)
+{
+	static char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	if (!stream->is_continue_due)
+		return;
+	stream->is_continue_due = false;
+	if (stream->conn->in != NULL)
+		return;
+	stream->iov[0] = (struct iovec){ .iov_base = text, .iov_len = sizeof(text) - 1 };
+	send_or_queue(stream, stream->iov, 1);
+}
+
+static void
+want_body(struct exchange *x, bool is_wanted)
+{
+	struct cconn_h1_stream *stream = stream_of(x);
+	struct cconn *c = stream->conn;
+
+	if (stream->is_body_wanted == is_wanted || h1_frame_is_done(&stream->frame))
+		return;
+	stream->is_body_wanted = is_wanted;
+	if (!is_wanted) {
+		cconn_await_read(c, 0);
+		return;
+	}
+	send_continue(stream);
+	cconn_await_read(c, c->listener->conf->timeouts.body_ns);
+	if (c->in != NULL)
+		loop_defer(x->server->loop, &c->later);
+	else
+		stream_want_read(c->stream, true);
+}
+
+const struct exchange_ops cconn_h1_write_ops = {
+	.want_body = want_body,
+	.send_answer = send_answer,
+	.send_head = send_head,
+	.send_piece = send_piece,
+	.send_end = send_end,
+	.reset = reset,
+};

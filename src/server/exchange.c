@@ -1,0 +1,501 @@
+/* The life of one request. Embedded in a stream of its connection; worker thread. */
+#include "server/exchange.h"
+
+#include "base/compiler.h"
+#include "gather/forward.h"
+#include "server/access_log.h"
+#include "server/admin.h"
+#include "server/proxy.h"
+#include "server/reply.h"
+#include "server/server.h"
+
+/* What an exchange may use beyond twice its bodies: heads, templates, the glue of an answer. */
+#define ARENA_SLACK_BYTES ((size_t)4 << 20)
+/* The first room for a body of unknown length. */
+#define BODY_FIRST_BYTES ((size_t)4096)
+
+enum step_result { STEP_MORE, STEP_WAIT };
+
+static void run(struct exchange *x);
+
+/* ---- from memory to memory */
+
+static void on_timer(void *arg);
+
+void
+exchange_new(struct exchange *x)
+{
+	*x = (struct exchange){ .tag = EXCHANGE_TAG };
+	timer_init(&x->timer, on_timer, x);
+}
+
+void
+exchange_init(struct exchange *x, const struct exchange_ops *ops, struct listener *listener)
+{
+	x->state = EXCHANGE_HEAD;
+	x->ops = ops;
+	x->listener = listener;
+	x->server = listener->server;
+	x->site = listener->site;
+	arena_init(&x->arena, &x->server->loop->blocks, 0);
+	x->request = (struct request){ 0 };
+	x->has_length = false;
+	x->is_body_complete = true;
+	x->body_bytes = NULL;
+	x->body_cap = 0;
+	x->route = NULL;
+	x->permit = (struct permit){ 0 };
+	x->deadline_ns = TIMER_NEVER;
+	x->gather = NULL;
+	x->proxy = NULL;
+	x->answer = (struct answer){ 0 };
+	x->reason = ERR_NONE;
+	x->status = 0;
+	x->ended_ns = 0;
+	x->bytes_in = 0;
+	x->bytes_out = 0;
+}
+
+void
+exchange_fini(struct exchange *x)
+{
+	assert(x->state == EXCHANGE_DONE || x->state == EXCHANGE_HEAD);
+	arena_reset(&x->arena);
+	x->state = EXCHANGE_HEAD;
+}
+
+void
+exchange_free(struct exchange *x, struct loop *loop)
+{
+	loop_timer_drop(loop, &x->timer);
+	x->tag = 0;
+}
+
+/* ---- the end, and what is told of it */
+
+static bool
+is_observed(const struct exchange *x)
+{
+	return x->listener->kind == LISTENER_PUBLIC;
+}
+
+/* 0 is "no route". */
+static size_t
+metric_route(const struct exchange *x)
+{
+	return x->route == NULL ? 0 : x->route->index + 1;
+}
+
+static void
+observe(struct exchange *x)
+{
+	struct server *s = x->server;
+	struct metric_shard *m = s->setup.metrics;
+	size_t route = metric_route(x);
+
+	metric_add(m, METRIC_REQUESTS_INFLIGHT, 0, 0, UINT64_MAX);
+	if (x->status >= 100 && x->status < 600)
+		metric_add(m, METRIC_REQUESTS, route, x->status / 100 - 1, 1);
+	if (x->reason != ERR_NONE)
+		metric_add(m, METRIC_REQUEST_REASONS, route, x->reason, 1);
+	metric_observe_ns(m, METRIC_REQUEST_SECONDS, route, x->ended_ns - x->started_ns);
+	if (s->setup.access_log != NULL)
+		access_log_record(s->setup.access_log, x);
+}
+
+/* The one way to DONE. */
+static void
+end(struct exchange *x)
+{
+	x->state = EXCHANGE_DONE;
+	x->ended_ns = x->server->loop->now_ns;
+	loop_timer_clear(&x->timer);
+	permit_release(&x->permit);
+	x->server->n_exchanges--;
+	if (is_observed(x))
+		observe(x);
+}
+
+void
+exchange_on_flushed(struct exchange *x)
+{
+	TAG_CHECK(x, EXCHANGE_TAG);
+	if (x->state != EXCHANGE_DONE)
+		end(x);
+}
+
+static void
+cancel_work(struct exchange *x)
+{
+	if (x->gather != NULL)
+		gather_cancel(x->gather);
+	if (x->proxy != NULL)
+		proxy_cancel(x->proxy);
+}
+
+void
+exchange_abort(struct exchange *x, enum err_code why)
+{
+	TAG_CHECK(x, EXCHANGE_TAG);
+	if (x->state == EXCHANGE_HEAD || x->state == EXCHANGE_DONE)
+		return;
+	cancel_work(x);
+	x->reason = why;
+	if (why == ERR_CLIENT_GONE)
+		x->status = err_status(why);
+	end(x);
+}
+
+/* ---- the steps */
+
+static enum step_result
+answer_with(struct exchange *x, enum err_code e)
+{
+	cancel_work(x);
+	answer_problem(&x->answer, &x->arena, e, str_none());
+	x->state = EXCHANGE_RESPOND;
+	return STEP_MORE;
+}
+
+static enum step_result
+answer_empty(struct exchange *x, unsigned status)
+{
+	x->answer = (struct answer){ .status = status };
+	x->state = EXCHANGE_RESPOND;
+	return STEP_MORE;
+}
+
+static void
+settle_limits(struct exchange *x)
+{
+	uint64_t own = x->route->conf->max_request_body_bytes;
+	uint64_t timeout_ns = x->route->conf->timeout_ns;
+
+	x->body_limit = x->listener->conf->limits.body;
+	if (own != 0 && own < x->body_limit)
+		x->body_limit = own;
+	if (timeout_ns != 0)
+		x->deadline_ns = x->started_ns + timeout_ns;
+	x->arena.budget_bytes = ARENA_SLACK_BYTES + 2 * (x->body_limit + x->route->calls_bytes);
+}
+
+static enum step_result
+step_route(struct exchange *x)
+{
+	struct router_match match;
+	enum err_code e;
+
+	if (x->listener->kind == LISTENER_ADMIN) {
+		x->state = EXCHANGE_ADMIN;
+		return STEP_MORE;
+	}
+	if (x->request.method == METHOD_CONNECT || x->request.method == METHOD_TRACE)
+		return answer_with(x, ERR_METHOD_UNKNOWN);
+	if (str_eq(x->request.path, STR("*"))) /* RFC 9110 9.3.7: a ping */
+		return answer_empty(x, 204);
+	e = router_find(x->site->router, &x->request, &x->arena, &match);
+	if (e == ERR_METHOD_NOT_ALLOWED) {
+		answer_with(x, e);
+		x->answer.fields = arena_printf(
+		    &x->arena, "Allow: %.*s\r\n", STR_FMT(match.allow));
+		return STEP_MORE;
+	}
+	if (e != ERR_NONE)
+		return answer_with(x, e);
+	x->route = &x->site->routes[match.index];
+	settle_limits(x);
+	if (x->route->conf->kind != ROUTE_PROXY && x->has_length && x->length > x->body_limit)
+		return answer_with(x, ERR_BODY_TOO_LARGE);
+	x->state = x->listener->kind == LISTENER_PUBLIC ? EXCHANGE_ADMIT : EXCHANGE_BODY;
+	return STEP_MORE;
+}
+
+static void
+on_permit(struct permit *permit, enum err_code e)
+{
+	struct exchange *x = CONTAINER_OF(permit, struct exchange, permit);
+
+	TAG_CHECK(x, EXCHANGE_TAG);
+	assert(x->state == EXCHANGE_ADMIT);
+	if (e != ERR_NONE)
+		exchange_fail(x, ERR_OVERLOAD_TIMEOUT);
+	else
+		exchange_go(x, EXCHANGE_BODY);
+}
+
+static enum step_result
+step_admit(struct exchange *x)
+{
+	const struct server_setup *setup = &x->server->setup;
+	uint64_t until_ns = x->server->loop->now_ns + setup->admission_wait_ns;
+	enum err_code e;
+
+	if (setup->admission == NULL) {
+		x->state = EXCHANGE_BODY;
+		return STEP_MORE;
+	}
+	if (until_ns > x->deadline_ns)
+		until_ns = x->deadline_ns;
+	e = permit_acquire(&x->permit, setup->admission, until_ns, on_permit);
+	if (e != ERR_NONE)
+		return answer_with(x, ERR_OVERLOADED);
+	if (x->permit.state != PERMIT_HELD)
+		return STEP_WAIT;
+	x->state = EXCHANGE_BODY;
+	return STEP_MORE;
+}
+
+/* Is the body read before anything else is done? */
+static bool
+needs_body(const struct exchange *x)
+{
+	switch (x->route->conf->kind) {
+	case ROUTE_CALLS:
+		return x->route->plan.calls->needs_body;
+	case ROUTE_REPLY:
+		return x->route->plan.reply.needs_body;
+	case ROUTE_PROXY:
+		break;
+	}
+	return x->has_length && x->length <= PROXY_BUFFERED_BYTES && x->length <= x->body_limit;
+}
+
+static enum step_result
+step_body(struct exchange *x)
+{
+	static const enum exchange_state next[] = {
+		[ROUTE_CALLS] = EXCHANGE_GATHER,
+		[ROUTE_PROXY] = EXCHANGE_PROXY,
+		[ROUTE_REPLY] = EXCHANGE_REPLY,
+	};
+
+	if (!x->is_body_complete && needs_body(x)) {
+		if (x->deadline_ns != TIMER_NEVER)
+			loop_timer_set(x->server->loop, &x->timer, x->deadline_ns);
+		x->ops->want_body(x, true);
+		return STEP_WAIT;
+	}
+	loop_timer_clear(&x->timer);
+	x->state = next[x->route->conf->kind];
+	return STEP_MORE;
+}
+
+static void
+on_gathered(struct gather *g)
+{
+	struct exchange *x = g->owner;
+
+	TAG_CHECK(x, EXCHANGE_TAG);
+	assert(x->state == EXCHANGE_GATHER);
+	x->answer = g->answer;
+	exchange_go(x, EXCHANGE_RESPOND);
+}
+
+static const struct gather_events gather_events = { .on_done = on_gathered };
+
+static enum step_result
+step_gather(struct exchange *x)
+{
+	forward_trace(&x->request, &x->server->rnd);
+	x->gather = gather_new(&x->arena, x->server->setup.gather, x->route->plan.calls, &x->request,
+	    x->deadline_ns, &gather_events, x);
+	gather_start(x->gather);
+	return STEP_WAIT;
+}
+
+static enum step_result
+step_proxy(struct exchange *x)
+{
+	enum err_code e;
+
+	forward_trace(&x->request, &x->server->rnd);
+	e = proxy_start(x);
+	return e == ERR_NONE ? STEP_WAIT : answer_with(x, e);
+}
+
+static enum step_result
+step_reply(struct exchange *x)
+{
+	uint64_t due_ns = x->started_ns + x->route->conf->reply.delay_ns;
+	enum err_code e;
+
+	if (due_ns > x->server->loop->now_ns) {
+		loop_timer_set(x->server->loop, &x->timer, due_ns);
+		return STEP_WAIT;
+	}
+	e = reply_answer(&x->route->plan.reply, x->route->conf, x, &x->answer);
+	if (e != ERR_NONE)
+		return answer_with(x, e);
+	x->state = EXCHANGE_RESPOND;
+	return STEP_MORE;
+}
+
+static enum step_result
+step_admin(struct exchange *x)
+{
+	admin_answer(x->server->setup.admin, &x->request, &x->arena, &x->answer);
+	x->state = EXCHANGE_RESPOND;
+	return STEP_MORE;
+}
+
+static enum step_result
+step_respond(struct exchange *x)
+{
+	if (x->arena.is_over)
+		answer_with(x, ERR_BUDGET);
+	x->status = x->answer.status;
+	x->reason = x->answer.reason;
+	if (x->answer.status == 503 && x->answer.retry_after_s == 0 && x->reason != ERR_NONE)
+		x->answer.retry_after_s = 1;
+	x->state = EXCHANGE_FLUSH;
+	x->ops->send_answer(x, &x->answer);
+	return STEP_WAIT;
+}
+
+static const struct {
+	const char *name;
+	enum step_result (*run)(struct exchange *x); /* NULL: waits for the connection */
+} steps[] = {
+	[EXCHANGE_HEAD] = { "HEAD", NULL },
+	[EXCHANGE_ROUTE] = { "ROUTE", step_route },
+	[EXCHANGE_ADMIT] = { "ADMIT", step_admit },
+	[EXCHANGE_BODY] = { "BODY", step_body },
+	[EXCHANGE_GATHER] = { "GATHER", step_gather },
+	[EXCHANGE_PROXY] = { "PROXY", step_proxy },
+	[EXCHANGE_REPLY] = { "REPLY", step_reply },
+	[EXCHANGE_ADMIN] = { "ADMIN", step_admin },
+	[EXCHANGE_RESPOND] = { "RESPOND", step_respond },
+	[EXCHANGE_FLUSH] = { "FLUSH", NULL },
+	[EXCHANGE_DONE] = { "DONE", NULL },
+};
+
+const char *
+exchange_state_name(enum exchange_state s)
+{
+	return steps[s].name;
+}
+
+static void
+run(struct exchange *x)
+{
+	while (steps[x->state].run != NULL && steps[x->state].run(x) == STEP_MORE)
+		;
+}
+
+void
+exchange_go(struct exchange *x, enum exchange_state state)
+{
+	x->state = state;
+	run(x);
+}
+
+void
+exchange_fail(struct exchange *x, enum err_code e)
+{
+	if (x->state >= EXCHANGE_RESPOND)
+		return;
+	answer_with(x, e);
+	run(x);
+}
+
+/* ---- events */
+
+static void
+begin(struct exchange *x)
+{
+	x->started_ns = x->server->loop->now_ns;
+	x->server->n_exchanges++;
+	if (is_observed(x))
+		metric_add(x->server->setup.metrics, METRIC_REQUESTS_INFLIGHT, 0, 0, 1);
+}
+
+void
+exchange_start(struct exchange *x)
+{
+	assert(x->state == EXCHANGE_HEAD);
+	begin(x);
+	exchange_go(x, EXCHANGE_ROUTE);
+}
+
+void
+exchange_start_refused(struct exchange *x, enum err_code e)
+{
+	assert(x->state == EXCHANGE_HEAD);
+	begin(x);
+	exchange_fail(x, e);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct exchange *x = arg;
+
+	TAG_CHECK(x, EXCHANGE_TAG);
+	if (x->state == EXCHANGE_BODY)
+		exchange_fail(x, ERR_REQUEST_TIMEOUT);
+	else if (x->state == EXCHANGE_REPLY)
+		exchange_go(x, EXCHANGE_REPLY);
+}
+
+/* Room for n more bytes of a body within its limit; exact when the length is known. */
+static bool
+reserve_body(struct exchange *x, size_t n)
+{
+	size_t need = x->request.body.n + n;
+	size_t cap = x->has_length ? (size_t)x->length : 2 * x->body_cap;
+	char *more;
+
+	if (need > x->body_limit)
+		return false;
+	if (need <= x->body_cap)
+		return true;
+	if (cap < BODY_FIRST_BYTES && !x->has_length)
+		cap = BODY_FIRST_BYTES;
+	if (cap < need)
+		cap = need;
+	more = arena_alloc(&x->arena, cap);
+	if (x->request.body.n > 0)
+		memcpy(more, x->body_bytes, x->request.body.n);
+	x->body_bytes = more;
+	x->body_cap = cap;
+	return true;
+}
+
+void
+exchange_on_body(struct exchange *x, struct str piece)
+{
+	TAG_CHECK(x, EXCHANGE_TAG);
+	if (x->state == EXCHANGE_PROXY) {
+		proxy_on_body(x->proxy, piece);
+		return;
+	}
+	if (x->state != EXCHANGE_BODY)
+		return;
+	if (!reserve_body(x, piece.n)) {
+		exchange_fail(x, ERR_BODY_TOO_LARGE);
+		return;
+	}
+	memcpy(x->body_bytes + x->request.body.n, piece.p, piece.n);
+	x->request.body = str_of(x->body_bytes, x->request.body.n + piece.n);
+}
+
+void
+exchange_on_body_end(struct exchange *x, enum err_code e)
+{
+	TAG_CHECK(x, EXCHANGE_TAG);
+	x->is_body_complete = e == ERR_NONE;
+	if (x->state == EXCHANGE_PROXY)
+		proxy_on_body_end(x->proxy, e);
+	else if (x->state == EXCHANGE_BODY && e != ERR_NONE)
+		exchange_fail(x, e);
+	else if (x->state == EXCHANGE_BODY)
+		exchange_go(x, EXCHANGE_BODY);
+}
+
+void
+exchange_on_writable(struct exchange *x)
+{
+	TAG_CHECK(x, EXCHANGE_TAG);
+	if (x->proxy != NULL && x->state == EXCHANGE_PROXY)
+		proxy_on_writable(x->proxy);
+}

@@ -1,0 +1,134 @@
+/* Listeners of one worker. Owned by the server; worker thread. */
+#include "server/listener.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "net/acceptor.h"
+#include "net/stream_tcp.h"
+#include "server/cconn.h"
+#include "server/server.h"
+
+static void
+on_accept(void *owner, int fd, const struct addr *peer)
+{
+	struct listener *l = owner;
+
+	listener_add(l, stream_tcp_accepted(l->server->loop, fd, NULL, NULL), peer);
+}
+
+static const struct acceptor_events acceptor_events = { .on_accept = on_accept };
+
+struct listener *
+listener_new(struct server *server, const struct listener_setup *setup)
+{
+	struct listener *l = mem_calloc(1, sizeof(*l));
+
+	l->server = server;
+	l->conf = setup->conf;
+	l->kind = setup->kind;
+	l->index = setup->index;
+	l->site = setup->site;
+	l->shared = setup->shared;
+	for (size_t i = 0; i < LISTENER_STATES; i++)
+		TAILQ_INIT(&l->conns[i]);
+	if (setup->fd >= 0)
+		l->acceptor = acceptor_new(server->loop, setup->fd, &acceptor_events, l);
+	server_lend_fields(server, setup->conf->limits.headers);
+	TAILQ_INSERT_TAIL(&server->listeners, l, link);
+	return l;
+}
+
+static void
+count(struct listener *l, enum metric_id id, uint64_t n)
+{
+	if (l->kind == LISTENER_PUBLIC)
+		metric_add(l->server->setup.metrics, id, l->index, 0, n);
+}
+
+/* limits.connections holds over all workers; the count goes back in listener_forget(). */
+static bool
+enter(struct listener *l)
+{
+	uint64_t limit = l->conf->limits.connections;
+
+	if (l->shared == NULL)
+		return true;
+	if (atomic_fetch_add(&l->shared->connections, 1) < limit || limit == 0)
+		return true;
+	atomic_fetch_sub(&l->shared->connections, 1);
+	return false;
+}
+
+void
+listener_add(struct listener *l, struct stream *stream, const struct addr *peer)
+{
+	if (!enter(l)) {
+		count(l, METRIC_CLIENT_REFUSED, 1);
+		stream_close(&stream);
+		return;
+	}
+	count(l, METRIC_CLIENT_ACCEPTED, 1);
+	count(l, METRIC_CLIENT_CONNECTIONS, 1);
+	l->n_conns++;
+	cconn_new(l, stream, peer);
+}
+
+static void
+on_buried(void *arg)
+{
+	free(arg);
+}
+
+static void
+bury_when_empty(struct listener *l)
+{
+	if (l->is_closed && l->n_conns == 0)
+		loop_bury(l->server->loop, &l->grave, on_buried, l);
+}
+
+void
+listener_forget(struct listener *l)
+{
+	l->n_conns--;
+	count(l, METRIC_CLIENT_CONNECTIONS, UINT64_MAX);
+	if (l->shared != NULL)
+		atomic_fetch_sub(&l->shared->connections, 1);
+	bury_when_empty(l);
+}
+
+void
+listener_stop(struct listener *l)
+{
+	acceptor_close(&l->acceptor);
+}
+
+void
+listener_drain(struct listener *l)
+{
+	struct cconn *c, *next;
+
+	listener_stop(l);
+	for (size_t i = 0; i < LISTENER_STATES; i++)
+		for (c = TAILQ_FIRST(&l->conns[i]); c != NULL; c = next) {
+			next = TAILQ_NEXT(c, link);
+			cconn_drain(c);
+		}
+}
+
+void
+listener_close(struct listener **pl)
+{
+	struct listener *l = *pl;
+
+	if (l == NULL)
+		return;
+	*pl = NULL;
+	listener_stop(l);
+	for (size_t i = 0; i < LISTENER_STATES; i++)
+		while (i != CCONN_CLOSED && !TAILQ_EMPTY(&l->conns[i]))
+			cconn_close(TAILQ_FIRST(&l->conns[i]));
+	TAILQ_REMOVE(&l->server->listeners, l, link);
+	l->is_closed = true;
+	bury_when_empty(l);
+}

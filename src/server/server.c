@@ -1,0 +1,80 @@
+/* What the connections of one worker share. Owned by the worker; its thread. */
+#include "server/server.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "server/cconn_h1.h"
+#include "server/inbuf.h"
+
+void
+server_init(struct server *s, const struct server_setup *setup)
+{
+	*s = (struct server){ .setup = *setup, .loop = setup->gather->loop };
+	TAILQ_INIT(&s->listeners);
+	SLIST_INIT(&s->free_streams);
+	SLIST_INIT(&s->free_inbufs);
+	rnd_init(&s->rnd, setup->seed);
+}
+
+void
+server_lend_fields(struct server *s, size_t n)
+{
+	if (n <= s->n_fields)
+		return;
+	/* Nobody holds on to the old ones: they are lent for the length of one call. */
+	free(s->fields);
+	s->fields = mem_calloc(n, sizeof(*s->fields));
+	s->n_fields = n;
+}
+
+void
+server_fini(struct server *s)
+{
+	struct cconn_h1_stream *stream;
+	struct inbuf *in;
+
+	assert(TAILQ_EMPTY(&s->listeners) && s->n_exchanges == 0);
+	while ((stream = SLIST_FIRST(&s->free_streams)) != NULL) {
+		SLIST_REMOVE_HEAD(&s->free_streams, link);
+		cconn_h1_free_stream(s, stream);
+	}
+	while ((in = SLIST_FIRST(&s->free_inbufs)) != NULL) {
+		SLIST_REMOVE_HEAD(&s->free_inbufs, link);
+		free(in);
+	}
+	free(s->fields);
+	s->fields = NULL;
+}
+
+void
+server_drain(struct server *s)
+{
+	struct listener *l;
+
+	s->is_draining = true;
+	TAILQ_FOREACH(l, &s->listeners, link)
+		if (l->kind == LISTENER_PUBLIC)
+			listener_drain(l);
+}
+
+bool
+server_is_idle(const struct server *s)
+{
+	const struct listener *l;
+
+	TAILQ_FOREACH(l, &s->listeners, link)
+		if (l->kind == LISTENER_PUBLIC && l->n_conns > 0)
+			return false;
+	return true;
+}
+
+void
+server_close(struct server *s)
+{
+	while (!TAILQ_EMPTY(&s->listeners)) {
+		struct listener *l = TAILQ_FIRST(&s->listeners);
+
+		listener_close(&l);
+	}
+}

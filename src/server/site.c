@@ -1,0 +1,172 @@
+/* Compiles routes. Owns nothing but arena memory; at load. */
+#include "server/site.h"
+
+#include <stdio.h>
+
+#include "base/compiler.h"
+
+/* A build under way. */
+struct build {
+	struct arena *arena;
+	const struct site_conf *conf;
+	struct site *site;
+	struct plan_fault *fault;
+};
+
+static void
+on_router_report(
+    void *arg, const struct conf_pos *where, const struct conf_pos *other, const char *message)
+{
+	struct plan_fault *fault = arg;
+
+	(void)other;
+	fault->where = *where;
+	snprintf(fault->message, sizeof(fault->message), "%s", message);
+}
+
+static void
+add_call(struct build *b, const struct route_conf *route, struct str name, size_t upstream)
+{
+	b->site->calls[b->site->n_calls++] =
+	    (struct site_call){ .route = route->name, .call = name, .upstream = upstream };
+}
+
+static enum err_code
+compile_calls(struct build *b, struct route *route, const struct template_params *params)
+{
+	const struct route_conf *conf = route->conf;
+	const struct plan_setup setup = {
+		.conf = conf,
+		.upstreams = b->conf->upstreams,
+		.params = params,
+		.first_call = b->site->n_calls,
+	};
+
+	for (size_t i = 0; i < conf->n_calls; i++) {
+		add_call(b, conf, conf->calls[i].name, conf->calls[i].upstream);
+		route->calls_bytes += conf->calls[i].max_body_bytes;
+	}
+	return plan_compile(b->arena, &setup, &route->plan.calls, b->fault);
+}
+
+static enum err_code
+compile_proxy(struct build *b, struct route *route, const struct template_params *params)
+{
+	const struct route_conf *conf = route->conf;
+	struct proxy_plan *plan = &route->plan.proxy;
+	enum err_code e;
+
+	plan->upstream = conf->proxy.upstream;
+	plan->call_index = b->site->n_calls;
+	add_call(b, conf, STR("proxy"), conf->proxy.upstream);
+	plan->n_fields = conf->response.set_headers.n;
+	plan->has_path = !str_is_none(conf->proxy.path.s);
+	if (plan->has_path) {
+		e = plan_template(b->arena, &conf->proxy.path, TEMPLATE_PATH, params, &plan->path,
+		    b->fault);
+		if (e != ERR_NONE)
+			return e;
+	}
+	return plan_fields(b->arena, &conf->response.set_headers, params, &plan->fields, b->fault);
+}
+
+static bool
+uses_body(const struct reply_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_fields; i++)
+		if (plan->fields[i].value.uses_body)
+			return true;
+	return plan->body.uses_body || (plan->json != NULL && json_template_uses_body(plan->json));
+}
+
+static bool
+uses_body_json(const struct reply_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_fields; i++)
+		if (plan->fields[i].value.uses_body_json)
+			return true;
+	return plan->body.uses_body_json ||
+	    (plan->json != NULL && json_template_uses_body_json(plan->json));
+}
+
+static enum err_code
+compile_json(struct build *b, const struct conf_json *tree, const struct template_params *params,
+    struct json_template **out)
+{
+	struct template_error error;
+	enum err_code e;
+
+	if (tree->kind == CONF_JSON_NONE)
+		return ERR_NONE;
+	e = json_template_compile(b->arena, tree, params, out, &b->fault->where, &error);
+	if (e != ERR_NONE)
+		snprintf(b->fault->message, sizeof(b->fault->message), "%s", error.message);
+	return e;
+}
+
+static enum err_code
+compile_reply(struct build *b, struct route *route, const struct template_params *params)
+{
+	const struct reply_conf *conf = &route->conf->reply;
+	struct reply_plan *plan = &route->plan.reply;
+	enum err_code e;
+
+	plan->n_fields = conf->headers.n;
+	e = plan_fields(b->arena, &conf->headers, params, &plan->fields, b->fault);
+	if (e == ERR_NONE && !str_is_none(conf->body.s))
+		e = plan_template(
+		    b->arena, &conf->body, TEMPLATE_TEXT, params, &plan->body, b->fault);
+	if (e == ERR_NONE)
+		e = compile_json(b, &conf->json, params, &plan->json);
+	plan->needs_body = uses_body(plan);
+	plan->needs_body_json = uses_body_json(plan);
+	return e;
+}
+
+static enum err_code
+compile(struct build *b, size_t index)
+{
+	struct route *route = &b->site->routes[index];
+	struct route_path path;
+	enum err_code e;
+
+	route->conf = &b->conf->routes[index];
+	route->index = index;
+	e = router_add(b->site->router, route->conf, index, &path);
+	if (e != ERR_NONE)
+		return e;
+	switch (route->conf->kind) {
+	case ROUTE_CALLS:
+		return compile_calls(b, route, &path.params);
+	case ROUTE_PROXY:
+		return compile_proxy(b, route, &path.params);
+	case ROUTE_REPLY:
+		break;
+	}
+	return compile_reply(b, route, &path.params);
+}
+
+enum err_code
+site_build(
+    struct arena *arena, const struct site_conf *conf, struct site **out, struct plan_fault *fault)
+{
+	struct site *site = arena_calloc(arena, 1, sizeof(*site));
+	struct build b = { arena, conf, site, fault };
+	size_t n_calls = 0;
+
+	*fault = (struct plan_fault){ 0 };
+	for (size_t i = 0; i < conf->n_routes; i++)
+		n_calls += conf->routes[i].kind == ROUTE_CALLS ? conf->routes[i].n_calls : 1;
+	site->router = router_new(arena, on_router_report, fault);
+	site->n_routes = conf->n_routes;
+	site->routes = arena_calloc(arena, conf->n_routes, sizeof(*site->routes));
+	site->calls = arena_calloc(arena, n_calls, sizeof(*site->calls));
+	for (size_t i = 0; i < conf->n_routes; i++) {
+		enum err_code e = compile(&b, i);
+
+		if (e != ERR_NONE)
+			return e;
+	}
+	*out = site;
+	return ERR_NONE;
+}
