@@ -46,7 +46,8 @@ link_keys(struct copy *c, struct json_value object)
 	while (json_iter_next(&it, &member))
 		json_keys_push(
 		    c->keys, json_str_hash(member.key, c->keys->seed), place_of(object, &member));
-	return json_keys_link(c->keys->at + base, c->keys->n - base, key_at, &object.text);
+	return json_keys_link(
+	    json_keys_from(c->keys, base), c->keys->n - base, key_at, &object.text);
 }
 
 /* The value of the last key that equals the one of this link. */
@@ -86,7 +87,7 @@ copy_object(struct copy *c, struct json_value object)
 	copy_bytes(c, "{", 1);
 	json_iter_init(&it, object);
 	while (json_iter_next(&it, &member)) {
-		const uint64_t *links = c->keys->at + base; /* the stack may move */
+		const uint64_t *links = json_keys_from(c->keys, base); /* the stack may move */
 
 		if (next < n && json_keys_place(links[next]) == place_of(object, &member)) {
 			uint64_t link = links[next++];

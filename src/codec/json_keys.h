@@ -28,6 +28,13 @@ void json_keys_fini(struct json_keys *keys);
 /* Forgets every key; gives the memory back when one document made it unusually large. */
 void json_keys_clear(struct json_keys *keys);
 void json_keys_grow(struct json_keys *keys);
+/* The records from `first` on; NULL when there are none. Moves when a key is pushed. */
+static inline uint64_t *
+json_keys_from(const struct json_keys *keys, size_t first)
+{
+	return keys->n > first ? keys->at + first : NULL;
+}
+
 /* Sorts n records, ascending. */
 void json_keys_sort(uint64_t *records, size_t n);
 

@@ -281,7 +281,7 @@ check_many_keys(struct run *r, uint64_t *keys, size_t n)
 static inline bool
 close_object(struct run *r, uint32_t first)
 {
-	uint64_t *keys = r->keys->at + first;
+	uint64_t *keys = json_keys_from(r->keys, first);
 	size_t n = r->keys->n - first;
 
 	r->keys->n = first;

@@ -263,8 +263,8 @@ link_keys(struct merger *m, struct object *o)
 	o->first_link = keys->n;
 	for (size_t i = 0; i < o->place->n; i++)
 		push_keys(keys, &o->place->claims[i]);
-	o->n_links =
-	    json_keys_link(keys->at + o->first_link, keys->n - o->first_link, key_at, o->place);
+	o->n_links = json_keys_link(
+	    json_keys_from(keys, o->first_link), keys->n - o->first_link, key_at, o->place);
 	keys->n = o->first_link + o->n_links; /* what is inside goes on top */
 }
 
