@@ -301,7 +301,7 @@ apply_item(struct applier *ap, const struct conf_section *section, const struct 
 		node = map;
 	}
 	if (node->kind != YAML_MAP)
-		expected(ap, node, "a map");
+		expected(ap, node, section->short_key == NULL ? "a map" : "a text or a map");
 	else
 		apply_map(ap, section, node, item);
 }

@@ -4,6 +4,7 @@
 #include "codec/json_path.h"
 #include "conf/conf_check_text.h"
 #include "conf/conf_near.h"
+#include "conf/yaml_tree.h"
 
 void
 conf_check_call_upstream(
@@ -145,11 +146,11 @@ check_timeout_fits(
 static void
 check_accepts_something(const struct conf_check *check, const struct call_conf *call)
 {
-	for (size_t i = 0; i < sizeof call->accept.bits / sizeof call->accept.bits[0]; i++)
-		if (call->accept.bits[i] != 0)
-			return;
-	conf_error_add(check->errors, conf_check_place(call->pos, "accept"),
-	    "no status is accepted: the call could only fail");
+	const struct yaml_node *list = conf_check_place(call->pos, "accept").node;
+
+	if (list->kind == YAML_LIST && list->n == 0)
+		conf_error_add(
+		    check->errors, list->pos, "no status is accepted: the call could only fail");
 }
 
 void

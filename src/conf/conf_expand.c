@@ -45,14 +45,15 @@ conf_expand_read(const char *path, size_t max, struct arena *a, struct str *out)
 {
 	struct stat st;
 	const char *why;
-	/* O_NONBLOCK: a FIFO must not hang the start; only regular files and pipes of the shell are
-	 * read. */
+	/* O_NONBLOCK: a FIFO that no one writes to must not hang the start. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
 		return arena_str(a, str_c(strerror(errno))).p;
 	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
 		why = "is a directory";
+	else if (fcntl(fd, F_SETFL, 0) != 0)
+		why = arena_str(a, str_c(strerror(errno))).p;
 	else
 		why = read_fd(fd, max, a, out);
 	close(fd);

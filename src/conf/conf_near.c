@@ -12,6 +12,13 @@ least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+/* Case is no mistake of spelling. */
+static bool
+is_same(char a, char b)
+{
+	return str_ieq(str_of(&a, 1), str_of(&b, 1));
+}
+
 size_t
 conf_near_distance(struct str a, struct str b)
 {
@@ -26,10 +33,11 @@ conf_near_distance(struct str a, struct str b)
 
 		now[0] = i;
 		for (size_t j = 1; j <= b.n; j++) {
-			size_t change = a.p[i - 1] == b.p[j - 1] ? 0 : 1;
+			size_t change = is_same(a.p[i - 1], b.p[j - 1]) ? 0 : 1;
 
 			now[j] = least(least(now[j - 1], prev[j]) + 1, prev[j - 1] + change);
-			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1])
+			if (i > 1 && j > 1 && is_same(a.p[i - 1], b.p[j - 2]) &&
+			    is_same(a.p[i - 2], b.p[j - 1]))
 				now[j] = least(now[j], prev2[j - 2] + 1);
 		}
 	}
@@ -40,8 +48,8 @@ void
 conf_near_init(struct conf_near *near, struct str word, struct arena *a)
 {
 	*near = (struct conf_near){ .word = word, .known = STR(""), .arena = a };
-	/* a third of the letters may be wrong, and never all of them */
-	near->distance = word.n / 3 + 2;
+	/* less than a third of the letters may be wrong */
+	near->distance = word.n / 3 + 1;
 }
 
 void

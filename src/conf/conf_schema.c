@@ -11,7 +11,7 @@
  * value may be a text with ${…} in it.
  */
 static const char definitions[] =
-    "\"text\":{\"type\":[\"string\",\"number\",\"boolean\"]},"
+    "\"text\":{\"type\":[\"string\",\"number\",\"boolean\",\"null\"]},"
     "\"texts\":{\"anyOf\":[{\"$ref\":\"#/definitions/text\"},"
     "{\"type\":\"array\",\"items\":{\"$ref\":\"#/definitions/text\"}}]},"
     "\"pairs\":{\"type\":\"object\",\"additionalProperties\":{\"$ref\":\"#/definitions/text\"}},"

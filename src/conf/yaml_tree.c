@@ -16,6 +16,7 @@ struct builder {
 	struct arena *arena;
 	struct conf_errors *errors;
 	const char *file;
+	struct str text;
 	struct yaml_node *root;
 	struct yaml_node *open; /* innermost open container; NULL at the top */
 	struct yaml_node *stack[YAML_TREE_DEPTH_MAX];
@@ -178,12 +179,20 @@ take_key(struct builder *b, struct str key, yaml_mark_t mark)
 	b->has_key = true;
 }
 
+/* Half a tree would only be complained about. */
+static void
+give_up(struct builder *b)
+{
+	b->root = NULL;
+	b->is_stopped = true;
+}
+
 /* A map, list or alias where a key should be: what follows could only be misread. */
 static void
 refuse_key(struct builder *b, yaml_mark_t mark)
 {
 	conf_error_add(b->errors, pos_at(b, mark), "a key must be a plain text");
-	b->is_stopped = true;
+	give_up(b);
 }
 
 static void
@@ -239,7 +248,7 @@ on_open(struct builder *b, enum yaml_kind kind, const yaml_event_t *ev)
 	if (b->depth == YAML_TREE_DEPTH_MAX) {
 		conf_error_add(b->errors, pos_at(b, ev->start_mark),
 		    "nested more than %d levels deep", YAML_TREE_DEPTH_MAX);
-		b->is_stopped = true;
+		give_up(b);
 		return;
 	}
 	if (kind == YAML_MAP)
@@ -336,19 +345,35 @@ on_event(struct builder *b, const yaml_event_t *ev)
 	}
 }
 
+/* libyaml gives only an offset for bytes that it cannot read. */
+static yaml_mark_t
+mark_of_offset(struct str text, size_t offset)
+{
+	yaml_mark_t mark = { .line = 0, .column = 0 };
+
+	for (size_t i = 0; i < offset && i < text.n; i++) {
+		mark.column++;
+		if (text.p[i] == '\n') {
+			mark.line++;
+			mark.column = 0;
+		}
+	}
+	return mark;
+}
+
 static void
 say_syntax(struct builder *b)
 {
 	const yaml_parser_t *p = &b->parser;
 	yaml_mark_t mark = p->problem_mark;
 	const char *problem = p->problem == NULL ? "cannot be read" : p->problem;
+	const char *context = p->context == NULL ? "" : p->context;
 
 	if (p->error == YAML_READER_ERROR)
-		mark = p->mark; /* libyaml gives only a byte offset for bad encodings */
+		mark = mark_of_offset(b->text, p->problem_offset);
 	conf_error_add(b->errors, pos_at(b, mark), "not valid YAML: %s%s%s", problem,
-	    p->context == NULL ? "" : " ", p->context == NULL ? "" : p->context);
-	b->root = NULL;
-	b->is_stopped = true;
+	    context[0] == '\0' ? "" : " ", context);
+	give_up(b);
 }
 
 static void
@@ -370,7 +395,7 @@ void
 yaml_tree_parse(struct str text, const char *file, struct arena *a, struct conf_errors *errors,
     struct yaml_node **out)
 {
-	struct builder b = { .arena = a, .errors = errors, .file = file };
+	struct builder b = { .arena = a, .errors = errors, .file = file, .text = text };
 	struct conf_pos whole = { .file = file };
 
 	*out = NULL;
