@@ -39,6 +39,7 @@ enum step {
 };
 
 enum {
+	MAX_KNOWN_NAME = 40,
 	VERSION_BYTES = 8,     /* HTTP/1.1 */
 	MAX_METHOD_BYTES = 32, /* longer than any that is registered */
 	/*
@@ -50,7 +51,7 @@ enum {
 static void
 init(struct h1_head *head, const struct h1_limits *limits, struct header *fields, size_t n_fields)
 {
-	memset(head, 0, sizeof(*head));
+	memset(head, 0, offsetof(struct h1_head, fields));
 	header_list_init(&head->fields, fields, n_fields);
 	head->limits = *limits;
 }
@@ -181,10 +182,8 @@ step_method(struct h1_head *head, struct str b)
 static enum step
 step_target(struct h1_head *head, struct str b)
 {
-	size_t at = head->look;
+	size_t at = head->look + octet_find_not_target(b.p + head->look, b.n - head->look);
 
-	while (at < b.n && octet_is(b.p[at], OCTET_TARGET))
-		at++;
 	head->look = at;
 	head->target = element(head, b.p);
 	if (head->target.n > head->limits.target_bytes)
@@ -294,7 +293,8 @@ split_target(struct h1_head *head)
 	} else if (!uri_check_path(head->path)) {
 		return false;
 	}
-	return uri_check_query(head->query);
+	/* Every byte was looked at by step_target() already; triplets were not. */
+	return memchr(target.p, '%', target.n) == NULL || uri_check_query(head->query);
 }
 
 static enum step
@@ -351,35 +351,6 @@ step_reason(struct h1_head *head, struct str b)
 }
 
 /*
- * The first byte of a line: an empty one ends the head. obs-fold is refused (RFC 9112 5.2), and so is
- * white space before the first field (RFC 9112 2.2), because neither begins a name.
- */
-static enum step
-step_field(struct h1_head *head, struct str b)
-{
-	if (head->look == b.n)
-		return STEP_MORE;
-	return enter(head, b.p[head->look] == '\r' ? STATE_END : STATE_NAME, 0);
-}
-
-/* RFC 9112 5.1: a token, and no white space between it and the colon. */
-static enum step
-step_name(struct h1_head *head, struct str b)
-{
-	size_t at = head->look;
-
-	while (at < b.n && octet_is(b.p[at], OCTET_TOKEN))
-		at++;
-	head->look = at;
-	if (at == b.n)
-		return STEP_MORE;
-	head->name = element(head, b.p);
-	if (b.p[at] != ':' || head->name.n == 0)
-		return refuse(head, ERR_BAD_FIELD);
-	return enter(head, STATE_VALUE, 1);
-}
-
-/*
  * RFC 9110 5.5: visible characters, spaces, tabs, bytes from 0x80 on; the space around is not part
  * of it.
  */
@@ -392,9 +363,61 @@ step_value(struct h1_head *head, struct str b)
 	step = line_end(head, b, ERR_BAD_FIELD);
 	if (step != STEP_NEXT)
 		return step;
-	if (!header_list_add(&head->fields, head->name, str_trim(element(head, b.p))))
+	if (!header_list_add_id(&head->fields, head->id, head->name, str_trim(element(head, b.p))))
 		return refuse(head, ERR_HEAD_TOO_LARGE);
 	return enter(head, STATE_FIELD, 2);
+}
+
+/*
+ * Most names are known: found by their colon, they need no look at each byte. True when p[look] is the
+ * colon.
+ */
+static bool
+find_known_name(struct h1_head *head, struct str b)
+{
+	struct str line = str_of(b.p + head->mark, b.n - head->mark);
+	const char *colon = memchr(line.p, ':', line.n < MAX_KNOWN_NAME ? line.n : MAX_KNOWN_NAME);
+
+	if (colon == NULL)
+		return false;
+	head->id = http_table_header(str_of(line.p, (size_t)(colon - line.p)));
+	if (head->id == HEADER_OTHER)
+		return false;
+	head->look = (size_t)(colon - b.p);
+	return true;
+}
+
+/* RFC 9112 5.1: a token, and no white space between it and the colon. */
+static enum step
+step_name(struct h1_head *head, struct str b)
+{
+	if (!find_known_name(head, b)) {
+		while (head->look < b.n && octet_is(b.p[head->look], OCTET_TOKEN))
+			head->look++;
+		if (head->look == b.n)
+			return STEP_MORE;
+		if (b.p[head->look] != ':' || head->look == head->mark)
+			return refuse(head, ERR_BAD_FIELD);
+		head->id = HEADER_OTHER;
+	}
+	head->name = element(head, b.p);
+	enter(head, STATE_VALUE, 1);
+	return step_value(head, b);
+}
+
+/*
+ * The first byte of a line: an empty one ends the head. obs-fold is refused (RFC 9112 5.2), and so is
+ * white space before the first field (RFC 9112 2.2), because neither begins a name.
+ */
+static enum step
+step_field(struct h1_head *head, struct str b)
+{
+	if (head->look == b.n)
+		return STEP_MORE;
+	if (b.p[head->look] == '\r')
+		return enter(head, STATE_END, 0);
+	enter(head, STATE_NAME, 0);
+	return step_name(head, b);
 }
 
 /*
@@ -409,14 +432,14 @@ settle_connection(struct h1_head *head)
 
 	for (; h != NULL; h = header_next(&head->fields, h)) {
 		for (struct str rest = h->value, option; header_next_element(&rest, &option);) {
-			if (++n > MAX_NOMINATIONS || !header_is_token(option))
-				return false;
 			if (str_ieq(option, STR("close")))
 				is_close = true;
 			else if (str_ieq(option, STR("keep-alive")))
 				is_keep_alive = true;
-			else
+			else if (n++ < MAX_NOMINATIONS && header_is_token(option))
 				header_list_nominate(&head->fields, option);
+			else
+				return false;
 		}
 	}
 	/* RFC 9112 9.3 */

@@ -48,7 +48,6 @@ enum h1_target {
 struct h1_head {
 	/* Valid when H1_DONE. */
 	size_t n_bytes; /* of the buffer; includes an empty line before the request line */
-	struct header_list fields;
 	uint8_t minor; /* 0 or 1; HTTP/1.2 and up count as 1 (RFC 9110 2.5) */
 	/*
 	 * The connection may carry another message after this one (RFC 9112 9.3), if its framing
@@ -90,8 +89,12 @@ struct h1_head {
 	uint8_t state;
 	size_t mark;      /* where the current element begins */
 	size_t look;      /* bytes looked at */
-	struct str name;  /* of the current field */
+	struct str name;  /* of the current field ... */
+	enum header_id id; /* ... and which it is */
 	const char *base; /* the buffer of the last feed */
+
+	/* Valid when H1_DONE. At the end, because it is cleared by itself. */
+	struct header_list fields;
 };
 
 /*

@@ -21,11 +21,14 @@ header_list_init(struct header_list *list, struct header *at, size_t cap)
 bool
 header_list_add(struct header_list *list, struct str name, struct str value)
 {
-	enum header_id id;
+	return header_list_add_id(list, http_table_header(name), name, value);
+}
 
+bool
+header_list_add_id(struct header_list *list, enum header_id id, struct str name, struct str value)
+{
 	if (list->n == list->cap)
 		return false;
-	id = http_table_header(name);
 	list->at[list->n++] = (struct header){ name, value, id, false };
 	if (id != HEADER_OTHER && list->first[id] == 0)
 		list->first[id] = list->n;

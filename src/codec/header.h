@@ -33,6 +33,9 @@ void header_list_init(struct header_list *list, struct header *at, size_t cap);
 
 /* Appends a field; false when the list is full. `name` must be a token. */
 bool header_list_add(struct header_list *list, struct str name, struct str value);
+/* The same when the id of the name is known already. */
+bool header_list_add_id(struct header_list *list, enum header_id id, struct str name,
+    struct str value);
 
 /* Marks every field with this name as named by Connection. */
 void header_list_nominate(struct header_list *list, struct str name);

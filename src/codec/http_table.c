@@ -1,6 +1,8 @@
 /* Look-ups in the tables of HTTP's words. Constant data and pure functions; any thread. */
 #include "codec/http_table.h"
 
+#include <string.h>
+
 #include "base/compiler.h"
 
 static const struct {
@@ -65,8 +67,8 @@ folded(char c)
 	return (unsigned char)c | 0x20u;
 }
 
-unsigned
-http_table_slot(struct str name)
+static inline unsigned
+slot_of(struct str name)
 {
 	uint32_t key;
 
@@ -77,12 +79,61 @@ http_table_slot(struct str name)
 	return key * UINT32_C(0x56cef8ed) >> (32 - SLOT_BITS);
 }
 
+unsigned
+http_table_slot(struct str name)
+{
+	return slot_of(name);
+}
+
+static uint64_t
+eight(const char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static uint32_t
+four(const char *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/*
+ * 0 when eight bytes are equal but for the case of letters. The names of the table consist of letters,
+ * digits and "-", of which only letters have bit 6 set: where it is set, bit 5, the case, is ignored.
+ */
+static uint64_t
+differs(uint64_t bytes, uint64_t name)
+{
+	return (bytes ^ name) & ~((name & UINT64_C(0x4040404040404040)) >> 1);
+}
+
+/* True when the n bytes are this name of the table, whatever the case. Exact for any bytes. */
+static bool
+is_name(const char *p, const char *name, size_t n)
+{
+	if (n < 4)
+		return str_ieq(str_of(p, n), str_of(name, n));
+	if (n < 8) /* two words that overlap */
+		return (differs(four(p), four(name)) |
+			   differs(four(p + n - 4), four(name + n - 4))) == 0;
+	for (size_t i = 0; i + 8 < n; i += 8)
+		if (differs(eight(p + i), eight(name + i)) != 0)
+			return false;
+	return differs(eight(p + n - 8), eight(name + n - 8)) == 0;
+}
+
 enum header_id
 http_table_header(struct str name)
 {
-	unsigned id = slots[http_table_slot(name)];
+	unsigned id = slots[slot_of(name)];
 
-	if (id == HEADER_OTHER || !str_ieq(name, headers[id].name))
+	if (name.n != headers[id].name.n || !is_name(name.p, headers[id].name.p, name.n))
 		return HEADER_OTHER;
 	return (enum header_id)id;
 }

@@ -223,9 +223,7 @@ struct str http_table_method_name(enum http_method m);
 /* METHOD_* flags; 0 for METHOD_OTHER: nothing may be assumed of it. */
 unsigned http_table_method_flags(enum http_method m);
 
-/*
- * The field with this name, whatever its case; `name` must be a token. HEADER_OTHER for any other.
- */
+/* The field with this name, whatever its case; HEADER_OTHER for any other bytes. */
 enum header_id http_table_header(struct str name);
 /* Where the perfect hash looks for this name; for the test that checks the rows' slots. */
 unsigned http_table_slot(struct str name);

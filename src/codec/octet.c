@@ -63,30 +63,81 @@ octet_find_control_portable(const char *p, size_t n)
 	return i;
 }
 
+size_t
+octet_find_not_target_portable(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && octet_is(p[i], OCTET_TARGET))
+		i++;
+	return i;
+}
+
 #ifdef __SSE2__
+static __m128i
+load(const char *p)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+/* 0xff where x, unsigned, is at most `limit`. */
+static __m128i
+at_most(__m128i x, char limit)
+{
+	return _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(limit)), x);
+}
+
+static __m128i
+equals(__m128i x, char c)
+{
+	return _mm_cmpeq_epi8(x, _mm_set1_epi8(c));
+}
+
 size_t
 octet_find_control(const char *p, size_t n)
 {
-	const __m128i low = _mm_set1_epi8(0x1f), tab = _mm_set1_epi8('\t');
-	const __m128i del = _mm_set1_epi8(0x7f);
 	size_t i = 0;
 
 	for (; n - i >= 16; i += 16) {
-		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-		__m128i is_low = _mm_cmpeq_epi8(_mm_min_epu8(x, low), x);
-		__m128i hit = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(x, tab), is_low),
-		    _mm_cmpeq_epi8(x, del));
-		int bits = _mm_movemask_epi8(hit);
+		__m128i x = load(p + i);
+		__m128i is_low = _mm_andnot_si128(equals(x, '\t'), at_most(x, 0x1f));
+		int bits = _mm_movemask_epi8(_mm_or_si128(is_low, equals(x, 0x7f)));
 
 		if (bits != 0)
 			return i + (size_t)__builtin_ctz((unsigned)bits);
 	}
 	return i + octet_find_control_portable(p + i, n - i);
 }
+
+size_t
+octet_find_not_target(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	for (; n - i >= 16; i += 16) {
+		__m128i x = load(p + i);
+		/* up to '#' but not '!' and '$', which is above it */
+		__m128i low = _mm_andnot_si128(equals(x, '!'), at_most(x, '#'));
+		__m128i angle = _mm_or_si128(equals(x, '<'), equals(x, '>'));
+		/* 0x7f and all that is negative as a signed byte */
+		__m128i high = _mm_or_si128(equals(x, 0x7f), x);
+		int bits = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(low, angle), high));
+
+		if (bits != 0)
+			return i + (size_t)__builtin_ctz((unsigned)bits);
+	}
+	return i + octet_find_not_target_portable(p + i, n - i);
+}
 #else
 size_t
 octet_find_control(const char *p, size_t n)
 {
 	return octet_find_control_portable(p, n);
+}
+
+size_t
+octet_find_not_target(const char *p, size_t n)
+{
+	return octet_find_not_target_portable(p, n);
 }
 #endif

@@ -78,7 +78,10 @@ octet_is_triplet(const char *p, size_t n)
 
 /* Index of the first control byte (octet_is_control()), or n. */
 size_t octet_find_control(const char *p, size_t n);
-/* The same in portable C: what the fast one is tested against. */
+/* Index of the first byte that is not OCTET_TARGET, or n. */
+size_t octet_find_not_target(const char *p, size_t n);
+/* The same in portable C: what the fast ones are tested against. */
 size_t octet_find_control_portable(const char *p, size_t n);
+size_t octet_find_not_target_portable(const char *p, size_t n);
 
 #endif

@@ -139,6 +139,7 @@ START_TEST(is_done_before_the_first_byte_without_a_body)
 	ck_assert(h1_frame_is_done(&frame));
 	ck_assert_int_eq(h1_frame_feed(&frame, STR(""), &used, &payload), H1_DONE);
 	ck_assert_uint_eq(used, 0);
+	ck_assert_int_eq(h1_frame_feed(&frame, str_none(), &used, &payload), H1_DONE);
 	ck_assert_int_eq(h1_frame_eof(&frame), ERR_NONE);
 }
 END_TEST

@@ -51,6 +51,9 @@ START_TEST(both_searches_agree)
 				b[at] = (char)c;
 				ck_assert_uint_eq(octet_find_control(b, n), want);
 				ck_assert_uint_eq(octet_find_control_portable(b, n), want);
+				want = octet_is((char)c, OCTET_TARGET) ? n : at;
+				ck_assert_uint_eq(octet_find_not_target(b, n), want);
+				ck_assert_uint_eq(octet_find_not_target_portable(b, n), want);
 			}
 		}
 	}
