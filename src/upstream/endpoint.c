@@ -21,7 +21,6 @@ void
 endpoint_fini(struct endpoint *ep)
 {
 	assert(ep->active == 0);
-	pool_fini(&ep->pool);
 	ep->host_line = str_none();
 	buf_fini(&ep->host_text);
 }

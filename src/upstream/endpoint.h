@@ -23,6 +23,7 @@ struct endpoint {
 
 void endpoint_init(struct endpoint *ep, struct upstream *up, const struct server_conf *server,
     const struct addr *addr);
+/* Its pool is closed. */
 void endpoint_fini(struct endpoint *ep);
 /* An answer began ns after its request left. */
 void endpoint_note_latency(struct endpoint *ep, uint64_t ns);

@@ -24,7 +24,7 @@ close_all(struct uconn_list *list)
 }
 
 void
-pool_fini(struct pool *p)
+pool_close(struct pool *p)
 {
 	assert(TAILQ_EMPTY(&p->waiting) && TAILQ_EMPTY(&p->busy));
 	close_all(&p->connecting);

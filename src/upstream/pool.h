@@ -53,7 +53,7 @@ struct pool {
 void pool_init(struct pool *p, struct loop *loop, const struct upstream_conf *conf,
     struct endpoint *endpoint);
 /* Closes every connection; no lease may be left. */
-void pool_fini(struct pool *p);
+void pool_close(struct pool *p);
 /* Either l is LEASE_HELD on return, or LEASE_WAITING and on_leased will come. */
 void pool_lease(struct pool *p, struct lease *l, const struct lease_events *events);
 /*

@@ -35,6 +35,13 @@ upstream_init(struct upstream *up, const struct upstream_conf *conf, size_t inde
 }
 
 void
+upstream_close(struct upstream *up)
+{
+	for (size_t i = 0; i < up->n_endpoints; i++)
+		pool_close(&up->endpoints[i].pool);
+}
+
+void
 upstream_fini(struct upstream *up)
 {
 	for (size_t i = 0; i < up->n_endpoints; i++)

@@ -29,7 +29,9 @@ struct upstream {
 /* slot: of this upstream in the shared area. conf and slot outlive the upstream. */
 void upstream_init(struct upstream *up, const struct upstream_conf *conf, size_t index,
     struct limiter_slot *slot, unsigned worker, struct loop *loop, struct metric_shard *metrics);
-/* Every call on it is done. */
+/* Closes every connection; every call on it is done. */
+void upstream_close(struct upstream *up);
+/* After upstream_close() and a turn of the loop, when no other worker can kick its limiter any more. */
 void upstream_fini(struct upstream *up);
 /* A head ready to be fed an answer, valid until the next call or the next turn. */
 struct h1_head *upstream_scratch_head(struct upstream *up);

@@ -1,0 +1,466 @@
+/*
+ * The process. The main thread owns everything here; workers are threads that each turn one loop and are
+ * reached through messages only.
+ */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "daemon/mock.h"
+#include "daemon/notify.h"
+#include "daemon/worker.h"
+#include "net/loop_real.h"
+#include "net/sock.h"
+
+#define LISTEN_BACKLOG 4096
+#define STALL_NS (20 * NS_PER_MS)
+
+struct worker_thread {
+	struct worker *worker;
+	struct loop *loop; /* owned */
+	struct daemon *daemon;
+	pthread_t thread;
+	bool is_started;
+	struct msg closed; /* to the main loop: this worker has ended */
+};
+
+struct daemon {
+	struct generation *gen;
+	struct shared shared;
+	struct loop *loop; /* the main thread's */
+	struct access_log *log;
+	struct worker_thread *threads;
+	size_t n_threads;
+	size_t n_running;
+	struct gather_env env; /* of the main thread's server: it has no upstreams */
+	struct server server;  /* admin pages and mock services */
+	struct event signals[4];
+	bool is_draining;
+	bool is_stopping;
+};
+
+static uint64_t
+random_seed(void)
+{
+	uint64_t seed = 0;
+
+	if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+		seed = clock_wall_ns() ^ (uint64_t)getpid();
+	return seed;
+}
+
+/* As many descriptors as the system lets us have; limits on connections are the configuration's. */
+static void
+raise_file_limit(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) != 0)
+		return;
+	rl.rlim_cur = rl.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &rl) != 0)
+		log_warn("the limit on open files stays as it is: %s", strerror(errno));
+}
+
+/* ---- the end of it */
+
+static void
+post_all(struct daemon *d, void (*post)(struct worker *))
+{
+	for (size_t i = 0; i < d->n_threads; i++)
+		post(d->threads[i].worker);
+}
+
+static void
+begin_drain(struct daemon *d, const char *signal_name)
+{
+	log_info("%s: draining, at most %llu s; once more to stop at once", signal_name,
+	    (unsigned long long)(d->gen->conf->drain_timeout_ns / NS_PER_SEC));
+	d->is_draining = true;
+	atomic_store(&d->shared.view.is_ready, false);
+	notify_stopping();
+	post_all(d, worker_post_drain);
+}
+
+static void
+on_terminate(evutil_socket_t signum, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)what;
+	if (!d->is_draining) {
+		begin_drain(d, signum == SIGINT ? "SIGINT" : "SIGTERM");
+	} else if (!d->is_stopping) {
+		log_info("stopping at once");
+		d->is_stopping = true;
+		post_all(d, worker_post_stop);
+	}
+}
+
+static void
+on_hangup(evutil_socket_t signum, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)signum;
+	(void)what;
+	if (d->log != NULL)
+		access_log_reopen(d->log);
+	log_info("SIGHUP: logs reopened; the configuration is not read again, restart for that");
+}
+
+/* A worker has ended; with the last one the main loop ends as well. */
+static void
+on_worker_closed(struct msg *m)
+{
+	struct worker_thread *t = CONTAINER_OF(m, struct worker_thread, closed);
+
+	if (--t->daemon->n_running == 0)
+		loop_stop(t->daemon->loop);
+}
+
+/* On the worker's thread. */
+static void
+tell_closed(void *arg)
+{
+	struct worker_thread *t = arg;
+
+	loop_stop(t->loop);
+	loop_post(t->daemon->loop, &t->closed);
+}
+
+/* ---- listening */
+
+static bool
+tell_listen_failure(const struct addr *at, struct str name)
+{
+	char text[ADDR_TEXT_MAX];
+	size_t n = addr_format(at, text);
+
+	log_error("listener %.*s: cannot listen on %.*s: %s", STR_FMT(name), (int)n, text,
+	    strerror(errno));
+	return false;
+}
+
+static void
+tell_listening(const struct addr *at, struct str name)
+{
+	char text[ADDR_TEXT_MAX];
+	size_t n = addr_format(at, text);
+
+	log_info("listener %.*s: %.*s", STR_FMT(name), (int)n, text);
+}
+
+/*
+ * One socket per worker, so that the kernel spreads connections. Port 0 is settled by the first; a unix
+ * socket cannot be bound twice: all workers accept from one.
+ */
+static bool
+open_listener(struct daemon *d, size_t index)
+{
+	const struct listener_conf *conf = &d->gen->conf->listeners[index];
+	struct addr at = conf->address;
+	bool is_unix = addr_is_unix(&at);
+	int fd = -1;
+
+	for (size_t i = 0; i < d->n_threads; i++) {
+		if (is_unix && i > 0)
+			fd = dup(fd);
+		else if (sock_listen(&at, !is_unix, LISTEN_BACKLOG, &fd) != ERR_NONE)
+			return tell_listen_failure(&at, conf->name);
+		if (fd < 0 || (i == 0 && sock_local_addr(fd, &at) != ERR_NONE))
+			return tell_listen_failure(&at, conf->name);
+		worker_listen(d->threads[i].worker, index, fd);
+	}
+	tell_listening(&at, conf->name);
+	return true;
+}
+
+static bool
+open_admin(struct daemon *d, const struct listener_conf *conf)
+{
+	struct listener_setup setup = { .conf = conf, .kind = LISTENER_ADMIN };
+
+	if (sock_listen(&conf->address, false, LISTEN_BACKLOG, &setup.fd) != ERR_NONE)
+		return tell_listen_failure(&conf->address, conf->name);
+	listener_new(&d->server, &setup);
+	tell_listening(&conf->address, conf->name);
+	return true;
+}
+
+static bool
+open_listeners(struct daemon *d)
+{
+	const struct conf *c = d->gen->conf;
+	bool ok = true;
+
+	for (size_t i = 0; i < c->n_listeners && ok; i++)
+		ok = open_listener(d, i);
+	if (ok && !str_is_none(c->admin.socket.s))
+		ok = open_admin(d, &d->gen->admin_socket);
+	if (ok && !str_is_none(c->admin.address_text.s))
+		ok = open_admin(d, &d->gen->admin_address);
+	return ok;
+}
+
+static void
+open_mocks(struct daemon *d)
+{
+	for (size_t i = 0; i < d->gen->n_mocks; i++) {
+		struct generation_mock *mock = &d->gen->mocks[i];
+		struct listener_setup setup = {
+			.conf = &mock->listener,
+			.kind = LISTENER_MOCK,
+			.site = mock->site,
+			.fd = mock_take_fd(mock),
+		};
+
+		listener_new(&d->server, &setup);
+	}
+}
+
+/* Files of unix sockets that were made here. */
+static void
+unlink_socket(const struct addr *at)
+{
+	char text[ADDR_TEXT_MAX + 1];
+
+	if (!addr_is_unix(at))
+		return;
+	text[addr_format(at, text)] = '\0';
+	if (text[5] != '@' && unlink(text + 5) != 0)
+		log_warn("%s stays behind: %s", text, strerror(errno));
+}
+
+static void
+unlink_sockets(const struct daemon *d)
+{
+	const struct conf *c = d->gen->conf;
+
+	for (size_t i = 0; i < c->n_listeners; i++)
+		unlink_socket(&c->listeners[i].address);
+	if (!str_is_none(c->admin.socket.s))
+		unlink_socket(&c->admin.socket_address);
+}
+
+/* ---- threads */
+
+static void *
+run_worker(void *arg)
+{
+	struct worker_thread *t = arg;
+
+	loop_run(t->loop);
+	return NULL;
+}
+
+static bool
+make_workers(struct daemon *d)
+{
+	d->threads = mem_calloc(d->n_threads, sizeof *d->threads);
+	for (size_t i = 0; i < d->n_threads; i++) {
+		struct worker_thread *t = &d->threads[i];
+		struct worker_setup setup = {
+			.index = (unsigned)i,
+			.shared = &d->shared,
+			.log = d->log,
+			.seed = random_seed(),
+			.on_closed = tell_closed,
+			.arg = t,
+		};
+
+		t->daemon = d;
+		t->closed.fn = on_worker_closed;
+		t->loop = setup.loop = loop_real_new();
+		if (t->loop == NULL)
+			return false;
+		t->loop->stall_ns = STALL_NS;
+		t->worker = worker_new(&setup);
+	}
+	return true;
+}
+
+/* Signals are the main thread's: workers are started with all of them blocked. */
+static bool
+start_workers(struct daemon *d)
+{
+	sigset_t all, old;
+	int rc = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	for (size_t i = 0; i < d->n_threads && rc == 0; i++) {
+		rc = pthread_create(&d->threads[i].thread, NULL, run_worker, &d->threads[i]);
+		d->threads[i].is_started = rc == 0;
+		d->n_running += rc == 0;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc != 0)
+		log_error("worker threads cannot be started: %s", strerror(rc));
+	return rc == 0;
+}
+
+static void
+join_workers(struct daemon *d)
+{
+	for (size_t i = 0; i < d->n_threads; i++)
+		if (d->threads[i].is_started)
+			pthread_join(d->threads[i].thread, NULL);
+}
+
+static void
+free_workers(struct daemon *d)
+{
+	for (size_t i = 0; d->threads != NULL && i < d->n_threads; i++) {
+		struct worker_thread *t = &d->threads[i];
+
+		if (t->worker != NULL) {
+			worker_close(t->worker);
+			loop_turn(t->loop, 0);
+			worker_free(t->worker);
+		}
+		if (t->loop != NULL)
+			loop_free(t->loop);
+	}
+	free(d->threads);
+}
+
+/* ---- the main thread */
+
+static void
+watch_signals(struct daemon *d)
+{
+	static const struct {
+		int signum;
+		event_callback_fn fn;
+	} rows[] = { { SIGTERM, on_terminate }, { SIGINT, on_terminate }, { SIGHUP, on_hangup } };
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		evsignal_assign(
+		    &d->signals[i], loop_real_base(d->loop), rows[i].signum, rows[i].fn, d);
+		evsignal_add(&d->signals[i], NULL);
+	}
+}
+
+static void
+unwatch_signals(struct daemon *d)
+{
+	for (size_t i = 0; i < ARRAY_LEN(d->signals); i++)
+		if (event_initialized(&d->signals[i]))
+			evsignal_del(&d->signals[i]);
+}
+
+static void
+init_server(struct daemon *d)
+{
+	struct server_setup setup = {
+		.gather = &d->env,
+		.metrics = &d->shared.shards[d->n_threads],
+		.admin = &d->shared.view,
+		.seed = random_seed(),
+	};
+
+	d->env.loop = d->loop;
+	server_init(&d->server, &setup);
+}
+
+static bool
+open_log(struct daemon *d)
+{
+	const struct conf *c = d->gen->conf;
+
+	if (!c->access_log.is_enabled)
+		return true;
+	d->log = access_log_new(d->loop, c->access_log.path.s);
+	return d->log != NULL;
+}
+
+static bool
+start(struct daemon *d)
+{
+	watch_signals(d);
+	init_server(d);
+	if (!open_log(d) || !make_workers(d) || !open_listeners(d))
+		return false;
+	open_mocks(d);
+	if (!start_workers(d))
+		return false;
+	atomic_store(&d->shared.view.is_ready, true);
+	notify_ready();
+	log_info("ready: %zu workers, %zu routes, %zu upstreams", d->n_threads,
+	    d->gen->conf->n_routes, d->gen->conf->n_upstreams);
+	return true;
+}
+
+/* In the reverse order of start(), from wherever it came to. */
+static void
+stop(struct daemon *d)
+{
+	if (d->n_running != 0) {
+		post_all(d, worker_post_stop);
+		loop_run(d->loop);
+	}
+	join_workers(d);
+	free_workers(d);
+	server_close(&d->server);
+	loop_turn(d->loop, 0);
+	server_fini(&d->server);
+	if (d->log != NULL)
+		access_log_close(&d->log);
+	unwatch_signals(d);
+	loop_turn(d->loop, 0);
+	loop_free(d->loop);
+}
+
+static int
+run(struct daemon *d)
+{
+	bool is_started;
+
+	raise_file_limit();
+	d->loop = loop_real_new();
+	if (d->loop == NULL)
+		return EXIT_FAILURE;
+	d->n_threads = d->gen->conf->workers;
+	shared_init(&d->shared, d->gen, d->n_threads);
+	is_started = start(d);
+	if (is_started)
+		loop_run(d->loop);
+	stop(d);
+	if (is_started)
+		unlink_sockets(d);
+	shared_fini(&d->shared);
+	if (is_started)
+		log_info("stopped");
+	return is_started ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int
+daemon_run(const char *conf_path)
+{
+	struct daemon d = { 0 };
+	bool is_config;
+	int status;
+
+	log_init(LOG_INFO);
+	d.gen = generation_load(conf_path, &is_config);
+	if (d.gen == NULL)
+		return is_config ? EX_CONFIG : EXIT_FAILURE;
+	status = run(&d);
+	generation_free(d.gen);
+	return status;
+}

@@ -1,0 +1,109 @@
+/* Makes a configuration ready to serve. Main thread, before the workers run. */
+#include "daemon/generation.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "conf/conf_load.h"
+#include "conf/conf_resolve.h"
+#include "daemon/mock.h"
+
+void
+generation_own_listener(struct listener_conf *out, struct str name, const struct addr *at)
+{
+	*out = (struct listener_conf){
+		.name = name,
+		.address = *at,
+		.timeouts = { .header_ns = 10 * NS_PER_SEC,
+		    .body_ns = 10 * NS_PER_SEC,
+		    .idle_ns = 3600 * NS_PER_SEC,
+		    .write_stall_ns = 10 * NS_PER_SEC },
+		.limits = { .connections = 65536,
+		    .header_bytes = 65536,
+		    .headers = 256,
+		    .body = UINT64_C(16) << 20 },
+	};
+}
+
+static struct generation *
+generation_new(void)
+{
+	struct generation *gen = mem_calloc(1, sizeof *gen);
+
+	arena_init(&gen->arena, NULL, 0);
+	return gen;
+}
+
+void
+generation_free(struct generation *gen)
+{
+	for (size_t i = 0; i < gen->n_mocks; i++)
+		mock_close(&gen->mocks[i]);
+	arena_reset(&gen->arena);
+	free(gen);
+}
+
+static enum err_code
+build(struct generation *gen)
+{
+	struct conf *c = gen->conf;
+	struct site_conf site = { c->routes, c->n_routes, c->upstreams };
+	struct site_error error;
+
+	if (site_build(&gen->arena, &site, &gen->site, &error) != ERR_NONE) {
+		conf_error_add(&gen->errors, error.where, "%s", error.message);
+		return ERR_BAD_CONFIG;
+	}
+	generation_own_listener(&gen->admin_socket, STR("admin"), &c->admin.socket_address);
+	generation_own_listener(&gen->admin_address, STR("admin"), &c->admin.address);
+	return ERR_NONE;
+}
+
+static enum err_code
+load(struct generation *gen, const char *path)
+{
+	enum err_code e = conf_load(path, &gen->arena, &gen->conf, &gen->errors);
+
+	if (e == ERR_NONE)
+		e = conf_resolve(gen->conf, &gen->arena, &gen->errors);
+	if (e == ERR_NONE)
+		e = mock_open_all(gen);
+	if (e == ERR_NONE)
+		e = build(gen);
+	return e;
+}
+
+struct generation *
+generation_load(const char *path, bool *is_config)
+{
+	struct generation *gen = generation_new();
+	enum err_code e = load(gen, path);
+
+	conf_error_print(&gen->errors, stderr);
+	*is_config = e == ERR_BAD_CONFIG;
+	if (e == ERR_NONE)
+		return gen;
+	if (e == ERR_SYSTEM)
+		log_error("mock services cannot listen on the loopback address: %s", strerror(errno));
+	generation_free(gen);
+	return NULL;
+}
+
+struct generation *
+generation_load_text(struct str text)
+{
+	struct generation *gen = generation_new();
+	enum err_code e = conf_load_text(text, "text", &gen->arena, &gen->conf, &gen->errors);
+
+	if (e == ERR_NONE)
+		e = build(gen);
+	if (e == ERR_NONE)
+		return gen;
+	conf_error_print(&gen->errors, stderr);
+	generation_free(gen);
+	return NULL;
+}

@@ -1,0 +1,103 @@
+/* The area that threads share. Main thread makes and frees it; the rest is atomics. */
+#include "daemon/shared.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* Cleared, each element on cache lines of its own. */
+static void *
+aligned_calloc(size_t count, size_t size)
+{
+	void *p = aligned_alloc(CACHE_LINE, count == 0 ? CACHE_LINE : count * size);
+
+	if (p == NULL)
+		abort();
+	memset(p, 0, count * size);
+	return p;
+}
+
+struct limiter_slot *
+shared_admission(struct shared *s)
+{
+	return &s->slots[0];
+}
+
+struct limiter_slot *
+shared_upstream(struct shared *s, size_t upstream)
+{
+	return &s->slots[1 + upstream];
+}
+
+static void
+init_slots(struct shared *s)
+{
+	const struct conf *c = s->gen->conf;
+
+	s->slots = aligned_calloc(1 + c->n_upstreams, sizeof *s->slots);
+	s->upstream_slots = mem_calloc(c->n_upstreams, sizeof(*s->upstream_slots));
+	limiter_slot_init(shared_admission(s), c->overload.limit, c->overload.queue_size);
+	for (size_t i = 0; i < c->n_upstreams; i++) {
+		const struct upstream_conf *up = &c->upstreams[i];
+
+		limiter_slot_init(shared_upstream(s, i), up->concurrency.limit, up->queue.size);
+		s->upstream_slots[i] = shared_upstream(s, i);
+	}
+}
+
+static void
+init_view(struct shared *s)
+{
+	const struct conf *c = s->gen->conf;
+
+	s->view = (struct admin_view){
+		.listeners = c->listeners,
+		.n_listeners = c->n_listeners,
+		.site = s->gen->site,
+		.upstreams = c->upstreams,
+		.limiters = s->upstream_slots,
+		.n_upstreams = c->n_upstreams,
+		.admission = shared_admission(s),
+	};
+}
+
+static void
+init_metrics(struct shared *s)
+{
+	size_t sizes[DIM_COUNT] = { 0 };
+
+	admin_metric_sizes(&s->view, sizes);
+	metric_layout_init(&s->layout, sizes);
+	s->shards = mem_calloc(s->n_shards, sizeof *s->shards);
+	s->shard_list = mem_calloc(s->n_shards, sizeof(*s->shard_list));
+	for (size_t i = 0; i < s->n_shards; i++) {
+		metric_shard_init(&s->shards[i], &s->layout);
+		s->shard_list[i] = &s->shards[i];
+	}
+	s->view.shards = s->shard_list;
+	s->view.n_shards = s->n_shards;
+}
+
+void
+shared_init(struct shared *s, const struct generation *gen, size_t n_workers)
+{
+	*s = (struct shared){ .gen = gen, .n_shards = n_workers + 1 };
+	s->listeners = aligned_calloc(gen->conf->n_listeners, sizeof *s->listeners);
+	init_slots(s);
+	init_view(s);
+	init_metrics(s);
+}
+
+void
+shared_fini(struct shared *s)
+{
+	for (size_t i = 0; i < s->n_shards; i++)
+		metric_shard_fini(&s->shards[i]);
+	free(s->shards);
+	free(s->shard_list);
+	free(s->listeners);
+	free(s->upstream_slots);
+	free(s->slots);
+	*s = (struct shared){ 0 };
+}

@@ -1,0 +1,162 @@
+/* One worker. See worker.h for threads. */
+#include "daemon/worker.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define SETTLING_NS (10 * NS_PER_MS) /* how often a draining worker looks whether it is done */
+
+static void
+on_drain_message(struct msg *m)
+{
+	worker_drain(CONTAINER_OF(m, struct worker, drain));
+}
+
+static void
+on_stop_message(struct msg *m)
+{
+	worker_close(CONTAINER_OF(m, struct worker, stop));
+}
+
+static void
+on_settling(void *arg)
+{
+	struct worker *w = arg;
+
+	if (server_is_idle(&w->server) || w->loop->now_ns >= w->drain_deadline_ns)
+		worker_close(w);
+	else
+		loop_timer_set(w->loop, &w->settling, w->loop->now_ns + SETTLING_NS);
+}
+
+static void
+init_upstreams(struct worker *w)
+{
+	const struct conf *c = w->shared->gen->conf;
+
+	w->n_upstreams = c->n_upstreams;
+	w->upstreams = mem_calloc(c->n_upstreams, sizeof *w->upstreams);
+	for (size_t i = 0; i < c->n_upstreams; i++)
+		upstream_init(&w->upstreams[i], &c->upstreams[i], i, shared_upstream(w->shared, i),
+		    w->index, w->loop, &w->shared->shards[w->index]);
+}
+
+static void
+init_server(struct worker *w, const struct worker_setup *setup)
+{
+	struct metric_shard *metrics = &w->shared->shards[w->index];
+	struct server_setup server = {
+		.gather = &w->env,
+		.n_upstreams = w->n_upstreams,
+		.admission = &w->admission,
+		.admission_wait_ns = w->shared->gen->conf->overload.queue_timeout_ns,
+		.metrics = metrics,
+		.access_log = w->has_log ? &w->log_port : NULL,
+		.seed = setup->seed + 1,
+	};
+
+	if (w->has_log)
+		access_log_port_init(&w->log_port, setup->log, w->loop, metrics);
+	server_init(&w->server, &server);
+}
+
+struct worker *
+worker_new(const struct worker_setup *setup)
+{
+	struct worker *w = mem_calloc(1, sizeof *w);
+
+	w->index = setup->index;
+	w->shared = setup->shared;
+	w->loop = setup->loop;
+	w->on_closed = setup->on_closed;
+	w->arg = setup->arg;
+	w->has_log = setup->log != NULL;
+	w->drain.fn = on_drain_message;
+	w->stop.fn = on_stop_message;
+	timer_init(&w->settling, on_settling, w);
+	json_scan_init(&w->js, setup->seed);
+	limiter_init(&w->admission, shared_admission(w->shared), w->index, w->loop);
+	init_upstreams(w);
+	w->env = (struct gather_env){ w->loop, w->upstreams, &w->js };
+	init_server(w, setup);
+	w->n_listeners = w->shared->gen->conf->n_listeners;
+	w->listeners = mem_calloc(w->n_listeners, sizeof(*w->listeners));
+	return w;
+}
+
+void
+worker_listen(struct worker *w, size_t index, int fd)
+{
+	const struct generation *gen = w->shared->gen;
+	struct listener_setup setup = {
+		.conf = &gen->conf->listeners[index],
+		.kind = LISTENER_PUBLIC,
+		.index = index,
+		.site = gen->site,
+		.shared = &w->shared->listeners[index],
+		.fd = fd,
+	};
+
+	w->listeners[index] = listener_new(&w->server, &setup);
+}
+
+void
+worker_accept(struct worker *w, size_t index, struct stream *stream, const struct addr *peer)
+{
+	listener_add(w->listeners[index], stream, peer);
+}
+
+void
+worker_drain(struct worker *w)
+{
+	if (w->is_closed)
+		return;
+	w->drain_deadline_ns = w->loop->now_ns + w->shared->gen->conf->drain_timeout_ns;
+	server_drain(&w->server);
+	for (size_t i = 0; i < w->n_upstreams; i++)
+		upstream_drain(&w->upstreams[i]);
+	loop_timer_set(w->loop, &w->settling, w->loop->now_ns);
+}
+
+void
+worker_close(struct worker *w)
+{
+	if (w->is_closed)
+		return;
+	w->is_closed = true;
+	loop_timer_drop(w->loop, &w->settling);
+	server_close(&w->server);
+	for (size_t i = 0; i < w->n_upstreams; i++)
+		upstream_close(&w->upstreams[i]);
+	if (w->has_log)
+		access_log_port_fini(&w->log_port);
+	if (w->on_closed != NULL)
+		w->on_closed(w->arg);
+}
+
+void
+worker_post_drain(struct worker *w)
+{
+	loop_post(w->loop, &w->drain);
+}
+
+void
+worker_post_stop(struct worker *w)
+{
+	loop_post(w->loop, &w->stop);
+}
+
+void
+worker_free(struct worker *w)
+{
+	assert(w->is_closed);
+	server_fini(&w->server);
+	for (size_t i = 0; i < w->n_upstreams; i++)
+		upstream_fini(&w->upstreams[i]);
+	limiter_fini(&w->admission);
+	free(w->upstreams);
+	free(w->listeners);
+	json_scan_fini(&w->js);
+	free(w);
+}
