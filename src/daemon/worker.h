@@ -9,6 +9,7 @@
 #include "daemon/shared.h"
 #include "server/access_log.h"
 #include "server/server.h"
+#include "upstream/upstream.h"
 
 struct worker {
 	unsigned index;
