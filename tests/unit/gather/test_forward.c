@@ -1,0 +1,177 @@
+#include "gather/forward.h"
+
+#include "unit.h"
+
+static struct arena arena;
+static struct header slots[32];
+static struct header_list headers;
+static struct request request;
+static struct rnd rnd;
+
+static void
+setup(bool is_trusted)
+{
+	arena_init(&arena, NULL, 0);
+	rnd_init(&rnd, 1);
+	header_list_init(&headers, slots, ARRAY_LEN(slots));
+	request = (struct request){ .headers = &headers, .authority = STR("example.com"),
+		.scheme = "http", .is_peer_trusted = is_trusted };
+	ck_assert_int_eq(addr_parse(STR("192.0.2.1:5000"), &request.peer), ERR_NONE);
+}
+
+static void
+add(const char *name, const char *value)
+{
+	ck_assert(header_list_add(&headers, str_c(name), str_c(value)));
+}
+
+static const char *
+own(bool keeps_via)
+{
+	forward_trace(&request, &rnd);
+	return arena_str(&arena, forward_own_fields(&request, keeps_via, &arena)).p;
+}
+
+static const char *
+listed(const struct forward_conf *conf)
+{
+	static char to[4096];
+	struct h1_write w;
+
+	h1_write_init(&w, to, sizeof to);
+	forward_listed(&w, &request, conf);
+	ck_assert(h1_write_is_ok(&w));
+	return arena_str(&arena, h1_write_str(&w)).p;
+}
+
+static void
+assert_has(const char *text, const char *part)
+{
+	ck_assert_msg(strstr(text, part) != NULL, "no \"%s\" in:\n%s", part, text);
+}
+
+static void
+assert_lacks(const char *text, const char *part)
+{
+	ck_assert_msg(strstr(text, part) == NULL, "\"%s\" in:\n%s", part, text);
+}
+
+START_TEST(a_stranger_is_not_believed)
+{
+	const char *text;
+
+	setup(false);
+	add("X-Forwarded-For", "10.9.9.9");
+	add("X-Forwarded-Proto", "https");
+	add("X-Forwarded-Host", "evil.example");
+	add("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+	text = own(false);
+	assert_has(text, "X-Forwarded-For: 192.0.2.1\r\n");
+	assert_has(text, "X-Forwarded-Proto: http\r\n");
+	assert_has(text, "X-Forwarded-Host: example.com\r\n");
+	assert_has(text, "Via: 1.1 gatherd\r\n");
+	assert_lacks(text, "0af7651916cd43dd");
+	assert_lacks(text, "evil");
+	arena_reset(&arena);
+}
+END_TEST
+
+START_TEST(a_trusted_proxy_is_extended)
+{
+	const char *text;
+
+	setup(true);
+	add("X-Forwarded-For", "198.51.100.7");
+	add("X-Forwarded-For", "10.0.0.1");
+	add("X-Forwarded-Proto", "https");
+	add("Via", "1.1 edge");
+	add("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+	text = own(true);
+	assert_has(text, "X-Forwarded-For: 198.51.100.7, 10.0.0.1, 192.0.2.1\r\n");
+	assert_has(text, "X-Forwarded-Proto: https\r\n");
+	assert_has(text, "Via: 1.1 edge, 1.1 gatherd\r\n");
+	assert_has(text, "traceparent: 00-0af7651916cd43dd8448eb211c80319c-");
+	assert_lacks(text, "b7ad6b7169203331"); /* this hop is a span of its own */
+	assert_has(text, "-01\r\n");
+	arena_reset(&arena);
+}
+END_TEST
+
+START_TEST(a_broken_traceparent_is_replaced)
+{
+	static const char *const broken[] = { "", "00-0-0-01",
+		"00-00000000000000000000000000000000-b7ad6b7169203331-01",
+		"00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+		"00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+		"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0x" };
+
+	for (size_t i = 0; i < ARRAY_LEN(broken); i++) {
+		setup(true);
+		add("traceparent", broken[i]);
+		assert_lacks(own(false), broken[i][0] == '\0' ? "traceparent: \r" : broken[i]);
+		ck_assert_int_eq(request.traceparent[2], '-');
+		arena_reset(&arena);
+	}
+}
+END_TEST
+
+START_TEST(nothing_leaves_unless_listed)
+{
+	struct conf_text names[] = { { .s = STR("accept-language") }, { .s = STR("Cookie") } };
+	struct forward_conf none = { 0 }, some = { .headers = { names, 2 } };
+
+	setup(false);
+	add("Accept-Language", "de");
+	add("Authorization", "secret");
+	add("cookie", "a=1");
+	add("cookie", "b=2");
+	ck_assert_str_eq(listed(&none), "");
+	ck_assert_str_eq(listed(&some), "Accept-Language: de\r\nCookie: a=1\r\nCookie: b=2\r\n");
+	arena_reset(&arena);
+}
+END_TEST
+
+START_TEST(star_leaves_out_what_is_not_for_a_call)
+{
+	struct conf_text star = { .s = STR("*") };
+	struct forward_conf all = { .headers = { &star, 1 } };
+	const char *text;
+
+	setup(false);
+	add("X-A", "1");
+	add("Connection", "close");
+	add("Keep-Alive", "timeout=5");
+	add("TE", "trailers");
+	add("Content-Length", "3");
+	add("Content-Type", "text/plain");
+	add("Accept-Encoding", "gzip");
+	add("If-None-Match", "\"x\"");
+	add("X-Forwarded-For", "10.9.9.9");
+	add("Host", "example.com");
+	text = listed(&all);
+	ck_assert_str_eq(text, "X-A: 1\r\n");
+	arena_reset(&arena);
+}
+END_TEST
+
+START_TEST(query_pairs_are_chosen_by_name)
+{
+	struct conf_text names[] = { { .s = STR("q") }, { .s = STR("a b") } }, star = { .s = STR("*") };
+	struct forward_conf none = { 0 }, some = { .query = { names, 2 } },
+			    all = { .query = { &star, 1 } };
+
+	setup(false);
+	request.query = STR("q=1&x=2&a%20b=3&q=4&flag");
+	ck_assert(str_is_none(forward_query(&request, &none, str_none(), &arena)));
+	ck_assert_str_is(forward_query(&request, &none, STR("own=1"), &arena), "own=1");
+	ck_assert_str_is(
+	    forward_query(&request, &some, STR("own=1"), &arena), "own=1&q=1&a%20b=3&q=4");
+	ck_assert_str_is(
+	    forward_query(&request, &all, str_none(), &arena), "q=1&x=2&a%20b=3&q=4&flag");
+	arena_reset(&arena);
+}
+END_TEST
+
+UNIT_MAIN("forward", a_stranger_is_not_believed, a_trusted_proxy_is_extended,
+    a_broken_traceparent_is_replaced, nothing_leaves_unless_listed,
+    star_leaves_out_what_is_not_for_a_call, query_pairs_are_chosen_by_name)
