@@ -14,6 +14,7 @@
 #include "conf/conf_dump.h"
 #include "conf/conf_load.h"
 #include "conf/conf_schema.h"
+#include "daemon/daemon.h"
 
 #define EXIT_USAGE 2
 #define DEFAULT_FILE SYSCONFDIR "/gatherd/gatherd.yaml"
@@ -140,7 +141,14 @@ on_metrics(const struct options *options)
 	return print(&text);
 }
 
+static int
+on_run(const struct options *options)
+{
+	return daemon_run(options->file);
+}
+
 static const struct command commands[] = {
+	{ "run", on_run, true, false, "serve until SIGTERM" },
 	{ "check", on_check, true, false, "say everything that is wrong in the configuration" },
 	{ "dump", on_dump, true, true, "print the configuration; --effective: with all defaults" },
 	{ "schema", on_schema, false, false, "print the JSON schema of the configuration" },

@@ -52,7 +52,7 @@ build(struct generation *gen)
 {
 	struct conf *c = gen->conf;
 	struct site_conf site = { c->routes, c->n_routes, c->upstreams };
-	struct site_error error;
+	struct plan_fault error;
 
 	if (site_build(&gen->arena, &site, &gen->site, &error) != ERR_NONE) {
 		conf_error_add(&gen->errors, error.where, "%s", error.message);

@@ -31,7 +31,7 @@ build_site(struct generation *gen, const struct upstream_conf *up, struct genera
 {
 	struct site_conf conf = { .n_routes = up->n_mocks, .upstreams = gen->conf->upstreams };
 	struct route_conf *routes = arena_calloc(&gen->arena, up->n_mocks, sizeof *routes);
-	struct site_error error;
+	struct plan_fault error;
 
 	for (size_t i = 0; i < up->n_mocks; i++)
 		set_route(&routes[i], &up->mocks[i]);

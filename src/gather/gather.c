@@ -266,13 +266,26 @@ static const struct call_events call_events = {
 
 /* ---- start */
 
+/* The call's own time-out, within the route's; the upstream's is the call's business. */
+static uint64_t
+deadline_of(const struct gather_call *gc)
+{
+	uint64_t own = gc->plan->conf->timeout_ns;
+	uint64_t until = gc->gather->started_ns + own;
+
+	return own != 0 && until < gc->gather->deadline_ns ? until : gc->gather->deadline_ns;
+}
+
 static void
 start_calls(struct gather *g)
 {
 	g->state = GATHER_RUN;
-	for (size_t i = 0; i < g->plan->n_calls; i++)
-		if (!g->calls[i].is_settled)
-			call_start(&g->calls[i].call, &g->calls[i].request, g->deadline_ns);
+	for (size_t i = 0; i < g->plan->n_calls; i++) {
+		struct gather_call *gc = &g->calls[i];
+
+		if (!gc->is_settled)
+			call_start(&gc->call, &gc->request, deadline_of(gc));
+	}
 }
 
 /* A required call that will never have its permit decides the answer before any call has left. */
@@ -294,12 +307,13 @@ admit(struct gather *g)
 	while (g->n_admitted < g->plan->n_admission) {
 		struct gather_call *gc = &g->calls[g->plan->admission[g->n_admitted]];
 		struct upstream *up = gc->call.upstream;
-		uint64_t until = g->env->loop->now_ns + up->conf->queue.timeout_ns;
+		uint64_t patience = g->env->loop->now_ns + up->conf->queue.timeout_ns;
+		uint64_t until = deadline_of(gc);
 		enum err_code e = ERR_NONE;
 
 		if (!gc->is_settled)
 			e = permit_acquire(&gc->call.permit, &up->limiter,
-			    until < g->deadline_ns ? until : g->deadline_ns, on_admitted);
+			    patience < until ? patience : until, on_admitted);
 		if (e != ERR_NONE) {
 			refuse(g, gc, e);
 			if (defer_is_queued(&g->finish_later))
