@@ -66,11 +66,38 @@ put_quoted(struct str s, struct buf *out)
 	buf_add_char(out, '"');
 }
 
-/* What was plain stays plain, because quotes make a JSON number a string. */
+/* What begins like a word, a path, a number or ${…} is plain in every context. */
+static bool
+begins_plain(struct str s)
+{
+	char c = s.p[0];
+
+	if (c == '-')
+		return s.n > 1 && s.p[1] >= '0' && s.p[1] <= '9';
+	return is_word(str_of(&c, 1)) || c == '/' || c == '$';
+}
+
+/*
+ * Quotes make a string of a JSON number, so what was plain stays plain; all but words only where it
+ * reads the same outside of the braces and brackets that it may have stood in.
+ */
+static bool
+stays_plain(const struct yaml_node *node)
+{
+	struct str s = node->raw;
+
+	if (!node->is_plain || s.n == 0 || !begins_plain(s) || s.p[s.n - 1] == ':')
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < ' ' || s.p[i] > '~')
+			return false;
+	return true;
+}
+
 static void
 put_scalar(const struct yaml_node *node, struct buf *out)
 {
-	if (node->is_plain && node->raw.n != 0 && str_find(node->raw, '\n') == node->raw.n)
+	if (stays_plain(node))
 		buf_add(out, node->raw);
 	else
 		put_quoted(node->raw, out);
