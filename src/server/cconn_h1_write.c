@@ -20,7 +20,7 @@ stream_of(struct exchange *x)
 }
 
 static struct respond_context
-context_of(struct cconn_h1_stream *stream)
+context_of(struct cconn_h1_stream *stream, bool is_relayed)
 {
 	const struct exchange *x = &stream->exchange;
 
@@ -28,7 +28,7 @@ context_of(struct cconn_h1_stream *stream)
 		.date = h1_write_date_text(&x->server->date, x->server->loop->wall_ns),
 		.minor = stream->is_head_complete ? stream->head.minor : 1,
 		.is_persistent = stream->is_persistent,
-		.is_relayed = x->gather != NULL || x->proxy != NULL,
+		.is_relayed = is_relayed,
 	};
 }
 
@@ -56,7 +56,8 @@ send_answer(struct exchange *x, const struct answer *answer)
 
 	if (!cconn_h1_settle_body(stream) || x->server->is_draining)
 		stream->is_persistent = false;
-	ctx = context_of(stream);
+	ctx = context_of(
+	    stream, x->gather != NULL && (answer->reason == ERR_NONE || answer->is_partial));
 	head = respond_answer(&ctx, answer, &x->arena);
 	iov = arena_alloc(&x->arena, (answer->n_body + 1) * sizeof(*iov));
 	iov[0] = (struct iovec){ .iov_base = (char *)head.p, .iov_len = head.n };
@@ -78,7 +79,7 @@ send_head(struct exchange *x, const struct exchange_head *head)
 		stream->is_persistent = false;
 	if (head->length_kind == EXCHANGE_LENGTH_UNKNOWN && stream->head.minor == 0)
 		stream->is_persistent = false; /* RFC 9112 6.3: the close is the end */
-	ctx = context_of(stream);
+	ctx = context_of(stream, true);
 	buf_add(&stream->out, respond_stream(&ctx, head, &x->arena, &stream->is_chunked));
 	stream->left = head->length_kind == EXCHANGE_LENGTH_KNOWN ? head->length : UINT64_MAX;
 	stream->answer = CCONN_H1_STREAMING;

@@ -164,6 +164,24 @@ on_timer(void *arg)
 	finish(c, e);
 }
 
+/*
+ * While a request is uploaded, the time that counts is the upstream's: how long it takes nothing. Waiting for
+ * the client is bounded by the listener's body time-out.
+ */
+static void
+watch_upload(struct call *c)
+{
+	struct uconn_h1 *x = &c->attempt;
+
+	c->deadline_ns = loop_of(c)->now_ns + c->upstream->conf->timeouts.total_ns;
+	if (x->is_request_out)
+		set_deadline(c, c->upstream->conf->timeouts.first_byte_ns);
+	else if (x->is_blocked)
+		loop_timer_set(loop_of(c), &c->timer, c->deadline_ns);
+	else
+		loop_timer_clear(&c->timer);
+}
+
 /* ---- attempts */
 
 static void
@@ -199,7 +217,10 @@ on_leased(void *owner)
 	c->state = CALL_SENDING;
 	c->times.leased = up->loop->now_ns;
 	c->is_reused = uconn_is_reused(c->attempt.lease.uconn);
-	set_deadline(c, up->conf->timeouts.first_byte_ns);
+	if (c->request->is_streamed)
+		watch_upload(c);
+	else
+		set_deadline(c, up->conf->timeouts.first_byte_ns);
 }
 
 static void
@@ -357,24 +378,6 @@ call_resume(struct call *c)
 		return;
 	push_stream_deadline(c);
 	uconn_h1_resume(&c->attempt);
-}
-
-/*
- * While a request is uploaded, the time that counts is the upstream's: how long it takes nothing. Waiting for
- * the client is bounded by the listener's body time-out.
- */
-static void
-watch_upload(struct call *c)
-{
-	struct uconn_h1 *x = &c->attempt;
-
-	c->deadline_ns = loop_of(c)->now_ns + c->upstream->conf->timeouts.total_ns;
-	if (x->is_request_out)
-		set_deadline(c, c->upstream->conf->timeouts.first_byte_ns);
-	else if (x->is_blocked)
-		loop_timer_set(loop_of(c), &c->timer, c->deadline_ns);
-	else
-		loop_timer_clear(&c->timer);
 }
 
 size_t
