@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
+
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -33,13 +35,6 @@ static inline bool
 json_bytes_is_digit(char c)
 {
 	return c >= '0' && c <= '9';
-}
-
-/* One that matters for finding the end of an array or object. */
-static inline bool
-json_bytes_is_mark(char c)
-{
-	return c == '"' || c == '{' || c == '}' || c == '[' || c == ']';
 }
 
 static inline const char *
@@ -70,14 +65,6 @@ static inline const char *
 json_bytes_quote_scalar(const char *p, const char *end)
 {
 	while (p < end && *p != '"' && *p != '\\')
-		p++;
-	return p;
-}
-
-static inline const char *
-json_bytes_mark_scalar(const char *p, const char *end)
-{
-	while (p < end && !json_bytes_is_mark(*p))
 		p++;
 	return p;
 }
@@ -134,15 +121,6 @@ json_bytes_digits_in(__m128i v)
 }
 
 static inline unsigned
-json_bytes_marks(__m128i v)
-{
-	__m128i folded = _mm_or_si128(v, _mm_set1_epi8(0x20)); /* [ becomes {, ] becomes } */
-	__m128i brackets = _mm_or_si128(json_bytes_same(folded, '{'), json_bytes_same(folded, '}'));
-
-	return json_bytes_bits(_mm_or_si128(brackets, json_bytes_same(v, '"')));
-}
-
-static inline unsigned
 json_bytes_quotes(__m128i v)
 {
 	return json_bytes_bits(_mm_or_si128(json_bytes_same(v, '"'), json_bytes_same(v, '\\')));
@@ -192,11 +170,15 @@ json_bytes_quote(const char *p, const char *end)
 	JSON_BYTES_FIND(json_bytes_quotes(json_bytes_load(p)), json_bytes_quote_scalar);
 }
 
-/* The first quote or bracket of p .. end, or end. */
+/* As json_bytes_space(), for places where there is nearly always no space, or one. */
 static inline const char *
-json_bytes_mark(const char *p, const char *end)
+json_bytes_skip_space(const char *p, const char *end)
 {
-	JSON_BYTES_FIND(json_bytes_marks(json_bytes_load(p)), json_bytes_mark_scalar);
+	if (LIKELY(p < end && (unsigned char)*p > ' '))
+		return p;
+	if (LIKELY(end - p > 1 && *p == ' ' && (unsigned char)p[1] > ' '))
+		return p + 1;
+	return json_bytes_space(p, end);
 }
 
 #endif

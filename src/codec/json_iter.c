@@ -2,6 +2,7 @@
 #include "codec/json_iter.h"
 
 #include "codec/json_bytes.h"
+#include "codec/json_skip.h"
 
 enum json_kind
 json_iter_kind(char first)
@@ -36,25 +37,6 @@ end_of_string(const char *p, const char *end)
 	return p;
 }
 
-/* p at an opening bracket; returns what is behind its partner. */
-static const char *
-end_of_container(const char *p, const char *end)
-{
-	size_t open = 0;
-
-	for (;;) {
-		p = json_bytes_mark(p, end);
-		if (*p == '"') {
-			p = end_of_string(p + 1, end);
-		} else if (*p == '{' || *p == '[') {
-			open++;
-		} else if (--open == 0) {
-			return p + 1;
-		}
-		p++;
-	}
-}
-
 /* A number or a word ends before white space, a comma or a bracket. */
 static inline const char *
 end_of_word(const char *p, const char *end)
@@ -72,7 +54,7 @@ end_of_value(const char *p, const char *end, enum json_kind kind)
 		return end_of_string(p + 1, end) + 1;
 	case JSON_ARRAY:
 	case JSON_OBJECT:
-		return end_of_container(p, end);
+		return json_skip_container(p, end);
 	default:
 		return end_of_word(p, end);
 	}
@@ -120,8 +102,8 @@ read_key(struct json_iter *it, const char *p, struct json_member *member)
 
 	p = end_of_string(key, it->end);
 	member->key = str_of(key, (size_t)(p - key));
-	p = json_bytes_space(p + 1, it->end) + 1; /* the colon */
-	return json_bytes_space(p, it->end);
+	p = json_bytes_skip_space(p + 1, it->end) + 1; /* the colon */
+	return json_bytes_skip_space(p, it->end);
 }
 
 bool
@@ -139,9 +121,9 @@ json_iter_next(struct json_iter *it, struct json_member *member)
 	member->value.kind = json_iter_kind(*p);
 	p = end_of_value(p, it->end, member->value.kind);
 	member->value.text = str_of(value, (size_t)(p - value));
-	p = json_bytes_space(p, it->end);
+	p = json_bytes_skip_space(p, it->end);
 	if (p < it->end) /* a comma */
-		p = json_bytes_space(p + 1, it->end);
+		p = json_bytes_skip_space(p + 1, it->end);
 	it->at = p;
 	return true;
 }

@@ -58,16 +58,6 @@ fault_expected(struct run *r, const char *p, const char *reason)
 	return fault_at(r, p, p == r->end ? "the text ends too early" : reason);
 }
 
-static inline const char *
-skip_space(const char *p, const char *end)
-{
-	if (LIKELY(p < end && (unsigned char)*p > ' '))
-		return p;
-	if (LIKELY(end - p > 1 && *p == ' ' && (unsigned char)p[1] > ' '))
-		return p + 1;
-	return json_bytes_space(p, end);
-}
-
 static inline bool
 is_hex(char c)
 {
@@ -310,10 +300,59 @@ scan_key(struct run *r, const char *p)
 	else
 		hash = json_str_hash_plain(raw, r->end, r->keys->seed);
 	json_keys_push(r->keys, hash, (uint32_t)(key - 1 - r->start));
-	p = skip_space(p + 1, r->end);
+	p = json_bytes_skip_space(p + 1, r->end);
 	if (UNLIKELY(p == r->end || *p != ':'))
 		return fault_expected(r, p, "a colon is expected");
-	return skip_space(p + 1, r->end);
+	return json_bytes_skip_space(p + 1, r->end);
+}
+
+/* The open containers. The lowest level stands for the text itself. */
+struct stack {
+	struct level *lowest;
+	struct level *top;
+};
+
+/* p behind a comma or an opening bracket. Returns the first byte of the next value. */
+static inline const char *
+scan_next(struct run *r, const struct stack *s, const char *p)
+{
+	return s->top->is_object ? scan_key(r, p) : p;
+}
+
+/*
+ * p behind a value: closes what ends here. Returns the first byte of the next value, or what is
+ * behind the root value when no level is open any more.
+ */
+static inline const char *
+scan_end(struct run *r, struct stack *s, const char *p)
+{
+	while (s->top != s->lowest) {
+		p = json_bytes_skip_space(p, r->end);
+		if (UNLIKELY(p == r->end))
+			return fault_expected(r, p, "");
+		if (*p == ',')
+			return scan_next(r, s, json_bytes_skip_space(p + 1, r->end));
+		if (UNLIKELY(*p != (s->top->is_object ? '}' : ']')))
+			return fault_at(r, p, "a comma or the closing bracket is expected");
+		if (s->top->is_object && UNLIKELY(!close_object(r, s->top->first_key)))
+			return NULL;
+		s->top--;
+		p++;
+	}
+	return p;
+}
+
+/* p at an opening bracket. Returns the first byte of the next value, or the bracket that closes it.
+ */
+static inline const char *
+scan_opening(struct run *r, struct stack *s, const char *p, bool *is_empty)
+{
+	if (UNLIKELY(s->top == s->lowest + JSON_SCAN_MAX_DEPTH))
+		return fault_at(r, p, "nested too deeply");
+	*++s->top = (struct level){ (uint32_t)r->keys->n, *p == '{' };
+	p = json_bytes_skip_space(p + 1, r->end);
+	*is_empty = p < r->end && *p == (s->top->is_object ? '}' : ']');
+	return *is_empty ? p : scan_next(r, s, p);
 }
 
 /* The root value, p at its first byte: returns what is behind it. */
@@ -321,56 +360,27 @@ static const char *
 scan_value(struct run *r, const char *p)
 {
 	struct level levels[JSON_SCAN_MAX_DEPTH + 1];
-	struct level *top = levels; /* the lowest stands for the text itself */
-	const char *end = r->end;
+	struct stack s = { levels, levels };
 
-value:
-	if (UNLIKELY(p == end))
-		return fault_expected(r, p, "");
-	if (*p == '{' || *p == '[') {
-		if (UNLIKELY(top == levels + JSON_SCAN_MAX_DEPTH))
-			return fault_at(r, p, "nested too deeply");
-		*++top = (struct level){ (uint32_t)r->keys->n, *p == '{' };
-		p = skip_space(p + 1, end);
-		if (p < end && *p == (top->is_object ? '}' : ']'))
-			goto close;
-		if (!top->is_object)
-			goto value;
-		goto key;
-	}
-	p = scan_scalar(r, p);
-	if (UNLIKELY(p == NULL))
-		return NULL;
-after:
-	if (top == levels)
-		return p;
-	p = skip_space(p, end);
-	if (UNLIKELY(p == end))
-		return fault_expected(r, p, "");
-	if (*p == ',') {
-		p = skip_space(p + 1, end);
-		if (!top->is_object)
-			goto value;
-	key:
-		p = scan_key(r, p);
-		if (UNLIKELY(p == NULL))
-			return NULL;
-		goto value;
-	}
-	if (UNLIKELY(*p != (top->is_object ? '}' : ']')))
-		return fault_at(r, p, "a comma or the closing bracket is expected");
-close:
-	if (top->is_object && UNLIKELY(!close_object(r, top->first_key)))
-		return NULL;
-	top--;
-	p++;
-	goto after;
+	do {
+		bool is_complete = true;
+
+		if (UNLIKELY(p == r->end))
+			return fault_expected(r, p, "");
+		if (*p == '{' || *p == '[')
+			p = scan_opening(r, &s, p, &is_complete);
+		else
+			p = scan_scalar(r, p);
+		if (p != NULL && is_complete)
+			p = scan_end(r, &s, p);
+	} while (p != NULL && s.top != levels);
+	return p;
 }
 
 static enum err_code
 scan_root(struct run *r, struct json_value *root)
 {
-	const char *p = skip_space(r->start, r->end);
+	const char *p = json_bytes_skip_space(r->start, r->end);
 	const char *value = p;
 
 	if (r->end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {
@@ -381,7 +391,7 @@ scan_root(struct run *r, struct json_value *root)
 	if (p == NULL)
 		return ERR_INVALID_BODY;
 	*root = (struct json_value){ json_iter_kind(*value), str_of(value, (size_t)(p - value)) };
-	p = skip_space(p, r->end);
+	p = json_bytes_skip_space(p, r->end);
 	if (p == r->end)
 		return ERR_NONE;
 	fault_at(r, p, "bytes after the value");

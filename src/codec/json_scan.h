@@ -40,7 +40,7 @@ struct json_value {
 
 /* What is wrong with a text, and where. */
 struct json_fault {
-	size_t offset;      /* of the byte that cannot be; the length of a text that ends too early */
+	size_t offset; /* of the byte that cannot be; the length of a text that ends too early */
 	const char *reason; /* a constant, for example "duplicate key" */
 };
 

@@ -15,7 +15,6 @@ static const struct {
 	{ json_bytes_space, json_bytes_space_scalar, " \t\r\n" },
 	{ json_bytes_digits, json_bytes_digits_scalar, "0123456789" },
 	{ json_bytes_quote, json_bytes_quote_scalar, "az!#[]^\x01\x80\xff" },
-	{ json_bytes_mark, json_bytes_mark_scalar, "az!#\\^|~\x01\x80\xff" },
 };
 
 /* Every byte at every place of texts of every length up to three vectors. */
