@@ -31,7 +31,7 @@
 	X(CLIENT_GONE, 499, "client_gone", "the client left before it had its answer") \
 	X(INTERNAL, 500, "internal", "gatherd broke one of its own rules") \
 	X(CODING_UNKNOWN, 501, "coding_unknown", "the transfer coding is not implemented") \
-	X(METHOD_UNKNOWN, 501, "method_unknown", "the method is longer than any that is known") \
+	X(METHOD_UNKNOWN, 501, "method_unknown", "the method is not implemented") \
 	X(VERSION_UNKNOWN, 505, "version_unknown", "the HTTP major version is not supported") \
 	/* shedding */ \
 	X(OVERLOADED, 503, "overloaded", "the daemon is at its concurrency limit and its queue is full") \

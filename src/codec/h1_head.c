@@ -445,7 +445,7 @@ settle_connection(struct h1_head *head)
 	/* RFC 9112 9.3 */
 	head->is_persistent = !is_close && (head->minor == 1 || is_keep_alive);
 	h = header_find(&head->fields, HEADER_UPGRADE);
-	head->offers_upgrade = h != NULL && h->is_nominated;
+	head->offers_upgrade = h != NULL && h->is_hop;
 	return true;
 }
 

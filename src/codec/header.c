@@ -18,6 +18,19 @@ header_list_init(struct header_list *list, struct header *at, size_t cap)
 	memset(list->first, 0, sizeof(list->first));
 }
 
+/* With "-" for each "_", is it the name of a field that is not simply passed on? */
+static bool
+is_look_alike(struct str name)
+{
+	char dashed[32];
+
+	if (name.n > sizeof(dashed) || memchr(name.p, '_', name.n) == NULL)
+		return false;
+	for (size_t i = 0; i < name.n; i++)
+		dashed[i] = name.p[i] == '_' ? '-' : name.p[i];
+	return http_table_header_flags(http_table_header(str_of(dashed, name.n))) != 0;
+}
+
 bool
 header_list_add(struct header_list *list, struct str name, struct str value)
 {
@@ -30,7 +43,9 @@ header_list_add_id(struct header_list *list, enum header_id id, struct str name,
 	if (list->n == list->cap)
 		return false;
 	list->at[list->n++] = (struct header){ name, value, id, false };
-	if (id != HEADER_OTHER && list->first[id] == 0)
+	if (id == HEADER_OTHER)
+		list->at[list->n - 1].is_hop = is_look_alike(name);
+	else if (list->first[id] == 0)
 		list->first[id] = list->n;
 	return true;
 }
@@ -75,7 +90,7 @@ header_list_nominate(struct header_list *list, struct str name)
 		struct header *h = &list->at[i];
 
 		if (h->id == id && (id != HEADER_OTHER || str_ieq(h->name, name)))
-			h->is_nominated = true;
+			h->is_hop = true;
 	}
 }
 

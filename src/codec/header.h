@@ -16,7 +16,12 @@ struct header {
 	struct str name;  /* as it came; borrowed from the bytes that were parsed */
 	struct str value; /* without the white space around it; borrowed likewise */
 	enum header_id id;
-	bool is_nominated; /* Connection names it: it belongs to this hop (RFC 9110 7.6.1) */
+	/*
+	 * It belongs to this hop: Connection names it (RFC 9110 7.6.1), or it looks like a field
+	 * that gatherd writes or decides by to a server that takes "_" for "-", as CGI and its heirs
+	 * do: X_Forwarded_For.
+	 */
+	bool is_hop;
 };
 
 #define HEADER_LIST_MAX UINT16_MAX
@@ -63,13 +68,13 @@ header_value(const struct header_list *list, enum header_id id)
 }
 
 /*
- * True when this received field may be sent on: not hop-by-hop, not named by Connection, and not
+ * True when this received field may be sent on: not hop-by-hop, not is_hop, and not
  * one that frames the message (those are written anew).
  */
 static inline bool
 header_crosses(const struct header *h)
 {
-	return !h->is_nominated &&
+	return !h->is_hop &&
 	    (http_table_header_flags(h->id) & (FIELD_HOP | FIELD_FRAMING)) == 0;
 }
 

@@ -7,7 +7,6 @@
 #include "base/compiler.h"
 #include "codec/uri.h"
 
-#define VIA_OWN "1.1 gatherd"
 
 /* ---- trace context */
 
@@ -120,6 +119,8 @@ forward_own_fields(const struct request *r, bool keeps_via, struct arena *arena)
 	size_t room = 512 + r->authority.n + values_bound(r, HEADER_X_FORWARDED_FOR) +
 	    values_bound(r, HEADER_X_FORWARDED_HOST) + values_bound(r, HEADER_X_FORWARDED_PROTO) +
 	    values_bound(r, HEADER_VIA);
+	/* RFC 9110 7.6.3: the version in which the request came */
+	struct str via = r->minor == 0 ? STR("1.0 gatherd") : STR("1.1 gatherd");
 	char *to = arena_alloc(arena, room);
 	struct h1_write w;
 
@@ -131,9 +132,9 @@ forward_own_fields(const struct request *r, bool keeps_via, struct arena *arena)
 		h1_write_known(&w, HEADER_X_FORWARDED_HOST,
 		    trusted_or(r, HEADER_X_FORWARDED_HOST, r->authority));
 	if (keeps_via)
-		put_joined(&w, r, HEADER_VIA, STR(VIA_OWN));
+		put_joined(&w, r, HEADER_VIA, via);
 	else
-		h1_write_known(&w, HEADER_VIA, STR(VIA_OWN));
+		h1_write_known(&w, HEADER_VIA, via);
 	h1_write_known(&w, HEADER_TRACEPARENT, str_of(r->traceparent, REQUEST_TRACE_BYTES));
 	assert(h1_write_is_ok(&w));
 	arena_trim(arena, to, room, h1_write_str(&w).n);
@@ -172,12 +173,37 @@ is_unfit_for_call(enum header_id id)
 	}
 }
 
+/* RFC 9110 7.6.2: one less, for OPTIONS; the hop that gets 0 answers (forward_is_last_hop()). */
+static bool
+count_down(struct h1_write *w, const struct request *r, const struct header *h)
+{
+	uint64_t hops;
+
+	if (h->id != HEADER_MAX_FORWARDS || r->method != METHOD_OPTIONS ||
+	    !str_to_u64(h->value, &hops) || hops == 0)
+		return false;
+	h1_write_known_u64(w, h->id, hops - 1);
+	return true;
+}
+
+bool
+forward_is_last_hop(const struct request *r)
+{
+	uint64_t hops;
+
+	return r->method == METHOD_OPTIONS &&
+	    str_to_u64(header_value(r->headers, HEADER_MAX_FORWARDS), &hops) && hops == 0;
+}
+
 void
 forward_all(struct h1_write *w, const struct request *r)
 {
-	for (size_t i = 0; i < r->headers->n; i++)
-		if (may_forward(&r->headers->at[i]))
-			h1_write_received(w, &r->headers->at[i]);
+	for (size_t i = 0; i < r->headers->n; i++) {
+		const struct header *h = &r->headers->at[i];
+
+		if (may_forward(h) && !count_down(w, r, h))
+			h1_write_received(w, h);
+	}
 }
 
 static bool

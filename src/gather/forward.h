@@ -23,7 +23,12 @@ void forward_trace(struct request *r, struct rnd *rnd);
  */
 struct str forward_own_fields(const struct request *r, bool keeps_via, struct arena *arena);
 
-/* Every field of the client that may cross and is not one of ours. Room: forward_bound(). */
+/* RFC 9110 7.6.2: true for OPTIONS with Max-Forwards: 0, which is answered here. */
+bool forward_is_last_hop(const struct request *r);
+/*
+ * Every field of the client that may cross and is not one of ours, Max-Forwards of OPTIONS counted down. Room:
+ * forward_bound().
+ */
 void forward_all(struct h1_write *w, const struct request *r);
 /*
  * The fields that a call's `forward.headers` lists. "*" leaves out what would make an answer that cannot be

@@ -19,6 +19,7 @@ struct request {
 	struct str query;     /* raw, without '?'; none: no '?' */
 	struct str authority; /* Host, or the authority of an absolute target */
 	const char *scheme;   /* "http" */
+	uint8_t minor;        /* HTTP/1.0 or 1.1: for Via */
 	const struct header_list *headers;
 	struct str params[REQUEST_MAX_PARAMS]; /* raw values of the route's parameters, by index */
 	struct addr peer;     /* who is connected */

@@ -118,6 +118,7 @@ fill_request(struct cconn_h1_stream *stream)
 	r->query = head->query;
 	r->authority = head->authority;
 	r->scheme = "http";
+	r->minor = head->minor;
 	r->headers = &head->fields;
 	r->peer = c->peer;
 	r->is_peer_trusted = c->is_peer_trusted;

@@ -204,6 +204,8 @@ step_route(struct exchange *x)
 		return answer_with(x, e);
 	x->route = &x->site->routes[match.index];
 	settle_limits(x);
+	if (x->route->conf->kind == ROUTE_PROXY && forward_is_last_hop(&x->request))
+		return answer_empty(x, 204);
 	if (x->route->conf->kind != ROUTE_PROXY && x->has_length && x->length > x->body_limit)
 		return answer_with(x, ERR_BODY_TOO_LARGE);
 	x->state = x->listener->kind == LISTENER_PUBLIC ? EXCHANGE_ADMIT : EXCHANGE_BODY;

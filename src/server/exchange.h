@@ -47,6 +47,7 @@ struct exchange_head {
 	enum exchange_length length_kind;
 	uint64_t length; /* KNOWN; with LENGTH_NONE and has_length: only declared (HEAD, 304) */
 	bool has_length;
+	uint8_t minor; /* of the HTTP/1 version in which it came: for Via */
 };
 
 /* What the client's connection does for an exchange. None of them calls back before it returns. */

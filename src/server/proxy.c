@@ -182,6 +182,7 @@ on_head(struct call *c, const struct h1_head *head, const struct h1_frame *frame
 		.status = head->status,
 		.fields = &head->fields,
 		.more = p->set_fields,
+		.minor = head->minor,
 	};
 
 	if (!respond_has_body(x->request.method, head->status)) {

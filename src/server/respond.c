@@ -85,7 +85,8 @@ respond_stream(const struct respond_context *ctx, const struct exchange_head *he
 	else if (*is_chunked)
 		h1_write_raw(&w, STR("Transfer-Encoding: chunked\r\n"));
 	if (ctx->is_relayed)
-		h1_write_raw(&w, STR("Via: 1.1 gatherd\r\n"));
+		h1_write_known(&w, HEADER_VIA,
+		    head->minor == 0 ? STR("1.0 gatherd") : STR("1.1 gatherd"));
 	h1_write_raw(&w, head->more);
 	put_connection(&w, ctx);
 	return finish(&w);

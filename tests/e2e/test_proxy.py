@@ -326,3 +326,12 @@ def test_streams_of_many_clients_do_not_mix(gatherd, upstream):
     for thread in threads:
         thread.join()
     assert not bad
+
+
+def test_options_stop_at_the_last_hop_that_they_may_reach(gatherd, upstream):
+    up = upstream(json_reply(b"1"))
+    d = gatherd([ANY], {"up": up})
+    assert d.request("/", "OPTIONS", fields=[("Max-Forwards", "0")]).status == 204
+    assert not up.requests
+    assert d.request("/", "OPTIONS", fields=[("Max-Forwards", "3")]).status == 200
+    assert up.only_request().header("Max-Forwards") == "2"

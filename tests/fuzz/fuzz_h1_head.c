@@ -80,7 +80,7 @@ must_agree(const struct outcome *a, const struct outcome *b)
 		const struct header *f = &a->fields[i], *g = &b->fields[i];
 
 		MUST(is_same(f->name, g->name) && is_same(f->value, g->value));
-		MUST(f->id == g->id && f->is_nominated == g->is_nominated);
+		MUST(f->id == g->id && f->is_hop == g->is_hop);
 	}
 }
 

@@ -60,6 +60,20 @@ START_TEST(marks_what_connection_names)
 }
 END_TEST
 
+START_TEST(knows_look_alikes)
+{
+	struct header h[4];
+
+	header_list_init(&list, h, ARRAY_LEN(h));
+	header_list_add(&list, STR("X_Forwarded_For"), STR(""));
+	header_list_add(&list, STR("transfer_ENCODING"), STR(""));
+	header_list_add(&list, STR("User_Agent"), STR(""));
+	header_list_add(&list, STR("X_Forwarded_For_And_More_Than_Fits_Here"), STR(""));
+	ck_assert(!header_crosses(&h[0]) && !header_crosses(&h[1]));
+	ck_assert(header_crosses(&h[2]) && header_crosses(&h[3]));
+}
+END_TEST
+
 static void
 check_elements(const char *value, const char *joined)
 {
@@ -110,4 +124,5 @@ START_TEST(knows_tokens_and_values)
 END_TEST
 
 UNIT_MAIN("header", finds_fields, refuses_more_than_it_can_hold, marks_what_connection_names,
+    knows_look_alikes,
     takes_lists_apart, finds_tokens_in_lists, knows_tokens_and_values)

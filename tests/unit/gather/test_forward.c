@@ -15,7 +15,7 @@ setup(bool is_trusted)
 	rnd_init(&rnd, 1);
 	header_list_init(&headers, slots, ARRAY_LEN(slots));
 	request = (struct request){ .headers = &headers, .authority = STR("example.com"),
-		.scheme = "http", .is_peer_trusted = is_trusted };
+		.scheme = "http", .minor = 1, .is_peer_trusted = is_trusted };
 	ck_assert_int_eq(addr_parse(STR("192.0.2.1:5000"), &request.peer), ERR_NONE);
 }
 
@@ -97,6 +97,48 @@ START_TEST(a_trusted_proxy_is_extended)
 }
 END_TEST
 
+START_TEST(via_tells_the_version_in_which_the_request_came)
+{
+	setup(false);
+	request.minor = 0;
+	assert_has(own(false), "Via: 1.0 gatherd\r\n");
+	arena_reset(&arena);
+}
+END_TEST
+
+static const char *
+all(void)
+{
+	static char to[4096];
+	struct h1_write w;
+
+	h1_write_init(&w, to, sizeof to);
+	forward_all(&w, &request);
+	ck_assert(h1_write_is_ok(&w));
+	return arena_str(&arena, h1_write_str(&w)).p;
+}
+
+/* RFC 9110 7.6.2 */
+START_TEST(max_forwards_counts_the_hops_of_options)
+{
+	setup(false);
+	add("Max-Forwards", "10");
+	request.method = METHOD_OPTIONS;
+	ck_assert(!forward_is_last_hop(&request));
+	assert_has(all(), "Max-Forwards: 9\r\n");
+	request.method = METHOD_GET;
+	assert_has(all(), "Max-Forwards: 10\r\n");
+	slots[0].value = STR("0");
+	ck_assert(!forward_is_last_hop(&request));
+	request.method = METHOD_OPTIONS;
+	ck_assert(forward_is_last_hop(&request));
+	slots[0].value = STR("x");
+	ck_assert(!forward_is_last_hop(&request));
+	assert_has(all(), "Max-Forwards: x\r\n");
+	arena_reset(&arena);
+}
+END_TEST
+
 START_TEST(a_broken_traceparent_is_replaced)
 {
 	static const char *const broken[] = { "", "00-0-0-01",
@@ -173,5 +215,6 @@ START_TEST(query_pairs_are_chosen_by_name)
 END_TEST
 
 UNIT_MAIN("forward", a_stranger_is_not_believed, a_trusted_proxy_is_extended,
-    a_broken_traceparent_is_replaced, nothing_leaves_unless_listed,
+    a_broken_traceparent_is_replaced, via_tells_the_version_in_which_the_request_came,
+    max_forwards_counts_the_hops_of_options, nothing_leaves_unless_listed,
     star_leaves_out_what_is_not_for_a_call, query_pairs_are_chosen_by_name)
