@@ -402,6 +402,8 @@ say_unknown(struct applier *ap, const struct conf_section *section, const struct
 	struct conf_root_view view;
 	struct str hint;
 
+	if (conf_error_is_full(ap->errors))
+		return; /* nothing of it would be kept */
 	conf_near_init(&near, value->key, ap->arena);
 	for (size_t i = 0; conf_root_row(section, i, &view); i++)
 		conf_near_add(&near, str_c(view.row->key));

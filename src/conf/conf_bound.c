@@ -1,15 +1,8 @@
 /* Sums of limits. No state; any thread. */
 #include "conf/conf_bound.h"
 
-/* Beside the bytes of peers: arena blocks of the exchange, and per call its attempt, target and
- * fields. */
-#define EXCHANGE_OWN_BYTES (64u << 10)
-#define CALL_OWN_BYTES (16u << 10)
-/* A streamed body: what is read ahead in each direction before the reader stops. */
-#define STREAM_WINDOW_BYTES (256u << 10)
-/* Base64 makes 4 bytes of 3; a text may become 6 bytes (\u00XX) per byte. */
-#define BASE64_FACTOR 3
-#define TEXT_FACTOR 7
+/* A connection's buffers beside heads and bodies: what is read ahead, what waits to be written. */
+#define CONNECTION_BYTES (UINT64_C(64) << 10)
 
 static uint64_t
 plus(uint64_t a, uint64_t b)
@@ -27,50 +20,53 @@ times(uint64_t a, uint64_t b)
 	return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
 }
 
+/* One answer on its way in; a buffer that grows has half of itself to spare. */
 static uint64_t
-call_bytes(const struct conf *c, const struct call_conf *call)
+answer_bytes(const struct upstream_conf *up, uint64_t max_body)
 {
-	uint64_t factor = call->format == PART_TEXT     ? TEXT_FACTOR
-			  : call->format == PART_BASE64 ? BASE64_FACTOR
-							: 1;
-	uint64_t n = times(call->max_body_bytes, factor);
+	uint64_t n = times(plus(max_body, up->limits.header_bytes), 3) / 2;
 
-	n = plus(n, CALL_OWN_BYTES);
-	return plus(n, c->upstreams[call->upstream].limits.header_bytes);
+	return plus(n, CONNECTION_BYTES);
 }
 
 static uint64_t
-request_bytes(const struct conf *c, const struct route_conf *route)
+calls_bytes(const struct conf *c, const struct route_conf *route)
 {
-	uint64_t most = 0;
+	uint64_t n = 0;
 
-	for (size_t i = 0; i < c->n_listeners; i++) {
-		const struct listener_conf *l = &c->listeners[i];
-		uint64_t body = l->limits.body, n;
+	for (size_t i = 0; i < route->n_calls; i++)
+		n = plus(n, answer_bytes(&c->upstreams[route->calls[i].upstream],
+				route->calls[i].max_body_bytes));
+	if (route->kind == ROUTE_PROXY)
+		n = answer_bytes(&c->upstreams[route->proxy.upstream], 0);
+	return n;
+}
 
-		if (route->max_request_body_bytes != 0 && route->max_request_body_bytes < body)
-			body = route->max_request_body_bytes;
-		if (route->kind != ROUTE_CALLS)
-			body = 0;
-		n = plus(l->limits.header_bytes, body);
-		if (n > most)
-			most = n;
-	}
-	return most;
+static uint64_t
+exchange_bytes(const struct listener_conf *l, const struct route_conf *route)
+{
+	uint64_t body = l->limits.body, bodies = 0;
+
+	if (route->max_request_body_bytes != 0 && route->max_request_body_bytes < body)
+		body = route->max_request_body_bytes;
+	for (size_t i = 0; i < route->n_calls; i++)
+		bodies = plus(bodies, route->calls[i].max_body_bytes);
+	return plus(route_conf_arena_bytes(body, bodies),
+	    plus(times(l->limits.header_bytes, 2), CONNECTION_BYTES));
 }
 
 uint64_t
 conf_bound_route(const struct conf *c, const struct route_conf *route)
 {
-	uint64_t n = plus(request_bytes(c, route), EXCHANGE_OWN_BYTES);
+	uint64_t most = 0;
 
-	for (size_t i = 0; i < route->n_calls; i++)
-		n = plus(n, call_bytes(c, &route->calls[i]));
-	if (route->kind == ROUTE_PROXY) {
-		n = plus(n, 2 * STREAM_WINDOW_BYTES + CALL_OWN_BYTES);
-		n = plus(n, c->upstreams[route->proxy.upstream].limits.header_bytes);
+	for (size_t i = 0; i < c->n_listeners; i++) {
+		uint64_t n = exchange_bytes(&c->listeners[i], route);
+
+		if (n > most)
+			most = n;
 	}
-	return n;
+	return plus(most, calls_bytes(c, route));
 }
 
 uint64_t

@@ -47,8 +47,10 @@ static void PRINTF_LIKE(4, 0) add(
 
 	if (!is_warning)
 		errors->n_errors++;
-	if (errors->n >= CONF_ERRORS_MAX)
+	if (conf_error_is_full(errors)) {
+		errors->has_more = true;
 		return;
+	}
 	vsnprintf(text, sizeof text, fmt, ap);
 	make_printable(text);
 	e = grow(errors);
@@ -83,6 +85,12 @@ conf_error_warn(struct conf_errors *errors, struct conf_pos pos, const char *fmt
 	va_end(ap);
 }
 
+bool
+conf_error_is_full(const struct conf_errors *errors)
+{
+	return errors->n >= CONF_ERRORS_MAX;
+}
+
 static int
 compare(const void *left, const void *right)
 {
@@ -110,6 +118,8 @@ conf_error_sort(struct conf_errors *errors)
 		if (compare(&errors->at[kept], &errors->at[i]) != 0)
 			errors->at[++kept] = errors->at[i];
 	errors->n = kept + 1;
+	if (errors->has_more)
+		return; /* the count includes those that are not here */
 	errors->n_errors = 0;
 	for (size_t i = 0; i < errors->n; i++)
 		errors->n_errors += errors->at[i].is_warning ? 0 : 1;
@@ -138,6 +148,6 @@ conf_error_print(const struct conf_errors *errors, FILE *to)
 
 		fprintf(to, "%.*s\n", STR_FMT(line));
 	}
-	if (errors->n >= CONF_ERRORS_MAX)
+	if (errors->has_more)
 		fprintf(to, "and more errors, not shown\n");
 }

@@ -27,6 +27,7 @@ struct conf_errors {
 	size_t n;
 	size_t cap;
 	size_t n_errors; /* without the warnings */
+	bool has_more;   /* some were not kept */
 };
 
 void conf_error_init(struct conf_errors *errors, struct arena *a);
@@ -37,6 +38,8 @@ void conf_error_add(struct conf_errors *errors, struct conf_pos pos, const char 
 /* Said, but does not refuse the file. */
 void conf_error_warn(struct conf_errors *errors, struct conf_pos pos, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+/* CONF_ERRORS_MAX are kept: saying more is of no use. */
+bool conf_error_is_full(const struct conf_errors *errors);
 /* By file, line and column; what was said twice of one place stays once. */
 void conf_error_sort(struct conf_errors *errors);
 /* One line each, `file:line:col: path: text`; warnings say so. */

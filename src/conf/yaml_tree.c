@@ -168,23 +168,29 @@ wants_key(const struct builder *b)
 	return b->open != NULL && b->open->kind == YAML_MAP && !b->has_key;
 }
 
-static void
-take_key(struct builder *b, struct str key, yaml_mark_t mark)
-{
-	if (key.n > YAML_TREE_KEY_MAX)
-		conf_error_add(b->errors, pos_at(b, mark), "a key is at most %d bytes long",
-		    YAML_TREE_KEY_MAX);
-	b->key = arena_str(b->arena, key);
-	b->key_mark = mark;
-	b->has_key = true;
-}
-
 /* Half a tree would only be complained about. */
 static void
 give_up(struct builder *b)
 {
 	b->root = NULL;
 	b->is_stopped = true;
+}
+
+static void
+take_key(struct builder *b, struct str key, yaml_mark_t mark)
+{
+	if (key.n > YAML_TREE_KEY_MAX)
+		conf_error_add(b->errors, pos_at(b, mark), "a key is at most %d bytes long",
+		    YAML_TREE_KEY_MAX);
+	if (b->open->n == YAML_TREE_MAP_MAX) {
+		conf_error_add(
+		    b->errors, pos_at(b, mark), "a map has at most %d keys", YAML_TREE_MAP_MAX);
+		give_up(b);
+		return;
+	}
+	b->key = arena_str(b->arena, key);
+	b->key_mark = mark;
+	b->has_key = true;
 }
 
 /* A map, list or alias where a key should be: what follows could only be misread. */

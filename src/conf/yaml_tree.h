@@ -17,7 +17,8 @@
 #define YAML_TREE_DEPTH_MAX 64
 #define YAML_TREE_BYTES_MAX (4u << 20)
 #define YAML_TREE_KEY_MAX 200
-#define YAML_TREE_PATH_MAX 512 /* room for yaml_tree_path() */
+#define YAML_TREE_MAP_MAX 10000 /* keys of one map */
+#define YAML_TREE_PATH_MAX 512  /* room for yaml_tree_path() */
 
 enum yaml_kind {
 	YAML_BROKEN, /* an error was reported here; whoever meets it says nothing more */

@@ -3,6 +3,15 @@
 
 #include "base/compiler.h"
 
+/* Heads, templates, the glue of an answer. */
+#define ARENA_SLACK_BYTES (UINT64_C(4) << 20)
+
+uint64_t
+route_conf_arena_bytes(uint64_t body_limit, uint64_t calls_bytes)
+{
+	return ARENA_SLACK_BYTES + 2 * (body_limit + calls_bytes);
+}
+
 static const struct conf_row forward_rows[] = {
 	{
 	    .key = "headers",

@@ -74,6 +74,12 @@ struct route_conf {
 	} response;
 };
 
+/*
+ * The most bytes that the arena of one exchange may take: what the bodies may need twice (as text and escaped
+ * or encoded), and room for all else. body_limit: of the client's body; calls_bytes: max_body of all calls.
+ */
+uint64_t route_conf_arena_bytes(uint64_t body_limit, uint64_t calls_bytes);
+
 /* The rows of one element of `routes`, and those of one call in it. */
 extern const struct conf_section route_conf_section;
 extern const struct conf_section route_conf_call_section;

@@ -9,8 +9,6 @@
 #include "server/reply.h"
 #include "server/server.h"
 
-/* What an exchange may use beyond twice its bodies: heads, templates, the glue of an answer. */
-#define ARENA_SLACK_BYTES ((size_t)4 << 20)
 /* The first room for a body of unknown length. */
 #define BODY_FIRST_BYTES ((size_t)4096)
 
@@ -176,7 +174,7 @@ settle_limits(struct exchange *x)
 		x->body_limit = own;
 	if (timeout_ns != 0)
 		x->deadline_ns = x->started_ns + timeout_ns;
-	x->arena.budget_bytes = ARENA_SLACK_BYTES + 2 * (x->body_limit + x->route->calls_bytes);
+	x->arena.budget_bytes = route_conf_arena_bytes(x->body_limit, x->route->calls_bytes);
 }
 
 static enum step_result
