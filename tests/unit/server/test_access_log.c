@@ -6,10 +6,12 @@
 
 #include "server/server_rig.h"
 
+#define PATH "/tmp/gatherd-access-log-XXXXXX"
+
 static struct rig r;
 static struct access_log *writer;
 static struct access_log_port port;
-static char path[] = "/tmp/gatherd-access-log-XXXXXX";
+static char path[sizeof(PATH)];
 static char text[20000];
 
 static const char *
@@ -27,8 +29,10 @@ log_text(void)
 static void
 setup(void)
 {
-	int fd = mkstemp(path);
+	int fd;
 
+	memcpy(path, PATH, sizeof(path));
+	fd = mkstemp(path);
 	ck_assert_int_ge(fd, 0);
 	close(fd);
 	rig_open(&r);

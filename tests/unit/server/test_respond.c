@@ -9,7 +9,7 @@ static bool is_chunked;
 static void
 setup(uint8_t minor, bool is_persistent)
 {
-	arena_init(&arena, NULL, 0);
+	arena_reset(&arena);
 	ctx = (struct respond_context){ .date = STR("D"), .minor = minor, .is_persistent = is_persistent };
 }
 
