@@ -91,15 +91,12 @@ trusted_or(const struct request *r, enum header_id id, struct str own)
 static void
 put_forwarded_for(struct h1_write *w, const struct request *r)
 {
-	char ip[ADDR_TEXT_MAX];
-	struct str peer = str_of(ip, addr_format_ip(&r->peer, ip));
-
-	if (peer.n == 0)
+	if (r->peer_ip.n == 0)
 		return; /* a unix socket has no address */
 	if (r->is_peer_trusted)
-		put_joined(w, r, HEADER_X_FORWARDED_FOR, peer);
+		put_joined(w, r, HEADER_X_FORWARDED_FOR, r->peer_ip);
 	else
-		h1_write_known(w, HEADER_X_FORWARDED_FOR, peer);
+		h1_write_known(w, HEADER_X_FORWARDED_FOR, r->peer_ip);
 }
 
 static size_t

@@ -7,7 +7,6 @@
 
 #include "codec/header.h"
 #include "codec/http_table.h"
-#include "net/addr.h"
 
 #define REQUEST_MAX_PARAMS 16
 #define REQUEST_TRACE_BYTES 55 /* W3C Trace Context 3.2 */
@@ -22,8 +21,8 @@ struct request {
 	uint8_t minor;        /* HTTP/1.0 or 1.1: for Via */
 	const struct header_list *headers;
 	struct str params[REQUEST_MAX_PARAMS]; /* raw values of the route's parameters, by index */
-	struct addr peer;     /* who is connected */
-	struct str client_ip; /* peer, or what a trusted proxy says; text */
+	struct str peer_ip;   /* who is connected, as text; empty: a unix socket */
+	struct str client_ip; /* the same, or what a trusted proxy says */
 	bool is_peer_trusted; /* X-Forwarded-* of the request are believed and extended */
 	char traceparent[REQUEST_TRACE_BYTES]; /* of this request, see forward_trace() */
 	bool has_body;

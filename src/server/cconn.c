@@ -55,7 +55,6 @@ note_peer(struct cconn *c, const struct addr *peer)
 {
 	char text[ADDR_TEXT_MAX];
 
-	c->peer = *peer;
 	c->n_ip = (uint8_t)addr_format_ip(peer, text);
 	assert(c->n_ip <= sizeof(c->ip));
 	memcpy(c->ip, text, c->n_ip);

@@ -51,7 +51,6 @@ struct cconn {
 	struct defer later;         /* see cconn_h1_on_later() */
 	struct grave grave;
 	size_t lingered_bytes;
-	struct addr peer;
 	char ip[46]; /* text of the peer's address; empty for unix sockets */
 	uint8_t n_ip;
 	bool is_peer_trusted; /* one of trusted_proxies */

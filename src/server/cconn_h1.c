@@ -120,9 +120,9 @@ fill_request(struct cconn_h1_stream *stream)
 	r->scheme = "http";
 	r->minor = head->minor;
 	r->headers = &head->fields;
-	r->peer = c->peer;
+	r->peer_ip = str_of(c->ip, c->n_ip);
 	r->is_peer_trusted = c->is_peer_trusted;
-	r->client_ip = str_of(c->ip, c->n_ip);
+	r->client_ip = r->peer_ip;
 	if (c->is_peer_trusted)
 		r->client_ip = peer_client_ip(c->listener->conf, r->headers, r->client_ip);
 	r->has_body = stream->frame.kind != H1_FRAME_NONE;
