@@ -144,6 +144,7 @@ apply_texts(
 	struct conf_text_list *list = field(base, row->offset);
 
 	list->at = arena_calloc(ap->arena, node->n + 1, sizeof *list->at);
+	list->n = 0;
 	for_each_text(ap, row, node, add_text, base);
 }
 
@@ -175,6 +176,7 @@ apply_pairs(
 		return;
 	}
 	list->at = arena_calloc(ap->arena, node->n, sizeof *list->at);
+	list->n = 0;
 	for (size_t i = 0; i < node->n; i++) {
 		const struct yaml_node *value = node->entries[i].value;
 
@@ -431,6 +433,7 @@ say_missing(struct applier *ap, const struct conf_section *section, const struct
 			    "the key \"%s\" is missing", section->rows[i].key);
 }
 
+/* Of a key that is there twice, which the tree has refused, the first counts. */
 static void
 apply_map(
     struct applier *ap, const struct conf_section *section, const struct yaml_node *map, void *base)
@@ -438,10 +441,10 @@ apply_map(
 	for (size_t i = 0; i < map->n; i++) {
 		struct conf_root_view view;
 
-		if (conf_root_find(section, map->entries[i].key, &view))
-			apply_view(ap, &view, map->entries[i].value, base);
-		else
+		if (!conf_root_find(section, map->entries[i].key, &view))
 			say_unknown(ap, section, map->entries[i].value);
+		else if (yaml_tree_get(map, map->entries[i].key) == map->entries[i].value)
+			apply_view(ap, &view, map->entries[i].value, base);
 	}
 	say_missing(ap, section, map);
 }
