@@ -62,6 +62,14 @@ json_bytes_digits_scalar(const char *p, const char *end)
 }
 
 static inline const char *
+json_bytes_wide_scalar(const char *p, const char *end)
+{
+	while (p < end && (json_bytes_is_plain(*p) || (unsigned char)*p >= 0x80))
+		p++;
+	return p;
+}
+
+static inline const char *
 json_bytes_quote_scalar(const char *p, const char *end)
 {
 	while (p < end && *p != '"' && *p != '\\')
@@ -91,15 +99,21 @@ json_bytes_bits(__m128i v)
 	return (unsigned)_mm_movemask_epi8(v);
 }
 
-/* One bit per byte that is not plain. */
-static inline unsigned
-json_bytes_special(__m128i v)
+/* All ones where a byte is a quote, a backslash or a control character. */
+static inline __m128i
+json_bytes_syntax(__m128i v)
 {
 	__m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
 	__m128i marks = _mm_or_si128(json_bytes_same(v, '"'), json_bytes_same(v, '\\'));
 
-	/* the sign bit of v itself is what tells ASCII from the rest */
-	return json_bytes_bits(_mm_or_si128(_mm_or_si128(control, marks), v));
+	return _mm_or_si128(control, marks);
+}
+
+/* One bit per byte that is not plain: the sign bit tells ASCII from the rest. */
+static inline unsigned
+json_bytes_special(__m128i v)
+{
+	return json_bytes_bits(_mm_or_si128(json_bytes_syntax(v), v));
 }
 
 static inline unsigned
@@ -148,6 +162,14 @@ static inline const char *
 json_bytes_plain(const char *p, const char *end)
 {
 	JSON_BYTES_FIND(json_bytes_special(json_bytes_load(p)), json_bytes_plain_scalar);
+}
+
+/* Plain, or not ASCII. */
+static inline const char *
+json_bytes_wide(const char *p, const char *end)
+{
+	JSON_BYTES_FIND(
+	    json_bytes_bits(json_bytes_syntax(json_bytes_load(p))), json_bytes_wide_scalar);
 }
 
 static inline const char *

@@ -95,43 +95,33 @@ scan_escape(struct run *r, const char *p)
 	}
 }
 
+/* Looks for the closing quote, p at a quote, a backslash or a control character. */
 static const char *
-scan_utf8(struct run *r, const char *p)
+scan_to_quote(struct run *r, const char *p, bool *escaped)
 {
-	do {
-		size_t n = utf8_length(p, r->end);
-
-		if (UNLIKELY(n == 0))
-			return fault_at(r, p, "invalid UTF-8");
-		p += n;
-	} while (p < r->end && (unsigned char)*p >= 0x80);
-	return p;
+	for (; p != r->end && *p != '"'; p = json_bytes_wide(p, r->end)) {
+		if (*p != '\\')
+			return fault_at(r, p, "control character in a string");
+		*escaped = true;
+		p = scan_escape(r, p);
+		if (UNLIKELY(p == NULL))
+			return NULL;
+	}
+	return p != r->end ? p : fault_expected(r, p, "");
 }
 
 /*
  * The rest of a string, p at the first byte in it that needs a look. Returns the closing quote;
- * *escaped is set when there is an escape before it.
+ * *escaped is set when there is an escape before it. All that is not ASCII is checked in one go.
  */
 static const char *
 scan_string_rest(struct run *r, const char *p, bool *escaped)
 {
-	for (;;) {
-		if (UNLIKELY(p == r->end))
-			return fault_expected(r, p, "");
-		if (*p == '"')
-			return p;
-		if (*p == '\\') {
-			*escaped = true;
-			p = scan_escape(r, p);
-		} else if ((unsigned char)*p >= 0x80) {
-			p = scan_utf8(r, p);
-		} else {
-			return fault_at(r, p, "control character in a string");
-		}
-		if (UNLIKELY(p == NULL))
-			return NULL;
-		p = json_bytes_plain(p, r->end);
-	}
+	const char *quote = scan_to_quote(r, json_bytes_wide(p, r->end), escaped);
+	const char *limit = quote != NULL ? quote : r->start + r->fault.offset;
+	const char *invalid = utf8_find_invalid(str_of(p, (size_t)(limit - p)));
+
+	return invalid == NULL ? quote : fault_at(r, invalid, "invalid UTF-8");
 }
 
 /* p behind the opening quote; returns the closing one. */

@@ -7,6 +7,10 @@
 #include "base/str.h"
 
 bool utf8_is_valid(struct str s);
+/* The first byte that is not part of a valid sequence; NULL when there is none. */
+const char *utf8_find_invalid(struct str s);
+/* The same without vectors: for short texts, other machines, and comparison. */
+const char *utf8_find_invalid_scalar(struct str s);
 
 static inline bool
 utf8_is_tail(char c)

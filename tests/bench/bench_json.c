@@ -1,6 +1,6 @@
 /*
- * How fast JSON is scanned and walked: generated documents of several kinds, the best of many short
- * rounds each. Prints gigabytes per second; the same documents in every run.
+ * How fast JSON is scanned, walked and merged: generated documents of several kinds, the best of
+ * many short rounds each; the same documents in every run.
  *
  *     bench_json [milliseconds per document and measure]
  */
@@ -13,6 +13,7 @@
 #include "base/rnd.h"
 #include "codec/json_iter.h"
 #include "codec/json_scan.h"
+#include "gather/merge.h"
 
 #define DOCUMENT_BYTES 1000000
 
@@ -215,10 +216,13 @@ static const struct kind {
 };
 
 static struct json_scan js;
+static struct arena_pool blocks;
+static uint64_t budget_ns;
 
 static void
-scan(struct str text)
+scan(void *arg)
 {
+	struct str text = *(struct str *)arg;
 	struct json_value root;
 	struct json_fault fault;
 
@@ -230,8 +234,9 @@ scan(struct str text)
 
 /* One look at every member of the root, as a merge does. */
 static void
-walk(struct str text)
+walk(void *arg)
 {
+	struct str text = *(struct str *)arg;
 	struct json_value root = { json_iter_kind(text.p[0]), text };
 	struct json_iter it;
 	struct json_member member;
@@ -241,22 +246,98 @@ walk(struct str text)
 		;
 }
 
+/* Nanoseconds of one work(arg), the best round of `times`. */
 static double
-best_gb_per_s(void (*work)(struct str text), struct str text, uint64_t budget_ns)
+best_ns(void (*work)(void *arg), void *arg, unsigned times)
 {
 	uint64_t begun = clock_mono_ns(), best = UINT64_MAX;
-	unsigned times = text.n < 10000 ? 1000 : 1;
 
 	while (clock_mono_ns() - begun < budget_ns) {
 		uint64_t from = clock_mono_ns(), took;
 
 		for (unsigned i = 0; i < times; i++)
-			work(text);
-		took = (clock_mono_ns() - from) / times;
+			work(arg);
+		took = clock_mono_ns() - from;
 		if (took < best)
 			best = took;
 	}
-	return (double)text.n / (double)best;
+	return (double)best / times;
+}
+
+static void
+bench_kind(const struct kind *kind)
+{
+	struct buf b = BUF_INIT;
+	struct str text;
+	unsigned times;
+
+	kind->make(&b);
+	text = buf_str(&b);
+	times = text.n < 10000 ? 1000 : 1;
+	printf(
+	    "%-24s %10zu %10.2f", kind->name, text.n, (double)text.n / best_ns(scan, &text, times));
+	printf(" %10.2f\n", (double)text.n / best_ns(walk, &text, times));
+	buf_fini(&b);
+}
+
+#define MAX_PARTS 10
+
+/* An answer of n small records. */
+struct mix {
+	const char *name;
+	enum conflict_policy policy;
+	size_t n;
+	const char *into; /* of all parts; NULL: names of their own */
+	struct merge_plan *plan;
+	struct json_value parts[MAX_PARTS];
+};
+
+static struct mix mixes[] = {
+	{ .name = "3 under names", .n = 3 },
+	{ .name = "10 under names", .n = 10 },
+	{ .name = "3 appended", .n = 3, .into = "results[]" },
+	{ .name = "3 at the root, last", .policy = CONFLICT_LAST, .n = 3, .into = "." },
+	{ .name = "3 in one place, deep", .policy = CONFLICT_DEEP, .n = 3, .into = "a.b" },
+};
+
+static void
+merge(void *arg)
+{
+	struct mix *mix = arg;
+	struct arena a;
+	struct merge_input in = { .parts = mix->parts, .js = &js, .arena = &a };
+	struct merge_result result;
+
+	arena_init(&a, &blocks, 0);
+	if (merge_run(mix->plan, &in, &result) != ERR_NONE)
+		exit(EXIT_FAILURE);
+	arena_reset(&a);
+}
+
+static void
+bench_mix(struct mix *mix)
+{
+	struct merge_place places[MAX_PARTS];
+	struct merge_spec spec = { .places = places, .n = mix->n, .policy = mix->policy };
+	struct arena a;
+	struct json_fault fault;
+
+	arena_init(&a, &blocks, 0);
+	for (size_t i = 0; i < mix->n; i++) {
+		places[i].name = arena_printf(&a, "part%zu", i);
+		if (mix->into == NULL)
+			json_path_of_key(&a, places[i].name, &places[i].into);
+		else
+			json_path_compile_into(&a, str_c(mix->into), &places[i].into, &fault);
+		mix->parts[i] = (struct json_value){ JSON_OBJECT,
+			STR("{\"id\":123456,\"name\":\"somebody\",\"email\":\"somebody@example."
+			    "com\","
+			    "\"active\":true,\"balance\":12.50,\"tags\":[\"new\",\"eu-west\"]}") };
+	}
+	if (merge_plan_new(&a, &spec, &mix->plan, NULL) != ERR_NONE)
+		exit(EXIT_FAILURE);
+	printf("%-24s %10.0f\n", mix->name, best_ns(merge, mix, 1000));
+	arena_reset(&a);
 }
 
 int
@@ -266,18 +347,17 @@ main(int argc, char **argv)
 
 	if (argc > 1 && !str_to_u64(str_c(argv[1]), &ms))
 		return EXIT_FAILURE;
+	budget_ns = ms * NS_PER_MS;
 	rnd_init(&rnd, 1);
 	json_scan_init(&js, rnd_u64(&rnd));
+	arena_pool_init(&blocks, 16);
 	printf("%-24s %10s %10s %10s\n", "document", "bytes", "scan GB/s", "walk GB/s");
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		struct buf b = BUF_INIT;
-
-		kinds[i].make(&b);
-		printf("%-24s %10zu %10.2f", kinds[i].name, b.n,
-		    best_gb_per_s(scan, buf_str(&b), ms * NS_PER_MS));
-		printf(" %10.2f\n", best_gb_per_s(walk, buf_str(&b), ms * NS_PER_MS));
-		buf_fini(&b);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		bench_kind(&kinds[i]);
+	printf("\n%-24s %10s\n", "merge", "ns");
+	for (size_t i = 0; i < ARRAY_LEN(mixes); i++)
+		bench_mix(&mixes[i]);
 	json_scan_fini(&js);
+	arena_pool_fini(&blocks);
 	return EXIT_SUCCESS;
 }

@@ -12,6 +12,7 @@ static const struct {
 	const char *filler; /* bytes that are passed over */
 } finds[] = {
 	{ json_bytes_plain, json_bytes_plain_scalar, "az ~\x7f!#[]^" },
+	{ json_bytes_wide, json_bytes_wide_scalar, "az ~\x7f!#[]^\x80\xff" },
 	{ json_bytes_space, json_bytes_space_scalar, " \t\r\n" },
 	{ json_bytes_digits, json_bytes_digits_scalar, "0123456789" },
 	{ json_bytes_quote, json_bytes_quote_scalar, "az!#[]^\x01\x80\xff" },

@@ -1,5 +1,6 @@
 #include "codec/utf8.h"
 
+#include "base/rnd.h"
 #include "codec/json_texts.h"
 #include "unit.h"
 
@@ -49,6 +50,56 @@ START_TEST(knows_every_sequence)
 }
 END_TEST
 
+/* Every sequence of the table above and its neighbours at every place of a vector, and cut off at
+ * its end. */
+START_TEST(finds_the_first_invalid_byte_of_long_texts)
+{
+	static const char *const pieces[] = { "\xc3\xa9", "\xe3\x81\x82", "\xf0\x9f\x98\x80",
+		"\xed\x9f\xbf", "\xee\x80\x80", "\xf4\x8f\xbf\xbf", "\xf0\x90\x80\x80",
+		"\xe0\xa0\x80", "\xc2\x80", "\xdf\xbf", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80",
+		"\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\x80", "\xc3",
+		"\xe3\x81", "\xf0\x9f\x98", "\xf0\x9f", "\xc3\xa9\x80", "\xe3\x81\x82\x80",
+		"\xf0\x9f\x98\x80\x80", "\xc3\xc3\xa9", "\xe3\xe3\x81\x82" };
+
+	for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+		for (size_t before = 0; before < 40; before++) {
+			for (size_t behind = 0; behind < 40; behind++) {
+				char text[100];
+				size_t n = strlen(pieces[i]);
+				struct str tight;
+
+				memset(text, 'x', sizeof text);
+				memcpy(text + before, pieces[i], n);
+				tight = json_texts_tight(str_of(text, before + n + behind));
+				ck_assert_ptr_eq(
+				    utf8_find_invalid(tight), utf8_find_invalid_scalar(tight));
+				json_texts_free(tight);
+			}
+		}
+	}
+}
+END_TEST
+
+START_TEST(agrees_with_scalar_on_random_bytes)
+{
+	static const unsigned char likely[] = { 'a', 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc1, 0xc2,
+		0xdf, 0xe0, 0xe3, 0xed, 0xef, 0xf0, 0xf3, 0xf4, 0xf5 };
+	struct rnd rnd;
+
+	rnd_init(&rnd, 31);
+	for (unsigned i = 0; i < 300000; i++) {
+		char text[48];
+		size_t n = 32 + rnd_below(&rnd, 17), at = rnd_below(&rnd, n);
+
+		memset(text, 'x', sizeof text);
+		for (size_t k = 0; k < 1 + rnd_below(&rnd, 6) && at + k < n; k++)
+			text[at + k] = (char)likely[rnd_below(&rnd, ARRAY_LEN(likely))];
+		ck_assert_ptr_eq(
+		    utf8_find_invalid(str_of(text, n)), utf8_find_invalid_scalar(str_of(text, n)));
+	}
+}
+END_TEST
+
 START_TEST(checks_whole_texts)
 {
 	static const char text[] =
@@ -68,4 +119,5 @@ START_TEST(checks_whole_texts)
 }
 END_TEST
 
-UNIT_MAIN("utf8", knows_every_sequence, checks_whole_texts)
+UNIT_MAIN("utf8", knows_every_sequence, finds_the_first_invalid_byte_of_long_texts,
+    agrees_with_scalar_on_random_bytes, checks_whole_texts)
