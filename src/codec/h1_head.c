@@ -39,7 +39,7 @@ enum step {
 };
 
 enum {
-	MAX_KNOWN_NAME = 40,
+	MAX_QUICK_NAME = 64,
 	VERSION_BYTES = 8,     /* HTTP/1.1 */
 	MAX_METHOD_BYTES = 32, /* longer than any that is registered */
 	/*
@@ -363,61 +363,77 @@ step_value(struct h1_head *head, struct str b)
 	step = line_end(head, b, ERR_BAD_FIELD);
 	if (step != STEP_NEXT)
 		return step;
-	if (!header_list_add_id(&head->fields, head->id, head->name, str_trim(element(head, b.p))))
+	if (!header_list_add(&head->fields, head->name, str_trim(element(head, b.p))))
 		return refuse(head, ERR_HEAD_TOO_LARGE);
 	return enter(head, STATE_FIELD, 2);
-}
-
-/*
- * Most names are known: found by their colon, they need no look at each byte. True when p[look] is the
- * colon.
- */
-static bool
-find_known_name(struct h1_head *head, struct str b)
-{
-	struct str line = str_of(b.p + head->mark, b.n - head->mark);
-	const char *colon = memchr(line.p, ':', line.n < MAX_KNOWN_NAME ? line.n : MAX_KNOWN_NAME);
-
-	if (colon == NULL)
-		return false;
-	head->id = http_table_header(str_of(line.p, (size_t)(colon - line.p)));
-	if (head->id == HEADER_OTHER)
-		return false;
-	head->look = (size_t)(colon - b.p);
-	return true;
 }
 
 /* RFC 9112 5.1: a token, and no white space between it and the colon. */
 static enum step
 step_name(struct h1_head *head, struct str b)
 {
-	if (!find_known_name(head, b)) {
-		while (head->look < b.n && octet_is(b.p[head->look], OCTET_TOKEN))
-			head->look++;
-		if (head->look == b.n)
-			return STEP_MORE;
-		if (b.p[head->look] != ':' || head->look == head->mark)
-			return refuse(head, ERR_BAD_FIELD);
-		head->id = HEADER_OTHER;
-	}
+	while (head->look < b.n && octet_is(b.p[head->look], OCTET_TOKEN))
+		head->look++;
+	if (head->look == b.n)
+		return STEP_MORE;
+	if (b.p[head->look] != ':' || head->look == head->mark)
+		return refuse(head, ERR_BAD_FIELD);
 	head->name = element(head, b.p);
-	enter(head, STATE_VALUE, 1);
-	return step_value(head, b);
+	return enter(head, STATE_VALUE, 1);
 }
 
 /*
- * The first byte of a line: an empty one ends the head. obs-fold is refused (RFC 9112 5.2), and so is
- * white space before the first field (RFC 9112 2.2), because neither begins a name.
+ * One whole line that is as it should be, taken in one go: nearly all lines are. What is missing or
+ * wrong is left to the steps above. Returns the start of the next line, or NULL.
+ */
+static const char *
+take_line(struct header_list *fields, const char *p, const char *end)
+{
+	size_t n = (size_t)(end - p);
+	const char *colon = memchr(p, ':', n < MAX_QUICK_NAME ? n : MAX_QUICK_NAME);
+	struct str name, value;
+	enum header_id id;
+	const char *cr;
+
+	if (colon == NULL)
+		return NULL;
+	cr = colon + octet_find_control(colon, (size_t)(end - colon));
+	if (end - cr < 2 || cr[0] != '\r' || cr[1] != '\n')
+		return NULL;
+	name = str_of(p, (size_t)(colon - p));
+	id = http_table_header(name);
+	if (id == HEADER_OTHER && !header_is_token(name))
+		return NULL;
+	value = str_trim(str_of(colon + 1, (size_t)(cr - colon - 1)));
+	return header_list_add_id(fields, id, name, value) ? cr + 2 : NULL;
+}
+
+static void
+take_lines(struct h1_head *head, struct str b)
+{
+	const char *p = b.p + head->look, *end = b.p + b.n;
+
+	while (p < end && *p != '\r') {
+		const char *next = take_line(&head->fields, p, end);
+
+		if (next == NULL)
+			break;
+		p = next;
+	}
+	enter(head, STATE_FIELD, (size_t)(p - b.p) - head->look);
+}
+
+/*
+ * The first byte of a line: an empty one ends the head. obs-fold is refused (RFC 9112 5.2), and so
+ * is white space before the first field (RFC 9112 2.2), because neither begins a name.
  */
 static enum step
 step_field(struct h1_head *head, struct str b)
 {
+	take_lines(head, b);
 	if (head->look == b.n)
 		return STEP_MORE;
-	if (b.p[head->look] == '\r')
-		return enter(head, STATE_END, 0);
-	enter(head, STATE_NAME, 0);
-	return step_name(head, b);
+	return enter(head, b.p[head->look] == '\r' ? STATE_END : STATE_NAME, 0);
 }
 
 /*

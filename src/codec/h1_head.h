@@ -89,8 +89,7 @@ struct h1_head {
 	uint8_t state;
 	size_t mark;      /* where the current element begins */
 	size_t look;      /* bytes looked at */
-	struct str name;  /* of the current field ... */
-	enum header_id id; /* ... and which it is */
+	struct str name;  /* of the current field */
 	const char *base; /* the buffer of the last feed */
 
 	/* Valid when H1_DONE. At the end, because it is cleared by itself. */
