@@ -284,7 +284,10 @@ def test_a_client_that_leaves_cancels_every_call(gatherd, upstream, leave):
         assert conn.saw_eof.wait(5), "a call was not cancelled"
     record = d.access_log()[0]
     assert record["status"] == 499
-    assert d.metric("gatherd_requests_total", status="499") == 1 or d.metric("gatherd_requests_total", code="499") == 1
+    assert record["reason"] == "client_gone"
+    assert [call["reason"] for call in record["calls"]] == ["cancelled"] * 3
+    assert d.metric("gatherd_request_failures_total", reason="client_gone") == 1
+    assert d.metric("gatherd_requests_total", code="5xx") == 0
 
 
 def test_a_client_that_leaves_while_queued_gives_up_its_place(gatherd, upstream):

@@ -161,7 +161,6 @@ def test_expect_continue_reaches_a_streamed_body(gatherd, upstream):
 def big_answer(size):
     def handler(conn):
         conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
-        conn.sent = 0
         while conn.sent < size:
             conn.sent += conn.sock.send(PIECE[:size - conn.sent])
     return handler

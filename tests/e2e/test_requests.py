@@ -73,7 +73,7 @@ def test_forward_star_keeps_hop_by_hop_fields_back(gatherd, upstream):
 
 @pytest.mark.parametrize("segment, encoded", [
     ("plain", "plain"), ("a%2Fb", "a%2Fb"), ("a%3Fb", "a%3Fb"), ("a%23b", "a%23b"), ("50%25", "50%25"),
-    ("%20", "%20"), ("%C3%BC", "%C3%BC"), ("a:b@c", "a:b@c"),
+    ("%20", "%20"), ("%C3%BC", "%C3%BC"), ("a-b_c.d~e", "a-b_c.d~e"),
 ])
 def test_parameters_cannot_leave_their_path_segment(gatherd, upstream, segment, encoded):
     assert sent(gatherd, upstream, "/x/" + segment, path="/users/{id}/all").target == "/users/%s/all" % encoded

@@ -20,7 +20,7 @@ LENGTHS = [b"Content-Length: " + v for v in (
 LENGTHS += [b"Content-Length : " + N, b"Content-Length\t: " + N, b"Content-Length:" + N, b"content-LENGTH: " + N,
             b"Content-Length: %s\r\nContent-Length: %s" % (N, N), b"Content-Length: %s\r\nContent-Length: 0" % N,
             b"Content-Length: 0\r\nContent-Length: %s" % N, b"Content-Length:\r\n %s" % N, b"X: y\r\n Content-Length: %s" % N,
-            b"\x0bContent-Length: " + N, b"Content-Length: %s\nX: y" % N, b"Content-Length: %s\rX: y" % N]
+            b"Content-Length: %s\r\nConnection: Content-Length" % N, b"\x0bContent-Length: " + N, b"Content-Length: %s\nX: y" % N, b"Content-Length: %s\rX: y" % N]
 CODINGS = [b"Transfer-Encoding: " + v for v in (
     b"chunked", b"Chunked", b" chunked", b"chunked ", b"\tchunked", b"chunked,", b",chunked", b"chunked, chunked", b"chunked, identity",
     b"identity, chunked", b"identity", b"gzip", b"gzip, chunked", b"chunked, gzip", b"xchunked", b"chunkedx", b"chunk", b"chunked;q=1",
@@ -29,7 +29,7 @@ CODINGS += [b"Transfer-Encoding : chunked", b"Transfer-Encoding\t: chunked", b"T
             b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
             b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked", b"Transfer-Encoding: x\r\nTransfer-Encoding: chunked",
             b"transfer-encoding:chunked", b"Transfer-Encoding: chunked\nX: y", b"X: y\nTransfer-Encoding: chunked", b" Transfer-Encoding: chunked",
-            b"Transfer-Encoding: chunked\r\nConnection: Transfer-Encoding", b"Content-Length: %s\r\nConnection: Content-Length" % N]
+            b"Transfer-Encoding: chunked\r\nConnection: Transfer-Encoding"]
 CHUNKS = [CHUNKED, CHUNKED.replace(b"\r\n0\r\n", b"\n0\n"), CHUNKED.replace(b"\r\n", b"\r\r\n", 1), b"0" * 20 + CHUNKED, b"+" + CHUNKED,
           b"0x" + CHUNKED, b" " + CHUNKED, CHUNKED.replace(b"\r\n", b" \r\n", 1), CHUNKED.replace(b"\r\n", b";a=\"\n\"\r\n", 1),
           CHUNKED.replace(b"\r\n", b";\x00\r\n", 1), b"00\r\n\r\n", b"0\r\nX: y\r\n\r\n", CHUNKED.replace(b"\r\n0", b"0"), b"-" + CHUNKED,

@@ -88,7 +88,7 @@ def test_clients_leave_and_upstreams_die_at_random(gatherd):
     assert counts["right"] > 10000, counts
     assert counts["left"] > 500, counts
     assert idload(front, "/ids/@", 2000, "-k", "3", "-c", "10")["right"] == 2000
-    assert front.metric("gatherd_upstream_inflight") == 0
+    assert [front.upstream_state(name)["in_flight"] for name in "abc"] == [0, 0, 0]
     assert settled(front) <= fds + 100
     assert front.memory() - memory < 8 * MEBIBYTE
 

@@ -151,9 +151,13 @@ class Daemon:
         found = [v for n, has, v in self.metrics() if n == name and labels.items() <= has.items()]
         return sum(found)
 
+    def upstream_state(self, name):
+        """What the admin listener tells of an upstream: in_flight, queued, limit."""
+        return next(u for u in self.ask_admin("/upstreams").json()["upstreams"] if u["name"] == name)
+
     def waiting(self, upstream):
         """Calls in the upstream's queue."""
-        return self.metric("gatherd_upstream_queue_length", upstream=upstream)
+        return self.upstream_state(upstream)["queued"]
 
     # ---- looking at it
 

@@ -37,6 +37,8 @@ class Conn:
         self.request = None
         self.served = 0
         self.is_open = True
+        self.is_busy = False
+        self.sent = 0
         self.saw_eof = threading.Event()
 
     @property
@@ -46,7 +48,16 @@ class Conn:
     def send(self, data):
         self.sock.sendall(data if isinstance(data, bytes) else data.encode("latin-1"))
 
+    def set_busy(self, is_busy):
+        """Counts the request among those in flight, or no longer: before its answer leaves."""
+        with self.upstream.lock:
+            if is_busy != self.is_busy:
+                self.upstream.in_flight += 1 if is_busy else -1
+                self.upstream.max_in_flight = max(self.upstream.max_in_flight, self.upstream.in_flight)
+            self.is_busy = is_busy
+
     def reply(self, body=b"", status=200, fields=(), content_type="application/json"):
+        self.set_busy(False)
         body = body if isinstance(body, bytes) else body.encode()
         lines = ["HTTP/1.1 %d Whatever" % status]
         if content_type:
@@ -205,13 +216,11 @@ class Upstream:
     def _handle(self, conn):
         with self.lock:
             self.requests.append(conn.request)
-            self.in_flight += 1
-            self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        conn.set_busy(True)
         try:
             self.routes.get(conn.request.path, self.handler)(conn)
         finally:
-            with self.lock:
-                self.in_flight -= 1
+            conn.set_busy(False)
 
 
 class HeadUpstream(Upstream):
