@@ -48,13 +48,13 @@ def ready(port):
 
 def curl(url):
     """(status, fields in lower case, body, seconds) as curl sees them."""
-    started = time.monotonic()
-    out = subprocess.run(["curl", "-sS", "-i", "--max-time", "20", url], check=True, capture_output=True).stdout
-    took = time.monotonic() - started
-    head, body = out.decode().split("\r\n\r\n", 1)
+    command = ["curl", "-sS", "-i", "--max-time", "20", "-w", "\n%{time_total}", url]
+    out = subprocess.run(command, check=True, capture_output=True).stdout
+    head, rest = out.decode().split("\r\n\r\n", 1)
+    body, took = rest.rsplit("\n", 1)
     lines = head.split("\r\n")
     fields = dict(line.lower().split(": ", 1) for line in lines[1:])
-    return int(lines[0].split()[1]), fields, body, took
+    return int(lines[0].split()[1]), fields, body, float(took)
 
 
 def record(log, path):
