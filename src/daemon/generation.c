@@ -100,6 +100,8 @@ generation_load_text(struct str text)
 	enum err_code e = conf_load_text(text, "text", &gen->arena, &gen->conf, &gen->errors);
 
 	if (e == ERR_NONE)
+		e = conf_resolve(gen->conf, &gen->arena, &gen->errors);
+	if (e == ERR_NONE)
 		e = build(gen);
 	if (e == ERR_NONE)
 		return gen;

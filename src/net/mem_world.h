@@ -23,7 +23,7 @@ struct mem_faults {
 	uint64_t connect_ns;       /* up to this much until a connection is settled */
 	uint64_t stall_ns;         /* a stalled delivery takes up to this much longer */
 	uint64_t turn_ns;          /* a turn takes up to this much of the clock */
-	size_t window_bytes;       /* at most so many bytes under way in a direction; 0: 64 KiB */
+	size_t window_bytes;       /* about so many bytes fit into a direction; 0: 64 KiB */
 	unsigned stall_chance;     /* of a delivery */
 	unsigned split_chance;     /* a read, a write or a delivery moves only a part */
 	unsigned again_chance;     /* a read or a write moves nothing, for no reason */

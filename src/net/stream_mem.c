@@ -420,7 +420,7 @@ pipe_init(struct pipe *p, struct mem_pair *pair, unsigned reader)
 
 	p->window = WINDOW_BYTES;
 	if (f->window_bytes != 0)
-		p->window = 1 + rnd_below(&pair->world->rnd, f->window_bytes);
+		p->window = 1 + f->window_bytes / 16 + rnd_below(&pair->world->rnd, f->window_bytes);
 	p->ring = mem_alloc(p->window);
 	p->pair = pair;
 	p->reader = reader;

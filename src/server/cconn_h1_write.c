@@ -111,6 +111,16 @@ keep_rest(struct cconn_h1_stream *stream)
 	stream->is_out_in_flight = true;
 }
 
+/* What was copied has left: its memory is for the next pieces. */
+static void
+reuse_out(struct cconn_h1_stream *stream)
+{
+	if (stream->is_out_in_flight && !cconn_is_sending(stream->conn)) {
+		buf_clear(&stream->out);
+		stream->is_out_in_flight = false;
+	}
+}
+
 static void
 send_now(struct cconn_h1_stream *stream, struct str piece, struct str end)
 {
@@ -151,6 +161,8 @@ send_piece(struct exchange *x, struct str piece)
 		return 0;
 	}
 	assert(stream->answer == CCONN_H1_STREAMING && piece.n <= stream->left);
+	/* The last bytes may have left in this very turn, and on_later is still to come. */
+	reuse_out(stream);
 	stream->left -= piece.n;
 	if (stream->is_chunked)
 		frame_chunk(stream, piece.n);
@@ -183,9 +195,7 @@ reset(struct exchange *x)
 static void
 send_waiting(struct cconn_h1_stream *stream)
 {
-	if (stream->is_out_in_flight)
-		buf_clear(&stream->out);
-	stream->is_out_in_flight = false;
+	reuse_out(stream);
 	if (stream->n_next > 0) {
 		size_t n = stream->n_next;
 

@@ -326,10 +326,14 @@ on_permit(struct permit *p, enum err_code e)
 	struct call *c = CONTAINER_OF(p, struct call, permit);
 
 	TAG_CHECK(c, CALL_TAG);
-	if (e != ERR_NONE)
+	if (e != ERR_NONE) {
 		finish(c, e);
-	else
-		begin_permitted(c);
+		return;
+	}
+	begin_permitted(c);
+	/* On a connection that was ready the head has left by now: the owner waits for its turn to go on. */
+	if (c->state == CALL_SENDING && c->request->is_streamed && !c->attempt.is_blocked)
+		on_sent(c);
 }
 
 void

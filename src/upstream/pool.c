@@ -67,6 +67,15 @@ connect_wanted(struct pool *p)
 		connect_one(p);
 }
 
+/* Who waits beside idle connections wants a fresh one: when those take all the room, the oldest make way. */
+static void
+make_room(struct pool *p)
+{
+	while (p->n_connecting < p->n_waiting && !has_room(p) && p->n_idle > 0)
+		uconn_close(TAILQ_LAST(&p->idle, uconn_list));
+	connect_wanted(p);
+}
+
 static void
 leave_queue(struct pool *p, struct lease *l)
 {
@@ -104,6 +113,7 @@ offer(struct pool *p, struct uconn *uc)
 	/* The list is LIFO; the one that was idle for longest goes. */
 	if (p->n_idle > p->conf->pool.max_idle)
 		uconn_close(TAILQ_LAST(&p->idle, uconn_list));
+	make_room(p);
 }
 
 void
@@ -153,13 +163,10 @@ pool_lease(struct pool *p, struct lease *l, const struct lease_events *events)
 			count(p, METRIC_UPSTREAM_REUSES);
 		return;
 	}
-	/* A fresh connection is wanted and idle ones take all the room: the oldest makes way. */
-	if (!has_room(p) && p->n_idle > 0)
-		uconn_close(TAILQ_LAST(&p->idle, uconn_list));
 	l->state = LEASE_WAITING;
 	TAILQ_INSERT_TAIL(&p->waiting, l, link);
 	p->n_waiting++;
-	connect_wanted(p);
+	make_room(p);
 }
 
 static bool

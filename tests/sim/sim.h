@@ -1,0 +1,114 @@
+/*
+ * The deterministic simulator: the whole worker on memory streams and a virtual clock, between
+ * simulated clients and simulated servers, all of it decided by one seed. An episode is one
+ * configuration, one set of faults and some hundred requests; the invariants are checked after
+ * every turn and at rest.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "net/mem_world.h"
+
+#define SIM_UPSTREAMS 3
+#define SIM_SERVERS 3 /* of an upstream, at most */
+#define SIM_CALLS 4   /* of a route, at most */
+#define SIM_WORKERS 3 /* at most */
+
+/* How much of an answer can be foretold. */
+enum sim_mode {
+	SIM_EXACT,   /* plenty of everything and a kind network: the answer follows from the scripts alone */
+	SIM_LIMITED, /* the same, with low limits: some are shed or run out of time */
+	SIM_STORM,   /* resets, refused and silent connections, servers that die, clients that leave */
+};
+
+/* What an episode is made of. */
+struct sim_env {
+	enum sim_mode mode;
+	unsigned n_workers;
+	unsigned n_clients;    /* at once */
+	unsigned evil_chance;  /* of an upstream's answer being broken, per MEM_WORLD_CHANCE */
+	unsigned slow_chance;  /* of it being slower than a timeout allows */
+	unsigned rude_chance;  /* of a client leaving midway, dripping or sending nonsense */
+	bool has_idle_close;   /* servers close idle connections at any time */
+	uint64_t header_ms, body_ms, idle_ms, write_stall_ms;
+	uint64_t overload_limit, overload_queue, overload_wait_ms;
+	struct {
+		unsigned n_servers;
+		uint64_t limit, queue_size, queue_ms;
+		uint64_t max_connections, max_idle, idle_ms, max_requests;
+		uint64_t connect_ms, first_byte_ms, total_ms;
+		bool is_round_robin;
+	} up[SIM_UPSTREAMS];
+};
+
+/* One call of a request, as the servers saw it. */
+struct sim_call {
+	unsigned n_seen;         /* how often it arrived */
+	bool is_retry_allowed;   /* the last arrival was on a connection that had served before */
+	int script;              /* of the last arrival */
+	uint64_t reasons;        /* bit set of enum err_code: how it may end; bit ERR_NONE: well */
+	unsigned status;         /* that the script answers */
+	struct str body;         /* likewise */
+};
+
+struct sim_route;
+
+/* One request of a client. */
+struct sim_request {
+	uint64_t number;
+	const struct sim_route *route; /* NULL: nothing of it may ever reach a server */
+	bool is_malformed;             /* refused by its syntax */
+	bool is_head;
+	bool is_lax;                   /* its client is rude or the network stalls: it may be refused or dropped */
+	bool has_x;                    /* ?x= */
+	struct str body;               /* that it sends */
+	bool is_sent;                  /* its head was written */
+	bool is_settled;               /* answered or dropped */
+	unsigned status;               /* of the answer */
+	struct sim_call calls[SIM_CALLS];
+};
+
+struct sim_client;
+struct sim_server;
+
+struct sim {
+	uint64_t seed;
+	bool is_verbose;
+	struct sim_env env;
+	struct mem_world *world;
+	struct rnd rnd; /* of clients and servers */
+	struct loop *client_loop;
+	struct loop *server_loop;
+	struct arena arena; /* of the episode */
+	struct addr listen_at;
+	struct sim_request *requests;
+	size_t n_requests;  /* of the episode */
+	size_t n_begun;
+	size_t n_settled;
+	size_t n_clients;   /* connections of clients */
+	size_t n_sconns;    /* connections of servers */
+	struct sim_server *servers; /* owned; SIM_UPSTREAMS * SIM_SERVERS */
+	struct sim_workers *workers; /* owned */
+	struct timer drain;          /* of one worker, in the middle of the episode */
+	bool has_drained;
+	/* what happened, for the report */
+	size_t n_by_status[6];
+	size_t n_dropped;
+	size_t n_calls_seen;
+};
+
+/* ---- sim.c */
+
+/* Tells what is wrong, with the seed that shows it, and ends the program. */
+void sim_fail(const struct sim *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3), noreturn));
+/* With --verbose: what happens, with its time. */
+void sim_trace(const struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* True with probability chance / MEM_WORLD_CHANCE. */
+bool sim_chance(struct sim *s, unsigned chance);
+/* Uniform in from .. to. */
+uint64_t sim_between(struct sim *s, uint64_t from, uint64_t to);
+
+#endif

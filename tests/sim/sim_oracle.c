@@ -1,0 +1,494 @@
+/* What the simulator knows, and the checks of single requests and answers. */
+#include "sim_oracle.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/compiler.h"
+#include "sim_env.h"
+#include "sim_json.h"
+#include "sim_script.h"
+
+#define R(e) (UINT64_C(1) << ERR_##e)
+
+static const struct sim_route routes[] = {
+	{ .name = "one", .kind = SIM_KIND_CALLS, .method = "GET", .n_calls = 1,
+	    .calls = { { .name = "a", .upstream = 0, .is_required = true } } },
+	{ .name = "three", .kind = SIM_KIND_CALLS, .method = "GET", .n_calls = 3,
+	    .calls = { { .name = "b", .upstream = 0, .is_required = true },
+	        { .name = "c", .upstream = 1, .is_required = true },
+	        { .name = "d", .upstream = 2, .is_required = true } } },
+	{ .name = "mixed", .kind = SIM_KIND_CALLS, .method = "GET", .n_calls = 4,
+	    .calls = { { .name = "e", .upstream = 0, .is_required = true, .passes_404 = true },
+	        { .name = "f", .upstream = 1 },
+	        { .name = "g", .upstream = 0, .default_json = "{\"none\":[1,2]}" },
+	        { .name = "h", .upstream = 2, .is_text = true } } },
+	{ .name = "post", .kind = SIM_KIND_CALLS, .method = "POST", .n_calls = 2,
+	    .calls = { { .name = "i", .upstream = 1, .is_required = true },
+	        { .name = "j", .upstream = 2 } } },
+	{ .name = "p", .kind = SIM_KIND_PROXY, .method = "GET", .n_calls = 1,
+	    .calls = { { .name = "p", .upstream = 1, .is_required = true } } },
+	{ .name = "put", .kind = SIM_KIND_PROXY, .method = "PUT", .n_calls = 1,
+	    .calls = { { .name = "put", .upstream = 1, .is_required = true } } },
+	{ .name = "hello", .kind = SIM_KIND_REPLY, .method = "GET" },
+	{ .name = "nowhere", .kind = SIM_KIND_NOWHERE, .method = "GET" },
+};
+
+const struct sim_route *
+sim_oracle_route(size_t i)
+{
+	return i < ARRAY_LEN(routes) ? &routes[i] : NULL;
+}
+
+/* ---- making requests */
+
+static bool
+has_body(const struct sim_route *r)
+{
+	return r->method[0] == 'P';
+}
+
+static struct str
+draw_body(struct sim *s, const struct sim_request *r)
+{
+	struct buf b = BUF_INIT;
+	struct str body;
+
+	buf_printf(&b, "{\"v\":[\"v%" PRIu64 "\", 1.0 ],\"w\":\"", r->number);
+	for (uint64_t i = sim_chance(s, 200000) ? sim_between(s, 0, 20000) : 5; i > 0; i--)
+		buf_add_char(&b, 'w');
+	buf_add_c(&b, "\"}");
+	body = arena_str(&s->arena, buf_str(&b));
+	buf_fini(&b);
+	return body;
+}
+
+struct sim_request *
+sim_oracle_next(struct sim *s)
+{
+	struct sim_request *r;
+
+	if (s->n_begun == s->n_requests)
+		return NULL;
+	r = &s->requests[s->n_begun];
+	r->number = s->n_begun++;
+	r->route = &routes[sim_between(s, 0, ARRAY_LEN(routes) - 1)];
+	r->is_head = !has_body(r->route) && sim_chance(s, 50000);
+	r->has_x = sim_chance(s, 500000);
+	if (has_body(r->route))
+		r->body = draw_body(s, r);
+	return r;
+}
+
+static void
+write_chunked(struct sim *s, struct str body, struct buf *out)
+{
+	while (body.n > 0) {
+		size_t n = sim_between(s, 1, body.n);
+
+		buf_printf(out, "%zx\r\n", n);
+		buf_add(out, str_of(body.p, n));
+		buf_add_c(out, "\r\n");
+		body = str_of(body.p + n, body.n - n);
+	}
+	buf_add_c(out, "0\r\n\r\n");
+}
+
+void
+sim_oracle_write(
+    struct sim *s, const struct sim_request *r, bool is_last, struct buf *head, struct buf *body)
+{
+	buf_printf(head, "%s /%s/q%" PRIu64, r->is_head ? "HEAD" : r->route->method, r->route->name,
+	    r->number);
+	if (r->has_x)
+		buf_printf(head, "?x=x%" PRIu64 "&y=secret", r->number);
+	buf_add_c(head, " HTTP/1.1\r\nHost: sim.example\r\nX-Secret: secret\r\n");
+	buf_printf(head, "X-Fwd: q%" PRIu64 "\r\nConnection: %sX-Hop\r\nX-Hop: secret\r\n",
+	    r->number, is_last ? "close, " : "");
+	if (has_body(r->route) && sim_chance(s, 500000)) {
+		buf_printf(head, "Content-Length: %zu\r\n", r->body.n);
+		buf_add(body, r->body);
+	} else if (has_body(r->route)) {
+		buf_add_c(head, "Transfer-Encoding: chunked\r\n");
+		write_chunked(s, r->body, body);
+	}
+}
+
+/* ---- what arrives at servers */
+
+static void
+expect_field(
+    struct sim *s, const struct sim_http *h, const char *name, const char *value, bool is_there)
+{
+	struct str got = sim_http_field(h, str_c(name), 0);
+
+	if (!is_there && !str_is_none(got))
+		sim_fail(s, "field %s crossed: %.*s", name, STR_FMT(got));
+	if (is_there && (str_is_none(got) || (value != NULL && !str_eq(got, str_c(value)))))
+		sim_fail(s, "field %s is \"%.*s\", not \"%s\"", name, STR_FMT(got),
+		    value == NULL ? "there" : value);
+	if (is_there && !str_is_none(sim_http_field(h, str_c(name), 1)))
+		sim_fail(s, "field %s is repeated", name);
+}
+
+static void
+check_fields(struct sim *s, const struct sim_request *r, size_t index, const struct sim_http *h)
+{
+	bool is_proxy = r->route->kind == SIM_KIND_PROXY;
+	char id[32];
+
+	snprintf(id, sizeof id, "q%" PRIu64, r->number);
+	expect_field(s, h, "X-Hop", NULL, false);
+	expect_field(s, h, "X-Secret", "secret", is_proxy);
+	expect_field(s, h, "X-Fwd", id, true);
+	expect_field(s, h, "Via", NULL, true);
+	expect_field(s, h, "X-Forwarded-For", NULL, true);
+	expect_field(s, h, "Host", NULL, true);
+	if (!is_proxy)
+		expect_field(s, h, "X-Id", id, index == 1);
+}
+
+static void
+check_target(struct sim *s, const struct sim_request *r, size_t index, struct str target)
+{
+	char want[200], x[32];
+
+	snprintf(x, sizeof x, "x%" PRIu64, r->number);
+	if (r->route->kind == SIM_KIND_PROXY)
+		snprintf(want, sizeof want, "/%s/q%" PRIu64 "%s%s%s", r->route->name, r->number,
+		    r->has_x ? "?x=" : "", r->has_x ? x : "", r->has_x ? "&y=secret" : "");
+	else if (index == 1)
+		snprintf(want, sizeof want, "/%c/q%" PRIu64 "?id=q%" PRIu64 "&x=%s",
+		    r->route->calls[1].name[0], r->number, r->number, r->has_x ? x : "none");
+	else
+		snprintf(want, sizeof want, "/%c/q%" PRIu64, r->route->calls[index].name[0],
+		    r->number);
+	if (!str_eq(target, str_c(want)))
+		sim_fail(s, "target %.*s, not %s", STR_FMT(target), want);
+}
+
+static void
+check_body(struct sim *s, const struct sim_request *r, size_t index, const struct sim_http *h)
+{
+	struct str body = buf_str(&h->body);
+	char want[128];
+
+	if (r->route->kind == SIM_KIND_PROXY || (has_body(r->route) && index == 1)) {
+		if (!str_eq(body, r->body))
+			sim_fail(s, "q%" PRIu64 ": a body of %zu bytes arrived, not %zu", r->number,
+			    body.n, r->body.n);
+		return;
+	}
+	want[0] = '\0';
+	if (has_body(r->route))
+		snprintf(want, sizeof want, "{\"v\":[\"v%" PRIu64 "\", 1.0 ],\"id\":\"q%" PRIu64 "\"}",
+		    r->number, r->number);
+	if (!str_eq(body, str_c(want)))
+		sim_fail(s, "q%" PRIu64 ": body \"%.*s\" arrived, not \"%s\"", r->number,
+		    STR_FMT(body), want);
+}
+
+/* "GET /b/q17?x HTTP/1.1" */
+static struct sim_request *
+find_request(struct sim *s, struct str start, char *key, struct str *target)
+{
+	struct str rest = start, part, path;
+	uint64_t number;
+	const char *slash;
+
+	if (!str_split(&rest, ' ', &part) || !str_split(&rest, ' ', target))
+		sim_fail(s, "a request line of another kind: %.*s", STR_FMT(start));
+	rest = *target;
+	str_split(&rest, '?', &path);
+	slash = memrchr(path.p, '/', path.n);
+	if (slash == NULL || path.n < 3 || slash[1] != 'q' ||
+	    !str_to_u64(str_of(slash + 2, (size_t)(path.p + path.n - slash) - 2), &number) ||
+	    number >= s->n_begun)
+		sim_fail(s, "a request that nobody made: %.*s", STR_FMT(start));
+	*key = path.p[1];
+	return &s->requests[number];
+}
+
+static size_t
+find_call(struct sim *s, const struct sim_request *r, char key, unsigned upstream)
+{
+	for (size_t i = 0; r->route != NULL && i < r->route->n_calls; i++)
+		if (r->route->calls[i].name[0] == key) {
+			if (r->route->calls[i].upstream != upstream)
+				sim_fail(s, "call %c arrived at upstream %u", key, upstream);
+			return i;
+		}
+	sim_fail(s, "q%" PRIu64 " has no call %c", r->number, key);
+}
+
+struct sim_call *
+sim_oracle_arrival(struct sim *s, unsigned upstream, const struct sim_http *h,
+    struct sim_request **request, size_t *index)
+{
+	struct str target;
+	struct sim_request *r;
+	struct sim_call *c;
+	char key;
+
+	r = find_request(s, sim_http_start(h), &key, &target);
+	if (r->is_malformed || !r->is_sent)
+		sim_fail(s, "q%" PRIu64 " must not arrive anywhere", r->number);
+	*index = find_call(s, r, key, upstream);
+	*request = r;
+	c = &r->calls[*index];
+	if (c->n_seen > 0 && !c->is_retry_allowed)
+		sim_fail(s, "q%" PRIu64 ": call %c was repeated on a connection that was new",
+		    r->number, key);
+	if (c->n_seen > 1 || (c->n_seen > 0 && str_eq(str_c(r->route->method), STR("POST"))))
+		sim_fail(s, "q%" PRIu64 ": call %c came %u times", r->number, key, c->n_seen + 1);
+	c->n_seen++;
+	s->n_calls_seen++;
+	check_target(s, r, *index, target);
+	check_fields(s, r, *index, h);
+	check_body(s, r, *index, h);
+	return c;
+}
+
+/* ---- what is told to clients */
+
+/* How calls may end for reasons that are not in their scripts. */
+static uint64_t
+ambient(const struct sim *s, const struct sim_request *r)
+{
+	uint64_t reasons = 0;
+
+	/*
+	 * A connection that the server closed between two requests: retried when that is safe, else
+	 * told.
+	 */
+	if (str_eq(str_c(r->route->method), STR("POST")) || r->route->kind == SIM_KIND_PROXY)
+		reasons |= R(RESET);
+	if (s->env.mode >= SIM_LIMITED)
+		reasons |= R(QUEUE_FULL) | R(QUEUE_TIMEOUT) | R(OVERLOADED) | R(OVERLOAD_TIMEOUT) |
+		    R(TIMEOUT) | R(FIRST_BYTE_TIMEOUT) | R(CONNECT_TIMEOUT) | R(DRAINING);
+	if (s->env.mode >= SIM_STORM)
+		reasons |= R(RESET) | R(CONNECT_REFUSED) | R(CONNECT_FAILED);
+	return reasons;
+}
+
+static uint64_t
+reason_bit(struct str token)
+{
+	for (int e = 0; e < ERR_COUNT; e++)
+		if (str_eq(token, str_c(err_token((enum err_code)e))))
+			return UINT64_C(1) << e;
+	return 0;
+}
+
+static struct str
+unquoted(struct str s)
+{
+	return s.n >= 2 ? str_of(s.p + 1, s.n - 2) : str_none();
+}
+
+static uint64_t
+reasons_of(const struct sim *s, const struct sim_request *r, size_t i)
+{
+	uint64_t reasons = ambient(s, r);
+
+	return r->calls[i].n_seen == 0 ? reasons : reasons | r->calls[i].reasons;
+}
+
+static void
+wrong(const struct sim *s, const struct sim_request *r, const struct sim_http *h, const char *why)
+{
+	for (size_t i = 0; i < r->route->n_calls; i++)
+		sim_trace(s, "q%" PRIu64 " call %s: seen %u, script %s, status %u, %zu bytes: %.*s",
+		    r->number, r->route->calls[i].name, r->calls[i].n_seen,
+		    r->calls[i].n_seen == 0 ? "-" : sim_script_name(r->calls[i].script),
+		    r->calls[i].status, r->calls[i].body.n,
+		    (int)(r->calls[i].body.n < 300 ? r->calls[i].body.n : 300),
+		    r->calls[i].body.n == 0 ? "" : r->calls[i].body.p);
+	sim_fail(s, "q%" PRIu64 " (%s): %s: %.*s, %zu bytes: %.*s", r->number, r->route->name, why,
+	    STR_FMT(sim_http_start(h)), h->body.n, (int)(h->body.n < 300 ? h->body.n : 300),
+	    h->body.n == 0 ? "" : h->body.p);
+}
+
+/* A problem: its reason must be one that a call had, or one of the daemon's own. */
+static void
+check_problem(struct sim *s, struct sim_request *r, const struct sim_http *h)
+{
+	struct str body = buf_str(&h->body);
+	struct str call = unquoted(sim_json_member(body, STR("call")));
+	uint64_t reason = reason_bit(unquoted(sim_json_member(body, STR("reason"))));
+
+	if (r->is_head)
+		return;
+	if (reason == 0 || reason == R(NONE))
+		wrong(s, r, h, "a problem without a reason");
+	if (reason & (R(OVERLOADED) | R(OVERLOAD_TIMEOUT) | R(DRAINING)))
+		for (size_t i = 0; i < r->route->n_calls; i++)
+			if (r->calls[i].n_seen > 0)
+				wrong(s, r, h, "a request that was shed has sent a call");
+	if (str_is_none(call) || call.n == 0) {
+		if (!(reason & (ambient(s, r) | (r->is_lax ? ~UINT64_C(0) : 0))) &&
+		    !(r->route->kind == SIM_KIND_PROXY && (reason & reasons_of(s, r, 0))))
+			wrong(s, r, h, "a problem that has no cause");
+		return;
+	}
+	for (size_t i = 0; i < r->route->n_calls; i++) {
+		if (!str_eq(call, str_c(r->route->calls[i].name)))
+			continue;
+		if (!r->route->calls[i].is_required)
+			wrong(s, r, h, "an optional call decided");
+		if (!(reason & reasons_of(s, r, i)))
+			wrong(s, r, h, "a call did not fail like that");
+		return;
+	}
+	wrong(s, r, h, "a call that the route has not");
+}
+
+/* One part of a merged answer; true when it is there. */
+static bool
+check_part(struct sim *s, struct sim_request *r, const struct sim_http *h, size_t i)
+{
+	struct sim_call *c = &r->calls[i];
+	struct str body = buf_str(&h->body), meta, error;
+	struct str part = sim_json_member(body, str_c(r->route->calls[i].name));
+
+	if (!str_is_none(part) && c->n_seen > 0 && (c->reasons & R(NONE))) {
+		if (str_is_none(c->body))
+			return true;
+		if (r->route->calls[i].is_text && c->body.n > 0)
+			part = unquoted(part);
+		if (str_eq(part, c->body) || (c->body.n == 0 && str_eq(part, STR("null"))))
+			return true;
+	}
+	meta = sim_json_member(sim_json_member(body, STR("_meta")), STR("calls"));
+	meta = sim_json_member(meta, str_c(r->route->calls[i].name));
+	error = unquoted(sim_json_member(meta, STR("error")));
+	if (r->route->calls[i].default_json != NULL && !str_is_none(part)) {
+		if (!str_eq(part, str_c(r->route->calls[i].default_json)))
+			wrong(s, r, h, "a part that is neither the answer nor the default");
+	} else if (!str_is_none(part)) {
+		wrong(s, r, h, "a part that is not what the server sent");
+	} else if (str_is_none(error)) {
+		wrong(s, r, h, "a part is missing without a word");
+	}
+	if (r->route->calls[i].is_required)
+		wrong(s, r, h, "a required part is missing");
+	if (!str_is_none(error) && !(reason_bit(error) & reasons_of(s, r, i)))
+		wrong(s, r, h, "an optional call did not fail like that");
+	if (str_is_none(error) && s->env.mode == SIM_EXACT && c->reasons == R(NONE))
+		wrong(s, r, h, "a default in place of a good answer");
+	return false;
+}
+
+static void
+check_merged(struct sim *s, struct sim_request *r, const struct sim_http *h)
+{
+	if (r->is_head)
+		return;
+	if (sim_json_count(buf_str(&h->body)) == SIZE_MAX)
+		wrong(s, r, h, "not one JSON object");
+	for (size_t i = 0; i < r->route->n_calls; i++)
+		check_part(s, r, h, i);
+}
+
+static void
+check_calls_answer(struct sim *s, struct sim_request *r, const struct sim_http *h)
+{
+	if (h->status == 200) {
+		check_merged(s, r, h);
+	} else if (h->status == 404 && r->calls[0].n_seen > 0 && r->route->calls[0].passes_404 &&
+	    r->calls[0].status == 404) {
+		if (!r->is_head && !str_eq(buf_str(&h->body), r->calls[0].body))
+			wrong(s, r, h, "an error was not passed as it came");
+	} else if (h->status >= 502 && h->status <= 504) {
+		check_problem(s, r, h);
+	} else if (!r->is_lax) {
+		wrong(s, r, h, "an answer that has no cause");
+	}
+}
+
+static void
+check_proxy_answer(struct sim *s, struct sim_request *r, const struct sim_http *h)
+{
+	struct sim_call *c = &r->calls[0];
+	bool is_theirs = c->n_seen > 0 && (c->reasons & R(NONE)) && h->status == c->status;
+
+	if (is_theirs && (r->is_head || str_eq(buf_str(&h->body), c->body)))
+		return;
+	if (h->status >= 502 && h->status <= 504)
+		check_problem(s, r, h);
+	else if (!r->is_lax)
+		wrong(s, r, h, "not the answer that the server gave");
+}
+
+static void
+check_reply(struct sim *s, struct sim_request *r, const struct sim_http *h)
+{
+	char want[64];
+
+	if (h->status == 503 && s->env.mode >= SIM_LIMITED)
+		return;
+	snprintf(want, sizeof want, "{\"reply\":\"q%" PRIu64 "\"}", r->number);
+	if (h->status == 200 && (r->is_head || str_eq(buf_str(&h->body), str_c(want))))
+		return;
+	if (!r->is_lax)
+		wrong(s, r, h, "not the static reply");
+}
+
+static void
+settle(struct sim *s, struct sim_request *r)
+{
+	if (r->is_settled)
+		sim_fail(s, "q%" PRIu64 " was settled twice", r->number);
+	r->is_settled = true;
+	s->n_settled++;
+}
+
+void
+sim_oracle_check(struct sim *s, struct sim_request *r, const struct sim_http *h)
+{
+	sim_trace(s, "q%" PRIu64 " (%s) is answered: %.*s", r->number,
+	    r->route == NULL ? "nonsense" : r->route->name, STR_FMT(sim_http_start(h)));
+	settle(s, r);
+	r->status = h->status;
+	s->n_by_status[h->status / 100 % 6]++;
+	if (h->body.n > 0 && memmem(h->body.p, h->body.n, "evil", 4) != NULL && !r->is_malformed &&
+	    r->route->kind != SIM_KIND_PROXY && !r->route->calls[3].is_text)
+		wrong(s, r, h, "bytes that should never pass");
+	if (r->is_malformed) {
+		if (h->status < 400 || h->status > 505)
+			sim_fail(s, "nonsense q%" PRIu64 " is answered with %u", r->number, h->status);
+		return;
+	}
+	switch (r->route->kind) {
+	case SIM_KIND_CALLS:
+		check_calls_answer(s, r, h);
+		break;
+	case SIM_KIND_PROXY:
+		check_proxy_answer(s, r, h);
+		break;
+	case SIM_KIND_REPLY:
+		check_reply(s, r, h);
+		break;
+	case SIM_KIND_NOWHERE:
+		if (h->status != 404 && !r->is_lax)
+			wrong(s, r, h, "not 404");
+		break;
+	}
+}
+
+bool
+sim_oracle_may_be_cut(const struct sim *s, const struct sim_request *r)
+{
+	return r->route != NULL && r->route->kind == SIM_KIND_PROXY && r->calls[0].n_seen > 0 &&
+	    (s->env.mode == SIM_STORM || !(r->calls[0].reasons & R(NONE)));
+}
+
+void
+sim_oracle_dropped(struct sim *s, struct sim_request *r, bool is_excused)
+{
+	sim_trace(s, "q%" PRIu64 " is dropped", r->number);
+	settle(s, r);
+	s->n_dropped++;
+	if (!is_excused && !r->is_lax)
+		sim_fail(s, "q%" PRIu64 " (%s) got no answer", r->number, r->route->name);
+}

@@ -1,0 +1,313 @@
+/*
+ * Simulated servers. Each has an address, accepts any number of connections, takes one request at a
+ * time on each, and plays the script that it drew. In a storm a server dies now and then and comes
+ * back later.
+ */
+#include "sim_server.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "base/mem.h"
+#include "net/stream_mem.h"
+#include "sim_env.h"
+#include "sim_http.h"
+#include "sim_oracle.h"
+#include "sim_script.h"
+
+#define TAG_SCONN 0x73636f6e
+
+/*
+ *     READ ──> ANSWER ──> READ       one request after the other
+ *                 └─────> HANG       nothing more is said
+ */
+enum sconn_state { SCONN_READ, SCONN_ANSWER, SCONN_HANG };
+
+struct sconn {
+	uint32_t tag;
+	enum sconn_state state;
+	struct sim_server *server;
+	struct stream *stream; /* owned */
+	TAILQ_ENTRY(sconn) link;
+	struct sim_http http;
+	struct sim_answer answer;
+	size_t at;      /* what of the answer is out */
+	size_t step;
+	size_t allowed; /* bytes that the steps so far let out */
+	struct timer timer;
+	bool is_last;   /* closes when the answer is out */
+	unsigned n_requests;
+	struct grave grave;
+};
+
+struct sim_server {
+	struct sim *sim;
+	unsigned upstream;
+	struct addr at;
+	struct mem_listener *listener;
+	TAILQ_HEAD(, sconn) conns;
+	struct timer fate; /* dies, or comes back */
+};
+
+static void
+sconn_free(void *arg)
+{
+	struct sconn *c = arg;
+
+	c->tag = 0;
+	sim_http_fini(&c->http);
+	buf_fini(&c->answer.bytes);
+	free(c);
+}
+
+static void
+sconn_close(struct sconn *c, bool is_reset)
+{
+	struct sim *s = c->server->sim;
+
+	if (c->stream == NULL)
+		return;
+	if (is_reset)
+		stream_mem_reset(&c->stream);
+	else
+		stream_close(&c->stream);
+	loop_timer_drop(s->server_loop, &c->timer);
+	TAILQ_REMOVE(&c->server->conns, c, link);
+	s->n_sconns--;
+	loop_bury(s->server_loop, &c->grave, sconn_free, c);
+}
+
+static void
+wait_for_request(struct sconn *c)
+{
+	struct sim *s = c->server->sim;
+
+	c->state = SCONN_READ;
+	sim_http_go_on(&c->http);
+	if (sim_http_has_bytes(&c->http))
+		sim_fail(s, "bytes came before the answer was out");
+	if (s->env.has_idle_close || c->answer.end == SIM_END_STALE)
+		loop_timer_set(s->server_loop, &c->timer,
+		    s->server_loop->now_ns + sim_between(s, 0, 100 * NS_PER_MS));
+}
+
+static void
+end_answer(struct sconn *c)
+{
+	switch (c->answer.end) {
+	case SIM_END_CLOSE:
+	case SIM_END_RESET:
+		sconn_close(c, c->answer.end == SIM_END_RESET);
+		break;
+	case SIM_END_HANG:
+		c->state = SCONN_HANG;
+		break;
+	case SIM_END_KEEP:
+	case SIM_END_STALE:
+		if (c->is_last)
+			sconn_close(c, false);
+		else
+			wait_for_request(c);
+		break;
+	}
+}
+
+/* Sends what the steps allow, and begins the next step when all of it is out. */
+static void
+play(struct sconn *c)
+{
+	struct loop *loop = c->server->sim->server_loop;
+	size_t put;
+
+	while (c->at < c->allowed) {
+		struct iovec iov = { c->answer.bytes.p + c->at, c->allowed - c->at };
+		enum io_status io = stream_writev(c->stream, &iov, 1, &put);
+
+		if (io == IO_ERROR)
+			sconn_close(c, false);
+		if (io != IO_OK)
+			return;
+		c->at += put;
+	}
+	if (c->at == c->answer.bytes.n) {
+		end_answer(c);
+		return;
+	}
+	loop_timer_set(loop, &c->timer, loop->now_ns + c->answer.steps[c->step].delay_ns);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct sconn *c = arg;
+
+	TAG_CHECK(c, TAG_SCONN);
+	if (c->state == SCONN_READ) {
+		/* Idle for long enough; but not while a request is coming in. */
+		if (!sim_http_has_bytes(&c->http))
+			sconn_close(c, false);
+		return;
+	}
+	c->allowed = c->answer.steps[c->step++].upto;
+	play(c);
+}
+
+static void
+begin_answer(struct sconn *c)
+{
+	struct sim *s = c->server->sim;
+	struct sim_request *r;
+	struct sim_call *call;
+	size_t index;
+
+	call = sim_oracle_arrival(s, c->server->upstream, &c->http, &r, &index);
+	call->is_retry_allowed = c->n_requests++ > 0;
+	sim_script_draw(s, r, call, index, &c->answer);
+	sim_trace(s, "server of u%u has q%" PRIu64 " call %s, plays %s", c->server->upstream,
+	    r->number, r->route->calls[index].name, sim_script_name(call->script));
+	c->is_last = str_ieq(sim_http_field(&c->http, STR("Connection"), 0), STR("close"));
+	c->state = SCONN_ANSWER;
+	c->at = 0;
+	c->step = 0;
+	c->allowed = 0;
+	loop_timer_drop(s->server_loop, &c->timer);
+	play(c);
+}
+
+static void
+on_readable(void *arg)
+{
+	struct sconn *c = arg;
+	char bytes[4096];
+	enum io_status io;
+	size_t got;
+
+	TAG_CHECK(c, TAG_SCONN);
+	io = stream_read(c->stream, bytes, sizeof bytes, &got);
+	if (io == IO_EOF || io == IO_ERROR) {
+		sconn_close(c, false);
+		return;
+	}
+	if (io == IO_AGAIN)
+		return;
+	if (c->state != SCONN_READ)
+		sim_fail(c->server->sim, "bytes came while an answer is under way");
+	sim_http_add(&c->http, str_of(bytes, got));
+	if (sim_http_run(&c->http))
+		begin_answer(c);
+	else if (c->http.state == SIM_HTTP_BROKEN)
+		sim_fail(c->server->sim, "a broken request arrived: %s", c->http.fault);
+}
+
+static void
+on_writable(void *arg)
+{
+	struct sconn *c = arg;
+
+	TAG_CHECK(c, TAG_SCONN);
+	if (c->state == SCONN_ANSWER)
+		play(c);
+}
+
+static const struct stream_events sconn_events = {
+	.on_readable = on_readable,
+	.on_writable = on_writable,
+};
+
+static void
+on_accept(void *owner, struct stream *stream, const struct addr *peer)
+{
+	struct sim_server *server = owner;
+	struct sconn *c = mem_calloc(1, sizeof *c);
+
+	(void)peer;
+	c->tag = TAG_SCONN;
+	c->server = server;
+	c->stream = stream;
+	sim_http_init(&c->http, false);
+	timer_init(&c->timer, on_timer, c);
+	TAILQ_INSERT_TAIL(&server->conns, c, link);
+	server->sim->n_sconns++;
+	stream_set_owner(stream, &sconn_events, c);
+	stream_want_read(stream, true);
+}
+
+static const struct mem_listener_events listener_events = { .on_accept = on_accept };
+
+static void
+server_listen(struct sim_server *server)
+{
+	struct sim *s = server->sim;
+
+	server->listener =
+	    mem_world_listen(s->world, s->server_loop, &server->at, &listener_events, server);
+}
+
+static void
+close_conns(struct sim_server *server)
+{
+	struct sconn *c;
+
+	while ((c = TAILQ_FIRST(&server->conns)) != NULL)
+		sconn_close(c, rnd_chance(&server->sim->rnd, 1, 2));
+}
+
+static void
+on_fate(void *arg)
+{
+	struct sim_server *server = arg;
+	struct sim *s = server->sim;
+
+	if (server->listener == NULL) {
+		sim_trace(s, "a server of u%u is back", server->upstream);
+		server_listen(server);
+	} else if (s->n_settled < s->n_requests) {
+		sim_trace(s, "a server of u%u dies", server->upstream);
+		mem_world_unlisten(&server->listener);
+		close_conns(server);
+	} else {
+		return;
+	}
+	loop_timer_set(s->server_loop, &server->fate,
+	    s->server_loop->now_ns + sim_between(s, NS_PER_MS, 500 * NS_PER_MS));
+}
+
+static void
+server_start(struct sim *s, struct sim_server *server, unsigned u, unsigned i)
+{
+	server->sim = s;
+	server->upstream = u;
+	server->at = sim_env_server_addr(u, i);
+	TAILQ_INIT(&server->conns);
+	timer_init(&server->fate, on_fate, server);
+	server_listen(server);
+	if (s->env.mode == SIM_STORM && sim_chance(s, 200000))
+		loop_timer_set(s->server_loop, &server->fate,
+		    s->server_loop->now_ns + sim_between(s, 0, NS_PER_SEC));
+}
+
+void
+sim_server_start_all(struct sim *s)
+{
+	s->servers = mem_calloc(SIM_UPSTREAMS * SIM_SERVERS, sizeof *s->servers);
+	for (unsigned u = 0; u < SIM_UPSTREAMS; u++)
+		for (unsigned i = 0; i < s->env.up[u].n_servers; i++)
+			server_start(s, &s->servers[u * SIM_SERVERS + i], u, i);
+}
+
+void
+sim_server_stop_all(struct sim *s)
+{
+	for (size_t i = 0; i < SIM_UPSTREAMS * SIM_SERVERS; i++) {
+		struct sim_server *server = &s->servers[i];
+
+		if (server->sim == NULL)
+			continue;
+		mem_world_unlisten(&server->listener);
+		close_conns(server);
+		loop_timer_drop(s->server_loop, &server->fate);
+	}
+	free(s->servers);
+	s->servers = NULL;
+}

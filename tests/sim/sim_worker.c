@@ -1,0 +1,309 @@
+/* Workers and their invariants. */
+#include "sim_worker.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "base/mem.h"
+#include "daemon/worker.h"
+#include "server/cconn.h"
+#include "sim_env.h"
+#include "upstream/uconn.h"
+
+struct sim_worker {
+	struct sim *sim;
+	struct worker *worker; /* owned */
+	struct loop *loop;     /* owned */
+	struct mem_listener *listener;
+	bool is_draining;
+	bool is_closed;
+};
+
+struct sim_workers {
+	struct generation *gen; /* owned */
+	struct shared shared;
+	struct sim_worker at[SIM_WORKERS];
+	unsigned n;
+};
+
+static void
+on_accept(void *owner, struct stream *stream, const struct addr *peer)
+{
+	struct sim_worker *w = owner;
+
+	worker_accept(w->worker, 0, stream, peer);
+}
+
+static const struct mem_listener_events listener_events = { .on_accept = on_accept };
+
+static void
+on_closed(void *arg)
+{
+	((struct sim_worker *)arg)->is_closed = true;
+}
+
+static void
+start(struct sim *s, struct sim_workers *ws, unsigned i)
+{
+	struct sim_worker *w = &ws->at[i];
+	struct worker_setup setup = { .index = i, .shared = &ws->shared, .seed = s->seed * 8 + i };
+
+	w->sim = s;
+	w->loop = mem_world_loop(s->world);
+	setup.loop = w->loop;
+	setup.on_closed = on_closed;
+	setup.arg = w;
+	w->worker = worker_new(&setup);
+	worker_listen(w->worker, 0, -1);
+	w->listener = mem_world_listen(s->world, w->loop, &s->listen_at, &listener_events, w);
+}
+
+void
+sim_worker_start_all(struct sim *s)
+{
+	struct sim_workers *ws = mem_calloc(1, sizeof *ws);
+	struct buf yaml = BUF_INIT;
+
+	s->workers = ws;
+	sim_env_yaml(s, &yaml);
+	if (s->is_verbose)
+		printf("%s", buf_c(&yaml));
+	ws->gen = generation_load_text(buf_str(&yaml));
+	if (ws->gen == NULL)
+		sim_fail(s, "the configuration is refused");
+	buf_fini(&yaml);
+	ws->n = s->env.n_workers;
+	shared_init(&ws->shared, ws->gen, ws->n);
+	for (unsigned i = 0; i < ws->n; i++)
+		start(s, ws, i);
+}
+
+/* ---- invariants */
+
+static const struct limiter *
+view_of(const struct sim_worker *w, size_t slot)
+{
+	return slot == 0 ? &w->worker->admission : &w->worker->upstreams[slot - 1].limiter;
+}
+
+static void
+check_limiter(const struct sim *s, const struct sim_workers *ws, size_t i)
+{
+	const struct limiter_slot *slot = &ws->shared.slots[i];
+	uint32_t inflight = atomic_load(&slot->inflight), queued = atomic_load(&slot->queued);
+	uint32_t n_waiting = 0;
+
+	if (inflight > atomic_load(&slot->limit))
+		sim_fail(s, "limiter %zu: %u in flight over the limit", i, inflight);
+	if (queued > slot->queue_size)
+		sim_fail(s, "limiter %zu: %u queued over the size", i, queued);
+	for (unsigned k = 0; k < ws->n; k++) {
+		const struct limiter *view = view_of(&ws->at[k], i);
+		const struct permit *p;
+		uint32_t n = 0;
+
+		TAILQ_FOREACH (p, &view->waiting, link)
+			n++;
+		if (n != view->n_waiting)
+			sim_fail(s, "limiter %zu: a list of %u counted as %u", i, n, view->n_waiting);
+		n_waiting += n;
+	}
+	if (n_waiting != queued)
+		sim_fail(s, "limiter %zu: %u wait, %u are counted", i, n_waiting, queued);
+}
+
+static size_t
+check_uconns(const struct sim *s, const struct uconn_list *list, enum uconn_state state)
+{
+	const struct uconn *uc;
+	size_t n = 0;
+
+	TAILQ_FOREACH (uc, list, link) {
+		n++;
+		if (uc->state != state)
+			sim_fail(s, "a connection in state %d is in the list of %d", uc->state, state);
+		if ((state == UCONN_BUSY) != (uc->lease != NULL) ||
+		    (uc->lease != NULL && uc->lease->uconn != uc))
+			sim_fail(s, "a connection and its lease disagree");
+	}
+	return n;
+}
+
+static void
+check_pool(const struct sim *s, const struct pool *p)
+{
+	const struct lease *l;
+	size_t n = 0, n_all;
+
+	if (check_uconns(s, &p->connecting, UCONN_CONNECT) != p->n_connecting ||
+	    check_uconns(s, &p->idle, UCONN_IDLE) != p->n_idle ||
+	    check_uconns(s, &p->busy, UCONN_BUSY) != p->n_busy)
+		sim_fail(s, "a pool's lists and counts disagree");
+	if (p->n_connecting + p->n_idle + p->n_busy > p->conf->pool.max_connections)
+		sim_fail(s, "a pool has more connections than it may");
+	if (p->n_idle > p->conf->pool.max_idle)
+		sim_fail(s, "a pool has more idle connections than it may");
+	TAILQ_FOREACH (l, &p->waiting, link) {
+		n++;
+		if (!l->is_fresh_wanted && p->n_idle > 0)
+			sim_fail(s, "a lease waits beside an idle connection");
+	}
+	if (n != p->n_waiting)
+		sim_fail(s, "a pool's queue and its count disagree");
+	n_all = p->n_connecting + p->n_idle + p->n_busy;
+	if (n > p->n_connecting && (n_all < p->conf->pool.max_connections || p->n_idle > 0))
+		sim_fail(s, "a lease waits, and nothing is done for it");
+}
+
+static void
+check_listener(const struct sim *s, const struct listener *l)
+{
+	const struct cconn *c;
+	size_t n = 0;
+
+	for (int state = 0; state < LISTENER_STATES; state++)
+		TAILQ_FOREACH (c, &l->conns[state], link) {
+			n++;
+			if ((int)c->state != state || c->listener != l)
+				sim_fail(s, "a client connection is in the wrong list");
+			if ((c->stream == NULL) != (c->state == CCONN_CLOSED))
+				sim_fail(s, "a client connection without a stream");
+			if (c->state == CCONN_KEEPALIVE && (c->in != NULL || c->h1 != NULL))
+				sim_fail(s, "an idle connection holds memory");
+		}
+	if (n != l->n_conns)
+		sim_fail(s, "client connections and their count disagree");
+}
+
+static size_t
+count_conns(const struct sim_worker *w)
+{
+	const struct listener *l;
+	size_t n = 0;
+
+	TAILQ_FOREACH (l, &w->worker->server.listeners, link)
+		n += l->n_conns;
+	return n;
+}
+
+static void
+check_worker(const struct sim *s, const struct sim_worker *w)
+{
+	const struct server *server = &w->worker->server;
+	const struct listener *l;
+
+	for (size_t u = 0; u < w->worker->n_upstreams; u++)
+		for (size_t e = 0; e < w->worker->upstreams[u].n_endpoints; e++)
+			check_pool(s, &w->worker->upstreams[u].endpoints[e].pool);
+	TAILQ_FOREACH (l, &server->listeners, link)
+		check_listener(s, l);
+	if (server->n_exchanges > count_conns(w))
+		sim_fail(s, "%zu exchanges on %zu connections", server->n_exchanges, count_conns(w));
+}
+
+void
+sim_worker_check(struct sim *s)
+{
+	const struct sim_workers *ws = s->workers;
+
+	for (size_t i = 0; i <= SIM_UPSTREAMS; i++)
+		check_limiter(s, ws, i);
+	for (unsigned i = 0; i < ws->n; i++)
+		check_worker(s, &ws->at[i]);
+}
+
+static void
+check_worker_rest(const struct sim *s, const struct sim_worker *w)
+{
+	const struct worker *worker = w->worker;
+
+	if (worker->server.n_exchanges != 0 || count_conns(w) != 0)
+		sim_fail(s, "at rest: %zu exchanges, %zu client connections",
+		    worker->server.n_exchanges, count_conns(w));
+	if (w->loop->blocks.n_used != 0)
+		sim_fail(s, "at rest: %zu arena blocks are out", w->loop->blocks.n_used);
+	for (size_t u = 0; u < worker->n_upstreams; u++)
+		for (size_t e = 0; e < worker->upstreams[u].n_endpoints; e++) {
+			const struct endpoint *ep = &worker->upstreams[u].endpoints[e];
+
+			if (ep->active != 0 || ep->pool.n_busy != 0 || ep->pool.n_waiting != 0 ||
+			    ep->pool.n_connecting != 0)
+				sim_fail(s, "at rest: upstream %zu is not", u);
+		}
+	if (timer_heap_count_set(&w->loop->timers) != 0 || loop_has_work(w->loop))
+		sim_fail(s, "at rest: %zu timers are set", timer_heap_count_set(&w->loop->timers));
+}
+
+void
+sim_worker_check_rest(struct sim *s)
+{
+	const struct sim_workers *ws = s->workers;
+
+	for (size_t i = 0; i <= SIM_UPSTREAMS; i++) {
+		const struct limiter_slot *slot = &ws->shared.slots[i];
+
+		if (atomic_load(&slot->inflight) != 0 || atomic_load(&slot->queued) != 0 ||
+		    atomic_load(&slot->waiting_workers) != 0)
+			sim_fail(s, "at rest: limiter %zu has %u in flight, %u queued, bits %" PRIx64,
+			    i, atomic_load(&slot->inflight), atomic_load(&slot->queued),
+			    atomic_load(&slot->waiting_workers));
+	}
+	if (atomic_load(&ws->shared.listeners[0].connections) != 0)
+		sim_fail(s, "at rest: connections are counted");
+	for (unsigned i = 0; i < ws->n; i++)
+		check_worker_rest(s, &ws->at[i]);
+}
+
+/* ---- the end */
+
+bool
+sim_worker_drain_one(struct sim *s)
+{
+	struct sim_workers *ws = s->workers;
+	struct sim_worker *w = &ws->at[sim_between(s, 0, ws->n - 1)];
+	unsigned n_left = 0;
+
+	for (unsigned i = 0; i < ws->n; i++)
+		n_left += !ws->at[i].is_draining;
+	if (n_left < 2 || w->is_draining)
+		return false;
+	sim_trace(s, "worker %td drains", w - ws->at);
+	w->is_draining = true;
+	mem_world_unlisten(&w->listener);
+	worker_post_drain(w->worker);
+	return true;
+}
+
+static bool
+has_open(const struct sim_workers *ws)
+{
+	for (unsigned i = 0; i < ws->n; i++)
+		if (!ws->at[i].is_closed)
+			return true;
+	return false;
+}
+
+void
+sim_worker_stop_all(struct sim *s)
+{
+	struct sim_workers *ws = s->workers;
+
+	for (unsigned i = 0; i < ws->n; i++) {
+		mem_world_unlisten(&ws->at[i].listener);
+		worker_post_stop(ws->at[i].worker);
+	}
+	while (has_open(ws))
+		if (!mem_world_step(s->world))
+			sim_fail(s, "a worker does not close");
+	for (unsigned i = 0; i < ws->n; i++)
+		loop_turn(ws->at[i].loop, 0);
+	for (unsigned i = 0; i < ws->n; i++) {
+		worker_free(ws->at[i].worker);
+		loop_free(ws->at[i].loop);
+	}
+	shared_fini(&ws->shared);
+	generation_free(ws->gen);
+	free(ws);
+	s->workers = NULL;
+}
