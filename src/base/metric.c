@@ -47,15 +47,13 @@ static const struct {
 /* The cells of one histogram: a count per bucket, the count above all of them, the sum in ns. */
 enum { N_BUCKETS = ARRAY_LEN(buckets), HISTOGRAM_ABOVE = N_BUCKETS, HISTOGRAM_SUM, HISTOGRAM_CELLS };
 
-#define N_CODES 5
-
 void
 metric_layout_init(struct metric_layout *layout, const size_t sizes[DIM_COUNT])
 {
 	for (size_t d = 0; d < DIM_COUNT; d++)
 		layout->sizes[d] = sizes[d];
 	layout->sizes[DIM_NONE] = 1;
-	layout->sizes[DIM_CODE] = N_CODES;
+	layout->sizes[DIM_STATUS] = METRIC_STATUSES;
 	layout->sizes[DIM_REASON] = ERR_COUNT;
 	layout->n_cells = 0;
 	for (size_t id = 0; id < METRIC_COUNT; id++) {
@@ -157,10 +155,8 @@ metric_put_label(struct buf *out, const char *name, struct str value)
 static void
 put_dim(const struct page *page, enum metric_dim dim, size_t index)
 {
-	static const char *const codes[N_CODES] = { "1xx", "2xx", "3xx", "4xx", "5xx" };
-
-	if (dim == DIM_CODE)
-		metric_put_label(page->out, "code", str_c(codes[index]));
+	if (dim == DIM_STATUS)
+		buf_printf(page->out, "status=\"%zu\"", index + 100);
 	else if (dim == DIM_REASON)
 		metric_put_label(page->out, "reason", str_c(err_token((enum err_code)index)));
 	else
@@ -275,7 +271,7 @@ doc_labels(struct buf *out, const enum metric_dim dim[2])
 		[DIM_CALL] = "`route`, `call`, `upstream`",
 		[DIM_UPSTREAM] = "`upstream`",
 		[DIM_SERVER] = "`upstream`, `server`",
-		[DIM_CODE] = "`code`",
+		[DIM_STATUS] = "`status`",
 		[DIM_REASON] = "`reason`",
 	};
 
@@ -293,7 +289,7 @@ metric_doc(struct buf *out)
 	    "# Metrics\n\n"
 	    "`GET /metrics` on the admin listener, in the text format of Prometheus. Values are sums over "
 	    "all\nworkers. `route` is empty for requests that no route took. `reason` is a token of the "
-	    "table below;\nrows that are 0 are left out where a metric has a `code` or a `reason`, and "
+	    "table below;\nrows that are 0 are left out where a metric has a `status` or a `reason`, and "
 	    "histograms without a\nsample are left out.\n\n"
 	    "| metric | kind | labels | meaning |\n| --- | --- | --- | --- |\n");
 	for (size_t id = 0; id < METRIC_COUNT; id++) {

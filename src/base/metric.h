@@ -15,8 +15,8 @@
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
-/* Label dimensions. CALL carries route, call and upstream; CODE is the class of the status, 1xx to 5xx. */
-enum metric_dim { DIM_NONE, DIM_LISTENER, DIM_ROUTE, DIM_CALL, DIM_UPSTREAM, DIM_SERVER, DIM_CODE, DIM_REASON,
+/* Label dimensions. CALL carries route, call and upstream; STATUS is a code from 100 to 599, less 100. */
+enum metric_dim { DIM_NONE, DIM_LISTENER, DIM_ROUTE, DIM_CALL, DIM_UPSTREAM, DIM_SERVER, DIM_STATUS, DIM_REASON,
 	DIM_COUNT };
 
 /* X(id, kind, name, first dimension, second dimension, help) */
@@ -27,8 +27,8 @@ enum metric_dim { DIM_NONE, DIM_LISTENER, DIM_ROUTE, DIM_CALL, DIM_UPSTREAM, DIM
 	    "Client connections accepted.") \
 	X(CLIENT_REFUSED, COUNTER, "gatherd_client_connections_refused_total", LISTENER, NONE, \
 	    "Client connections closed at once because limits.connections was reached.") \
-	X(REQUESTS, COUNTER, "gatherd_requests_total", ROUTE, CODE, \
-	    "Requests answered, by the class of the status (client_gone counts as 4xx).") \
+	X(REQUESTS, COUNTER, "gatherd_requests_total", ROUTE, STATUS, \
+	    "Requests answered, by status; 499: the client left before.") \
 	X(REQUEST_REASONS, COUNTER, "gatherd_request_failures_total", ROUTE, REASON, \
 	    "Requests that did not get their full answer, by reason.") \
 	X(REQUEST_SECONDS, HISTOGRAM, "gatherd_request_seconds", ROUTE, NONE, \
@@ -49,6 +49,16 @@ enum metric_dim { DIM_NONE, DIM_LISTENER, DIM_ROUTE, DIM_CALL, DIM_UPSTREAM, DIM
 	    "Requests sent on a connection that had served before.") \
 	X(UPSTREAM_RETRIES, COUNTER, "gatherd_upstream_stale_retries_total", UPSTREAM, NONE, \
 	    "Requests sent again because a reused connection had died.") \
+	X(UPSTREAM_INFLIGHT, GAUGE, "gatherd_upstream_inflight", UPSTREAM, NONE, \
+	    "Calls that hold a permit of the upstream, over all workers.") \
+	X(UPSTREAM_QUEUE, GAUGE, "gatherd_upstream_queue_length", UPSTREAM, NONE, \
+	    "Calls that wait for a permit of the upstream.") \
+	X(UPSTREAM_LIMIT, GAUGE, "gatherd_upstream_limit", UPSTREAM, NONE, \
+	    "Permits that the upstream has; 0: no limit.") \
+	X(ADMISSION_INFLIGHT, GAUGE, "gatherd_admission_inflight", NONE, NONE, \
+	    "Requests that hold a permit of the daemon.") \
+	X(ADMISSION_QUEUE, GAUGE, "gatherd_admission_queue_length", NONE, NONE, \
+	    "Requests that wait for a permit of the daemon.") \
 	X(LOG_DROPPED, COUNTER, "gatherd_access_log_dropped_total", NONE, NONE, \
 	    "Access-log records dropped because the log could not keep up.")
 
@@ -78,6 +88,8 @@ struct metric_shard {
 
 void metric_shard_init(struct metric_shard *shard, const struct metric_layout *layout);
 void metric_shard_fini(struct metric_shard *shard);
+
+#define METRIC_STATUSES 500
 
 /* Adds to a counter or gauge (two's complement: add UINT64_MAX to take one off). Only its own thread. */
 static inline void

@@ -73,7 +73,7 @@ put_target(struct buf *out, const struct request *r)
 
 	if (!str_is_none(r->query) && r->query.p == r->path.p + r->path.n + 1)
 		target.n += 1 + r->query.n;
-	put_text(out, ",\"target\":", target);
+	put_text(out, ",\"path\":", target);
 }
 
 static void
@@ -90,8 +90,7 @@ put_call(struct buf *out, struct str name, const struct call *c, enum err_code r
 	put_span(out, ",\"connect_ms\":", t->permitted, t->leased);
 	put_span(out, ",\"first_byte_ms\":", t->leased, t->first_byte);
 	put_span(out, ",\"total_ms\":", t->started, t->done);
-	put_u64(out, ",\"bytes_in\":", c->bytes_in);
-	put_u64(out, ",\"bytes_out\":", c->bytes_out);
+	put_u64(out, ",\"bytes\":", c->bytes_in);
 	buf_add_c(out, c->is_reused ? ",\"reused\":true}" : ",\"reused\":false}");
 }
 

@@ -1,7 +1,10 @@
 /* The admin pages. Reads what other threads write through atomics only; owns nothing. */
 #include "server/admin.h"
 
+#include <stdlib.h>
+
 #include "base/compiler.h"
+#include "base/mem.h"
 #include "codec/json_write.h"
 #include "upstream/limiter.h"
 
@@ -55,13 +58,38 @@ struct page {
 	struct buf *body;
 };
 
+/* What the limiters know is not counted a second time: a shard made for one page tells it. */
+static void
+read_limiters(const struct admin_view *view, struct metric_shard *shard)
+{
+	for (size_t i = 0; i < view->n_upstreams; i++) {
+		const struct limiter_slot *slot = view->limiters[i];
+		uint32_t limit = atomic_load(&slot->limit);
+
+		metric_add(shard, METRIC_UPSTREAM_INFLIGHT, i, 0, atomic_load(&slot->inflight));
+		metric_add(shard, METRIC_UPSTREAM_QUEUE, i, 0, atomic_load(&slot->queued));
+		metric_add(shard, METRIC_UPSTREAM_LIMIT, i, 0, limit == UINT32_MAX ? 0 : limit);
+	}
+	metric_add(shard, METRIC_ADMISSION_INFLIGHT, 0, 0, atomic_load(&view->admission->inflight));
+	metric_add(shard, METRIC_ADMISSION_QUEUE, 0, 0, atomic_load(&view->admission->queued));
+}
+
 static void
 page_metrics(struct page *p)
 {
+	const struct admin_view *view = p->view;
+	const struct metric_shard **shards = mem_calloc(view->n_shards + 1, sizeof(*shards));
+	struct metric_shard now;
+
 	p->content_type = STR("text/plain; version=0.0.4; charset=utf-8");
+	metric_shard_init(&now, view->shards[0]->layout);
+	read_limiters(view, &now);
+	memcpy(shards, view->shards, view->n_shards * sizeof(*shards));
+	shards[view->n_shards] = &now;
 	/* put_label() takes it back as const. */
-	metric_render(p->view->shards, p->view->n_shards, put_label,
-	    (void *)(uintptr_t)p->view, p->body);
+	metric_render(shards, view->n_shards + 1, put_label, (void *)(uintptr_t)view, p->body);
+	metric_shard_fini(&now);
+	free(shards);
 }
 
 /* The process answers: that is all that liveness asks. */

@@ -93,7 +93,7 @@ observe(struct exchange *x)
 
 	metric_add(m, METRIC_REQUESTS_INFLIGHT, 0, 0, UINT64_MAX);
 	if (x->status >= 100 && x->status < 600)
-		metric_add(m, METRIC_REQUESTS, route, x->status / 100 - 1, 1);
+		metric_add(m, METRIC_REQUESTS, route, x->status - 100, 1);
 	if (x->reason != ERR_NONE)
 		metric_add(m, METRIC_REQUEST_REASONS, route, x->reason, 1);
 	metric_observe_ns(m, METRIC_REQUEST_SECONDS, route, x->ended_ns - x->started_ns);

@@ -49,17 +49,17 @@ assert_line(const char *line)
 START_TEST(sums_the_shards)
 {
 	setup();
-	metric_add(&a, METRIC_REQUESTS, 1, 1, 3);
-	metric_add(&b, METRIC_REQUESTS, 1, 1, 4);
+	metric_add(&a, METRIC_REQUESTS, 1, 100, 3);
+	metric_add(&b, METRIC_REQUESTS, 1, 100, 4);
 	metric_add(&b, METRIC_CLIENT_CONNECTIONS, 0, 0, 2);
 	metric_add(&a, METRIC_CLIENT_CONNECTIONS, 0, 0, UINT64_MAX);
 	metric_add(&a, METRIC_REQUEST_REASONS, 0, ERR_QUEUE_FULL, 9);
 	render();
-	assert_line("\ngatherd_requests_total{route=\"users\",code=\"2xx\"} 7\n");
+	assert_line("\ngatherd_requests_total{route=\"users\",status=\"200\"} 7\n");
 	assert_line("\ngatherd_client_connections{listener=\"public\"} 1\n");
 	assert_line("\ngatherd_request_failures_total{route=\"\",reason=\"queue_full\"} 9\n");
 	assert_line("# TYPE gatherd_requests_total counter\n");
-	ck_assert_ptr_null(strstr(buf_c(&out), "code=\"3xx\""));
+	ck_assert_ptr_null(strstr(buf_c(&out), "status=\"201\""));
 	buf_fini(&out);
 }
 END_TEST
@@ -105,7 +105,7 @@ END_TEST
 START_TEST(documents_every_metric_and_reason)
 {
 	metric_doc(&out);
-	assert_line("| `gatherd_requests_total` | counter | `route`, `code` | ");
+	assert_line("| `gatherd_requests_total` | counter | `route`, `status` | ");
 	assert_line("| `merge_conflict` | 502 | ");
 	buf_fini(&out);
 }
