@@ -5,7 +5,7 @@
 #include "conf/conf_apply.h"
 
 #include "base/compiler.h"
-#include "conf/conf_near.h"
+#include "base/near.h"
 #include "conf/conf_root.h"
 
 #define NAME_MAX_BYTES 64
@@ -400,16 +400,16 @@ apply_row(struct applier *ap, const struct conf_row *row, const struct yaml_node
 static void
 say_unknown(struct applier *ap, const struct conf_section *section, const struct yaml_node *value)
 {
-	struct conf_near near;
+	struct near near;
 	struct conf_root_view view;
 	struct str hint;
 
 	if (conf_error_is_full(ap->errors))
 		return; /* nothing of it would be kept */
-	conf_near_init(&near, value->key, ap->arena);
+	near_init(&near, value->key, ap->arena);
 	for (size_t i = 0; conf_root_row(section, i, &view); i++)
-		conf_near_add(&near, str_c(view.row->key));
-	hint = conf_near_hint(&near);
+		near_add(&near, str_c(view.row->key));
+	hint = near_hint(&near);
 	conf_error_add(ap->errors, yaml_tree_key_pos(value), "unknown key; %.*s", STR_FMT(hint));
 }
 

@@ -1,32 +1,41 @@
 /* Rules of calls. Start-up and reload only; one thread. */
 #include "conf/conf_check_call.h"
 
+#include "base/near.h"
 #include "codec/json_path.h"
 #include "conf/conf_check_text.h"
-#include "conf/conf_near.h"
 #include "conf/yaml_tree.h"
+
+static void
+say_no_upstream(const struct conf_check *check, const struct conf_text *name)
+{
+	const struct conf *c = check->conf;
+	struct near near;
+	struct str hint;
+
+	near_init(&near, name->s, check->arena);
+	for (size_t i = 0; i < c->n_upstreams; i++)
+		near_add(&near, c->upstreams[i].name);
+	hint = near_hint(&near);
+	conf_error_add(check->errors, name->pos, "there is no upstream \"%.*s\"; %.*s",
+	    STR_FMT(name->s), STR_FMT(hint));
+}
 
 void
 conf_check_call_upstream(
     const struct conf_check *check, const struct conf_text *name, size_t *index)
 {
 	const struct conf *c = check->conf;
-	struct conf_near near;
-	struct str hint;
 
 	if (str_is_none(name->s))
 		return;
-	conf_near_init(&near, name->s, check->arena);
 	for (size_t i = 0; i < c->n_upstreams; i++) {
 		if (str_eq(c->upstreams[i].name, name->s)) {
 			*index = i;
 			return;
 		}
-		conf_near_add(&near, c->upstreams[i].name);
 	}
-	hint = conf_near_hint(&near);
-	conf_error_add(check->errors, name->pos, "there is no upstream \"%.*s\"; %.*s",
-	    STR_FMT(name->s), STR_FMT(hint));
+	say_no_upstream(check, name);
 }
 
 /* Calls are made with methods whose meaning is known: what may be repeated, what has a body. */
@@ -34,17 +43,17 @@ static void
 check_method(const struct conf_check *check, const struct call_conf *call)
 {
 	enum http_method m = http_table_method(call->method.s);
-	struct conf_near near;
+	struct near near;
 	struct str hint;
 
 	if (str_is_none(call->method.s) ||
 	    (m != METHOD_OTHER && m != METHOD_CONNECT && m != METHOD_TRACE))
 		return;
-	conf_near_init(&near, call->method.s, check->arena);
+	near_init(&near, call->method.s, check->arena);
 	for (unsigned i = METHOD_OTHER + 1; i < METHOD_COUNT; i++)
 		if (i != METHOD_CONNECT && i != METHOD_TRACE)
-			conf_near_add(&near, http_table_method_name((enum http_method)i));
-	hint = conf_near_hint(&near);
+			near_add(&near, http_table_method_name((enum http_method)i));
+	hint = near_hint(&near);
 	conf_error_add(
 	    check->errors, call->method.pos, "a call cannot have this method; %.*s", STR_FMT(hint));
 }

@@ -3,7 +3,6 @@
 
 #include "base/compiler.h"
 #include "codec/header.h"
-#include "conf/conf_near.h"
 
 void
 conf_check_text_template(const struct conf_check *check, const struct conf_text *text,

@@ -17,8 +17,18 @@ struct layers {
 	size_t n;
 };
 
+/* The node of a row's default, made once: it has no place, so that all can share it. */
+struct builtin {
+	const struct conf_row *row;
+	struct yaml_node *node;
+};
+
+#define BUILTINS_MAX 128
+
 struct inheritor {
 	struct arena *arena;
+	struct builtin builtins[BUILTINS_MAX];
+	size_t n_builtins;
 	const struct yaml_node *root;
 	const struct yaml_node *route; /* whose calls are being made */
 };
@@ -142,6 +152,22 @@ values_of(const struct conf_row *row, const struct layers *layers, struct layers
 }
 
 static struct yaml_node *
+builtin_node(struct inheritor *in, const struct conf_row *row)
+{
+	struct builtin *b = in->builtins;
+
+	if (row->fallback == NULL)
+		return NULL;
+	for (; b < in->builtins + in->n_builtins; b++)
+		if (b->row == row)
+			return b->node;
+	assert(in->n_builtins < BUILTINS_MAX);
+	in->n_builtins++;
+	*b = (struct builtin){ row, yaml_tree_builtin(row->fallback, in->arena) };
+	return b->node;
+}
+
+static struct yaml_node *
 row_node(struct inheritor *in, const struct conf_row *row, const struct layers *layers)
 {
 	struct layers values = { .n = 0 };
@@ -153,7 +179,7 @@ row_node(struct inheritor *in, const struct conf_row *row, const struct layers *
 			   ? NULL
 			   : section_node(in, row->section, &values);
 	if (nearest == NULL)
-		return row->fallback == NULL ? NULL : yaml_tree_builtin(row->fallback, in->arena);
+		return builtin_node(in, row);
 	if (row->type == CONF_NAMED || row->type == CONF_ITEMS)
 		return items_node(in, row, nearest);
 	if (row->type == CONF_PAIRS && nearest->kind == YAML_MAP)

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "base/near.h"
 #include "codec/header.h"
 #include "codec/json_str.h"
 #include "codec/uri.h"
@@ -66,6 +67,42 @@ compile_literal(struct compiler *c)
 	return n == 0 ? ERR_NONE : add_op(c, &op);
 }
 
+/* {quer.x} is near to {query.x}, whatever x is; none when no kind of reference is near. */
+static struct str
+nearest_kind(struct compiler *c, struct str name)
+{
+	size_t dot = str_find(name, '.');
+	struct str member = str_of(name.p + dot, name.n - dot);
+	struct near near;
+
+	near_init(&near, str_of(name.p, dot), c->arena);
+	near_add(&near, STR("query"));
+	near_add(&near, STR("header"));
+	near_add(&near, STR("body"));
+	if (member.n < 2 || str_is_none(near.best))
+		return str_none();
+	return arena_printf(c->arena, "%.*s%.*s", STR_FMT(near.best), STR_FMT(member));
+}
+
+static enum err_code
+say_unknown(struct compiler *c, struct str name, size_t offset)
+{
+	static const struct str kinds[] = { STR_INIT("query.NAME"), STR_INIT("header.NAME"),
+		STR_INIT("client.ip"), STR_INIT("body"), STR_INIT("body.PATH") };
+	struct str meant = nearest_kind(c, name), hint;
+	struct near near;
+
+	near_init(&near, name, c->arena);
+	for (size_t i = 0; i < c->params->n; i++)
+		near_add(&near, c->params->names[i]);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		near_add(&near, kinds[i]);
+	if (!str_is_none(meant))
+		near.best = meant;
+	hint = near_hint(&near);
+	return fault(c, offset, "unknown reference {%.*s}; %.*s", STR_FMT(name), STR_FMT(hint));
+}
+
 static enum err_code
 name_param(struct compiler *c, struct str name, size_t offset, struct template_op *op)
 {
@@ -77,10 +114,7 @@ name_param(struct compiler *c, struct str name, size_t offset, struct template_o
 									  TEMPLATE_PARAM;
 		return ERR_NONE;
 	}
-	return fault(c, offset,
-	    "unknown reference {%.*s}: known are the parameters of the route's path, query.NAME, "
-	    "header.NAME, client.ip, body and body.PATH",
-	    STR_FMT(name));
+	return say_unknown(c, name, offset);
 }
 
 static enum err_code

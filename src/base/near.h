@@ -1,12 +1,12 @@
 /* The nearest valid spelling of a word that is not known, for messages. */
-#ifndef CONF_CONF_NEAR_H
-#define CONF_CONF_NEAR_H
+#ifndef BASE_NEAR_H
+#define BASE_NEAR_H
 
 #include "base/arena.h"
 #include "base/str.h"
 
-/* One search: fill with conf_near_add(), then ask. */
-struct conf_near {
+/* One search: fill with near_add(), then ask. */
+struct near {
 	struct str word; /* borrowed */
 	struct str best; /* borrowed; none: nothing is near */
 	size_t distance;
@@ -15,12 +15,12 @@ struct conf_near {
 	struct arena *arena;
 };
 
-void conf_near_init(struct conf_near *near, struct str word, struct arena *a);
-void conf_near_add(struct conf_near *near, struct str candidate);
+void near_init(struct near *near, struct str word, struct arena *a);
+void near_add(struct near *near, struct str candidate);
 /* `did you mean "x"?`, or `known are: a, b, c`, or `none is defined`. In the arena. */
-struct str conf_near_hint(const struct conf_near *near);
+struct str near_hint(const struct near *near);
 /* Optimal string alignment: a swap of two neighbours counts as one. At most SIZE_MAX when a word is
  * too long. */
-size_t conf_near_distance(struct str a, struct str b);
+size_t near_distance(struct str a, struct str b);
 
 #endif

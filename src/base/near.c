@@ -1,5 +1,5 @@
 /* Edit distance over short words. No state; start-up and reload only. */
-#include "conf/conf_near.h"
+#include "base/near.h"
 
 #include <stdint.h>
 
@@ -20,7 +20,7 @@ is_same(char a, char b)
 }
 
 size_t
-conf_near_distance(struct str a, struct str b)
+near_distance(struct str a, struct str b)
 {
 	size_t rows[3][WORD_MAX + 1];
 
@@ -45,17 +45,17 @@ conf_near_distance(struct str a, struct str b)
 }
 
 void
-conf_near_init(struct conf_near *near, struct str word, struct arena *a)
+near_init(struct near *near, struct str word, struct arena *a)
 {
-	*near = (struct conf_near){ .word = word, .known = STR(""), .arena = a };
+	*near = (struct near){ .word = word, .known = STR(""), .arena = a };
 	/* less than a third of the letters may be wrong */
 	near->distance = word.n / 3 + 1;
 }
 
 void
-conf_near_add(struct conf_near *near, struct str candidate)
+near_add(struct near *near, struct str candidate)
 {
-	size_t d = conf_near_distance(near->word, candidate);
+	size_t d = near_distance(near->word, candidate);
 
 	if (d < near->distance && d < candidate.n) {
 		near->distance = d;
@@ -68,7 +68,7 @@ conf_near_add(struct conf_near *near, struct str candidate)
 }
 
 struct str
-conf_near_hint(const struct conf_near *near)
+near_hint(const struct near *near)
 {
 	if (!str_is_none(near->best))
 		return arena_printf(near->arena, "did you mean \"%.*s\"?", STR_FMT(near->best));
