@@ -19,8 +19,8 @@
 	(IS_DIGIT(c) || IS_ALPHA(c) || (c) == '!' || (c) == '#' || (c) == '$' || (c) == '%' || \
 	    (c) == '&' || (c) == '\'' || (c) == '*' || (c) == '+' || (c) == '-' || (c) == '.' || \
 	    (c) == '^' || (c) == '_' || (c) == '`' || (c) == '|' || (c) == '~')
-#define IS_REG_NAME(c) (IS_UNRESERVED(c) || IS_SUB_DELIM(c))
-#define IS_PATH(c) (IS_REG_NAME(c) || (c) == ':' || (c) == '@' || (c) == '/')
+#define IS_REG_NAME(c) (IS_UNRESERVED(c) || (IS_SUB_DELIM(c) && (c) != ','))
+#define IS_PATH(c) (IS_UNRESERVED(c) || IS_SUB_DELIM(c) || (c) == ':' || (c) == '@' || (c) == '/')
 #define IS_QUERY(c) (IS_PATH(c) || (c) == '?')
 #define IS_LOOSE(c) \
 	((c) == '[' || (c) == ']' || (c) == '{' || (c) == '}' || (c) == '|' || (c) == '\\' || \

@@ -17,7 +17,7 @@ enum {
 	OCTET_QUERY = 4,       /* the same and "?", RFC 3986 3.4 */
 	OCTET_LOOSE_QUERY = 8, /* the same and what browsers leave raw: [ ] { } | \ ^ ` */
 	OCTET_UNRESERVED = 16, /* RFC 3986 2.3 */
-	OCTET_REG_NAME = 32,   /* without "%", RFC 3986 3.2.2 */
+	OCTET_REG_NAME = 32,   /* without "%" and ",", RFC 3986 3.2.2 */
 	OCTET_QUOTED = 64,     /* qdtext, RFC 9110 5.6.4 */
 	OCTET_TARGET = 128,    /* may stand somewhere in a request target */
 };

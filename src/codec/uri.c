@@ -42,6 +42,13 @@ has_dots_behind(struct str path, size_t at)
 	return uri_is_dot_segment(str_of(rest.p, str_find(rest, '/')));
 }
 
+/* Decoded by a server that does not look, these change what a path means. */
+static bool
+is_harmful(char c)
+{
+	return c == '\0' || c == '\r' || c == '\n';
+}
+
 bool
 uri_check_path(struct str path)
 {
@@ -52,7 +59,7 @@ uri_check_path(struct str path)
 
 		if (c == '%') {
 			if (!octet_is_triplet(path.p + i, path.n - i) ||
-			    (path.p[i + 1] == '0' && path.p[i + 2] == '0'))
+			    is_harmful(triplet_value(path.p + i)))
 				return false;
 			i += 2;
 		} else if (!octet_is(c, OCTET_PATH) || (c == '/' && has_dots_behind(path, i))) {

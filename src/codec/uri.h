@@ -5,9 +5,10 @@
  * Dot segments. A client that sends /a/../b, or /a/%2e%2e/b, asks two programs to agree on what
  * that means, and access rules are broken where they do not. The target is therefore never
  * normalised: uri_check_path() tells such a path apart and the request is refused. Clients resolve
- * dot segments themselves before they send (RFC 3986 5.2.4), so nothing honest is lost. %00 in
- * a path is refused too: what stops at a NUL sees another path. %2F and %5C stay what they are:
- * encoded, part of one segment, and sent on encoded.
+ * dot segments themselves before they send (RFC 3986 5.2.4), so nothing honest is lost. %00, %0A
+ * and %0D in a path are refused too: what decodes them and stops at a NUL, or copies a line end
+ * into a header, sees another request. %2F and %5C stay what they are: encoded, part of one
+ * segment, and sent on encoded.
  */
 #ifndef CODEC_URI_H
 #define CODEC_URI_H
@@ -19,8 +20,8 @@
 
 /*
  * True for an absolute path (RFC 3986 3.3: begins with a slash, pchars, whole percent triplets)
- * that has no %00 and no dot segment, encoded or not. `/..;x` counts as a dot segment: some servers
- * cut parameters off first.
+ * that has no %00, %0A or %0D and no dot segment, encoded or not. `/..;x` counts as a dot segment:
+ * some servers cut parameters off first.
  */
 bool uri_check_path(struct str path);
 /*
@@ -32,7 +33,8 @@ bool uri_check_query(struct str query);
 /*
  * True for uri-host [ ":" port ] without userinfo (RFC 9112 3.2): a non-empty reg-name, an IPv4
  * address or an IPv6 literal in brackets, and a port of at most 65535 or an empty one. *host keeps
- * the brackets; *port is none without a colon.
+ * the brackets; *port is none without a colon. A comma, which RFC 3986 3.2.2 has in a reg-name, is
+ * refused: no host has one, but two Host fields that someone joined do.
  */
 bool uri_split_authority(struct str authority, struct str *host, struct str *port);
 

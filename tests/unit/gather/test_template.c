@@ -93,9 +93,11 @@ START_TEST(encodes_for_the_place)
 {
 	setup();
 	request.params[0] = STR("a%2Fb%3Fc%23d%25%20%0D%0A");
-	expect("/u/{id}/x", TEMPLATE_PATH, "/u/a%2Fb%3Fc%23d%25%20%0D%0A/x");
+	expect_error("/u/{id}/x", TEMPLATE_PATH, ERR_BAD_PARAMETER);
 	expect("{id}", TEMPLATE_QUERY, "a%2Fb%3Fc%23d%25%20%0D%0A");
 	expect_error("{id}", TEMPLATE_HEADER, ERR_BAD_PARAMETER);
+	request.params[0] = STR("a%2Fb%3Fc%23d%25%20");
+	expect("/u/{id}/x", TEMPLATE_PATH, "/u/a%2Fb%3Fc%23d%25%20/x");
 	expect("/f/{rest}", TEMPLATE_PATH, "/f/x/y%2Fz");
 	expect("{query.b}&{body.s}", TEMPLATE_QUERY, "x%20y&a%2Fb");
 	expect_error("{body.o}", TEMPLATE_QUERY, ERR_BAD_PARAMETER);
