@@ -287,7 +287,7 @@ def test_a_client_that_leaves_cancels_every_call(gatherd, upstream, leave):
     assert record["reason"] == "client_gone"
     assert [call["reason"] for call in record["calls"]] == ["cancelled"] * 3
     assert d.metric("gatherd_request_failures_total", reason="client_gone") == 1
-    assert d.metric("gatherd_requests_total", code="5xx") == 0
+    assert d.metric("gatherd_requests_total", status="503") == 0
 
 
 def test_a_client_that_leaves_while_queued_gives_up_its_place(gatherd, upstream):
