@@ -306,7 +306,7 @@ mem_world_unlisten(struct mem_listener **pl)
 
 		TAILQ_REMOVE(&l->backlog, s, link);
 		s->is_offered = false;
-		stream_mem_reset(&gone);
+		stream_reset(&gone);
 	}
 	TAILQ_REMOVE(&l->world->listeners, l, link);
 	loop_defer_cancel(l->loop, &l->accept);

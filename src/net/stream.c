@@ -10,17 +10,35 @@ stream_connect(struct loop *loop, const struct addr *to, const struct stream_eve
 	return loop->ops->connect(loop, to, events, owner);
 }
 
-void
-stream_close(struct stream **s)
+static struct stream *
+take(struct stream **s)
 {
 	struct stream *gone = *s;
 
 	if (gone == NULL)
-		return;
+		return NULL;
 	*s = NULL;
 	gone->events = NULL;
 	gone->owner = NULL;
-	gone->ops->close(gone);
+	return gone;
+}
+
+void
+stream_close(struct stream **s)
+{
+	struct stream *gone = take(s);
+
+	if (gone != NULL)
+		gone->ops->close(gone);
+}
+
+void
+stream_reset(struct stream **s)
+{
+	struct stream *gone = take(s);
+
+	if (gone != NULL)
+		gone->ops->reset(gone);
 }
 
 void

@@ -46,6 +46,7 @@ struct stream_ops {
 	void (*want_read)(struct stream *s, bool is_wanted);
 	void (*shutdown_write)(struct stream *s);
 	void (*close)(struct stream *s);
+	void (*reset)(struct stream *s);
 };
 
 struct stream {
@@ -67,6 +68,11 @@ struct stream *stream_connect(struct loop *loop, const struct addr *to,
  * written.
  */
 void stream_close(struct stream **s);
+/*
+ * As stream_close(), but the peer is told of a failure (RST) where the transport can do that; what it
+ * has not read yet may be lost.
+ */
+void stream_reset(struct stream **s);
 /* Gives the stream another owner. */
 void stream_set_owner(struct stream *s, const struct stream_events *events, void *owner);
 

@@ -390,17 +390,10 @@ mem_close(struct stream *base)
 	detach(mem_of(base), false);
 }
 
-void
-stream_mem_reset(struct stream **ps)
+static void
+mem_reset(struct stream *s)
 {
-	struct stream *gone = *ps;
-
-	if (gone == NULL)
-		return;
-	*ps = NULL;
-	gone->events = NULL;
-	gone->owner = NULL;
-	detach(mem_of(gone), true);
+	detach(mem_of(s), true);
 }
 
 static const struct stream_ops mem_ops = {
@@ -409,6 +402,7 @@ static const struct stream_ops mem_ops = {
 	.want_read = mem_want_read,
 	.shutdown_write = mem_shutdown_write,
 	.close = mem_close,
+	.reset = mem_reset,
 };
 
 /* ---- making */

@@ -39,8 +39,6 @@ void stream_mem_pair(struct loop *a, struct loop *b, struct stream *ends[2]);
 /* loop_ops.connect of the memory world. */
 struct stream *stream_mem_connect(struct loop *loop, const struct addr *to,
     const struct stream_events *events, void *owner);
-/* As stream_close(), but the peer gets a reset in place of an orderly end. */
-void stream_mem_reset(struct stream **s);
 /* Bytes that the peer of s has sent and s has not read: delivered and under way. */
 size_t stream_mem_unread(struct stream *s);
 

@@ -153,12 +153,25 @@ tcp_close(struct stream *s)
 	loop_bury(s->loop, &t->grave, tcp_free, t);
 }
 
+/* Closing with no time to linger sends RST; a unix socket has none and just closes. */
+static void
+tcp_reset(struct stream *s)
+{
+	const struct linger none = { .l_onoff = 1, .l_linger = 0 };
+	struct stream_tcp *t = tcp_of(s);
+
+	if (t->fd >= 0)
+		setsockopt(t->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+	tcp_close(s);
+}
+
 static const struct stream_ops tcp_ops = {
 	.read = tcp_read,
 	.writev = tcp_writev,
 	.want_read = tcp_want_read,
 	.shutdown_write = tcp_shutdown_write,
 	.close = tcp_close,
+	.reset = tcp_reset,
 };
 
 static enum err_code

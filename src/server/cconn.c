@@ -282,8 +282,8 @@ bury(void *arg)
 	free(c);
 }
 
-void
-cconn_close(struct cconn *c)
+static void
+end(struct cconn *c, void (*close_stream)(struct stream **s))
 {
 	struct loop *loop;
 
@@ -296,8 +296,20 @@ cconn_close(struct cconn *c)
 	inbuf_drop(c->listener->server, &c->in);
 	loop_timer_drop(loop, &c->timer);
 	loop_defer_cancel(loop, &c->later);
-	stream_close(&c->stream);
+	close_stream(&c->stream);
 	loop_bury(loop, &c->grave, bury, c);
+}
+
+void
+cconn_close(struct cconn *c)
+{
+	end(c, stream_close);
+}
+
+void
+cconn_reset(struct cconn *c)
+{
+	end(c, stream_reset);
 }
 
 void

@@ -60,6 +60,8 @@ struct cconn {
 struct cconn *cconn_new(struct listener *l, struct stream *stream, const struct addr *peer);
 /* Aborts what lives on it and closes the stream now; freed at the end of the turn. Harmless when CLOSED. */
 void cconn_close(struct cconn *c);
+/* The same, and the client is told of a failure: a plain close would look like the end of the answer. */
+void cconn_reset(struct cconn *c);
 /* The server drains: idle connections close, others close after their answer. */
 void cconn_drain(struct cconn *c);
 const char *cconn_state_name(enum cconn_state s);

@@ -79,6 +79,7 @@ stream_begin(struct cconn *c)
 	stream->is_continue_due = false;
 	stream->is_persistent = false;
 	stream->is_chunked = false;
+	stream->is_until_close = false;
 	stream->is_feeding = false;
 	stream->is_piece_refused = false;
 	stream->is_last_chunk_due = false;
@@ -490,7 +491,10 @@ on_active_later(struct cconn *c)
 	struct cconn_h1_stream *stream = c->h1;
 
 	if (stream->answer == CCONN_H1_RESET) {
-		cconn_close(c);
+		if (stream->is_until_close)
+			cconn_reset(c);
+		else
+			cconn_close(c);
 		return;
 	}
 	if (!cconn_is_sending(c) && cconn_h1_write_on_room(stream)) {

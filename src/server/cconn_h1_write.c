@@ -81,6 +81,8 @@ send_head(struct exchange *x, const struct exchange_head *head)
 		stream->is_persistent = false; /* RFC 9112 6.3: the close is the end */
 	ctx = context_of(stream, true);
 	buf_add(&stream->out, respond_stream(&ctx, head, &x->arena, &stream->is_chunked));
+	stream->is_until_close =
+	    head->length_kind == EXCHANGE_LENGTH_UNKNOWN && !stream->is_chunked;
 	stream->left = head->length_kind == EXCHANGE_LENGTH_KNOWN ? head->length : UINT64_MAX;
 	stream->answer = CCONN_H1_STREAMING;
 	loop_flush_later(x->server->loop, &stream->conn->later);

@@ -390,7 +390,7 @@ on_leave(void *arg)
 	TAG_CHECK(c, TAG_CLIENT);
 	sim_trace(c->sim, "a client leaves, %zu requests behind", c->n_waiting);
 	if (c->manner == MANNER_RESETS)
-		stream_mem_reset(&c->stream);
+		stream_reset(&c->stream);
 	client_end(c, true);
 }
 

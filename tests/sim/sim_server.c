@@ -69,7 +69,7 @@ sconn_close(struct sconn *c, bool is_reset)
 	if (c->stream == NULL)
 		return;
 	if (is_reset)
-		stream_mem_reset(&c->stream);
+		stream_reset(&c->stream);
 	else
 		stream_close(&c->stream);
 	loop_timer_drop(s->server_loop, &c->timer);

@@ -200,7 +200,7 @@ START_TEST(a_reset_reaches_the_peer)
 
 	scene_open(&s, 1);
 	scene_pair(&s);
-	stream_mem_reset(&s.a.stream);
+	stream_reset(&s.a.stream);
 	run(&s);
 	ck_assert(s.b.is_broken);
 	scene_close(&s);

@@ -243,6 +243,12 @@ START_TEST(a_cut_answer_is_never_a_clean_end)
 	rig_settle(&r);
 	ck_assert(r.client[0].is_ended || r.client[0].is_broken);
 	rig_assert_ends(&r.client[0], "abc");
+	rig_leave(&r, 0);
+	rig_ask(&r, "GET /p/a HTTP/1.0\r\n\r\n");
+	rig_say(&r, &r.up[2], "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+	stream_close(&r.up[2].stream);
+	rig_settle(&r);
+	ck_assert(r.client[0].is_broken);
 	rig_close(&r);
 }
 END_TEST
