@@ -1,6 +1,8 @@
 /* Unescaping, comparing and hashing the insides of validated JSON strings. No state. */
 #include "codec/json_str.h"
 
+#include <stdlib.h>
+
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "codec/json_bytes.h"
