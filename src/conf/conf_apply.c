@@ -17,6 +17,8 @@ struct applier {
 
 static void apply_map(struct applier *ap, const struct conf_section *section,
     const struct yaml_node *map, void *base);
+static void apply_row(
+    struct applier *ap, const struct conf_row *row, const struct yaml_node *node, void *base);
 
 static void *
 field(void *base, size_t offset)
@@ -297,10 +299,11 @@ apply_item(struct applier *ap, const struct conf_section *section, const struct 
 	if (section->pos_offset != CONF_NOWHERE)
 		*(struct conf_pos *)field(item, section->pos_offset) = yaml_tree_key_pos(node);
 	if (node->kind == YAML_SCALAR && section->short_key != NULL) {
-		struct yaml_node *map = yaml_tree_new(ap->arena, YAML_MAP, node);
+		struct conf_root_view view;
 
-		yaml_tree_add(map, str_c(section->short_key), (struct yaml_node *)node, ap->arena);
-		node = map;
+		conf_root_find(section, str_c(section->short_key), &view);
+		apply_row(ap, view.row, node, item);
+		return;
 	}
 	if (node->kind != YAML_MAP)
 		expected(ap, node, section->short_key == NULL ? "a map" : "a text or a map");

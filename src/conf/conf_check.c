@@ -29,6 +29,14 @@ conf_check_place(struct conf_pos item, const char *path)
 	return conf_check_has(item, path) ? find(item, path)->pos : item;
 }
 
+struct str
+conf_check_raw(const struct conf_text *text)
+{
+	const struct yaml_node *node = text->pos.node;
+
+	return node != NULL && node->kind == YAML_SCALAR ? node->raw : text->s;
+}
+
 static struct conf_pos
 root_pos(const struct conf_check *check)
 {
@@ -73,10 +81,12 @@ static void
 check_address(const struct conf_check *check, const struct conf_text *text,
     const struct addr *address, size_t n_before)
 {
+	struct str raw = conf_check_raw(text);
+
 	for (size_t i = 0; i < n_before; i++)
 		if (is_same_address(&check->conf->listeners[i].address, address))
 			conf_error_add(check->errors, text->pos,
-			    "%.*s is the address of listener \"%.*s\" already", STR_FMT(text->s),
+			    "%.*s is the address of listener \"%.*s\" already", STR_FMT(raw),
 			    STR_FMT(check->conf->listeners[i].name));
 }
 

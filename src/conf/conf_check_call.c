@@ -10,15 +10,15 @@ static void
 say_no_upstream(const struct conf_check *check, const struct conf_text *name)
 {
 	const struct conf *c = check->conf;
+	struct str raw = conf_check_raw(name), hint;
 	struct near near;
-	struct str hint;
 
 	near_init(&near, name->s, check->arena);
 	for (size_t i = 0; i < c->n_upstreams; i++)
 		near_add(&near, c->upstreams[i].name);
 	hint = near_hint(&near);
 	conf_error_add(check->errors, name->pos, "there is no upstream \"%.*s\"; %.*s",
-	    STR_FMT(name->s), STR_FMT(hint));
+	    STR_FMT(raw), STR_FMT(hint));
 }
 
 void
@@ -125,12 +125,13 @@ check_into(const struct conf_check *check, const struct call_conf *call)
 {
 	struct json_path path;
 	struct json_fault fault;
+	struct str raw = conf_check_raw(&call->into);
 
 	if (str_is_none(call->into.s))
 		return;
 	if (json_path_compile_into(check->arena, call->into.s, &path, &fault) != ERR_NONE)
 		conf_error_add(check->errors, call->into.pos, "\"%.*s\": %s at character %zu",
-		    STR_FMT(call->into.s), fault.reason, fault.offset + 1);
+		    STR_FMT(raw), fault.reason, fault.offset + 1);
 }
 
 /* Only an object can be merged at the root when there are other parts. */

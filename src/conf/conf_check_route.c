@@ -228,7 +228,8 @@ void
 conf_check_route_all(const struct conf_check *check)
 {
 	struct conf *c = check->conf;
-	struct router *router = router_new(check->arena, on_router_fault, (void *)check);
+	struct conf_check sink = *check;
+	struct router *router = router_new(check->arena, on_router_fault, &sink);
 
 	for (size_t i = 0; i < c->n_routes; i++) {
 		struct route_conf *route = &c->routes[i];
@@ -268,7 +269,8 @@ route_of_mock(const struct conf_check *check, const struct mock_conf *mock)
 void
 conf_check_route_mocks(const struct conf_check *check, struct upstream_conf *up)
 {
-	struct router *router = router_new(check->arena, on_router_fault, (void *)check);
+	struct conf_check sink = *check;
+	struct router *router = router_new(check->arena, on_router_fault, &sink);
 
 	for (size_t i = 0; i < up->n_mocks; i++) {
 		struct route_path path = { .segments = NULL };

@@ -4,6 +4,20 @@
 #include "base/compiler.h"
 #include "codec/header.h"
 
+/* A message that quotes what ${…} expanded to would give a secret away. */
+static void
+say_template(const struct conf_check *check, const struct conf_text *text,
+    const struct template_error *error)
+{
+	static const char quoting[] = "unknown reference";
+	struct str raw = conf_check_raw(text), message = str_c(error->message);
+	bool is_expanded = memmem(raw.p, raw.n, "${", 2) != NULL;
+
+	if (is_expanded && str_has_prefix(message, STR(quoting)))
+		message = STR(quoting);
+	conf_error_add(check->errors, text->pos, "%.*s", STR_FMT(message));
+}
+
 void
 conf_check_text_template(const struct conf_check *check, const struct conf_text *text,
     enum template_place place, const struct template_params *params, bool *uses_body)
@@ -14,7 +28,7 @@ conf_check_text_template(const struct conf_check *check, const struct conf_text 
 	if (str_is_none(text->s))
 		return;
 	if (template_compile(check->arena, text->s, place, params, &t, &error) != ERR_NONE)
-		conf_error_add(check->errors, text->pos, "%s", error.message);
+		say_template(check, text, &error);
 	if (uses_body != NULL)
 		*uses_body |= t.uses_body;
 }
@@ -36,8 +50,7 @@ conf_check_text_field_name(
 	unsigned flags;
 
 	if (!header_is_token(name->s)) {
-		conf_error_add(check->errors, name->pos, "\"%.*s\" is not the name of a field",
-		    STR_FMT(name->s));
+		conf_error_add(check->errors, name->pos, "not the name of a field");
 		return;
 	}
 	flags = http_table_header_flags(http_table_header(name->s));
