@@ -1,6 +1,6 @@
 /*
- * Metric cells, and the Prometheus page made of them. A shard belongs to one thread, which is its only writer;
- * any thread may read.
+ * Metric cells, and the Prometheus page made of them. A shard belongs to one thread, which is its
+ * only writer; any thread may read.
  */
 #include "base/metric.h"
 
@@ -15,7 +15,8 @@ static const struct {
 	enum metric_dim dim[2];
 	const char *help;
 } rows[] = {
-#define X(id, kind, name, dim1, dim2, help) { METRIC_##kind, name, { DIM_##dim1, DIM_##dim2 }, help },
+#define X(id, kind, name, dim1, dim2, help) \
+	{ METRIC_##kind, name, { DIM_##dim1, DIM_##dim2 }, help },
 	METRIC_TABLE(X)
 #undef X
 };
@@ -45,7 +46,12 @@ static const struct {
 };
 
 /* The cells of one histogram: a count per bucket, the count above all of them, the sum in ns. */
-enum { N_BUCKETS = ARRAY_LEN(buckets), HISTOGRAM_ABOVE = N_BUCKETS, HISTOGRAM_SUM, HISTOGRAM_CELLS };
+enum {
+	N_BUCKETS = ARRAY_LEN(buckets),
+	HISTOGRAM_ABOVE = N_BUCKETS,
+	HISTOGRAM_SUM,
+	HISTOGRAM_CELLS
+};
 
 void
 metric_layout_init(struct metric_layout *layout, const size_t sizes[DIM_COUNT])
@@ -59,8 +65,8 @@ metric_layout_init(struct metric_layout *layout, const size_t sizes[DIM_COUNT])
 	for (size_t id = 0; id < METRIC_COUNT; id++) {
 		layout->first[id] = layout->n_cells;
 		layout->second_size[id] = rows[id].kind == METRIC_HISTOGRAM
-		    ? HISTOGRAM_CELLS
-		    : layout->sizes[rows[id].dim[1]];
+					      ? HISTOGRAM_CELLS
+					      : layout->sizes[rows[id].dim[1]];
 		layout->n_cells += layout->sizes[rows[id].dim[0]] * layout->second_size[id];
 	}
 }
@@ -285,13 +291,15 @@ doc_labels(struct buf *out, const enum metric_dim dim[2])
 void
 metric_doc(struct buf *out)
 {
-	buf_add_c(out,
-	    "# Metrics\n\n"
-	    "`GET /metrics` on the admin listener, in the text format of Prometheus. Values are sums over "
-	    "all\nworkers. `route` is empty for requests that no route took. `reason` is a token of the "
-	    "table below;\nrows that are 0 are left out where a metric has a `status` or a `reason`, and "
-	    "histograms without a\nsample are left out.\n\n"
-	    "| metric | kind | labels | meaning |\n| --- | --- | --- | --- |\n");
+	buf_add_c(out, "# Metrics\n\n"
+		       "`GET /metrics` on the admin listener, in the text format of Prometheus. "
+		       "Values are sums over "
+		       "all\nworkers. `route` is empty for requests that no route took. `reason` "
+		       "is a token of the "
+		       "table below;\nrows that are 0 are left out where a metric has a `status` "
+		       "or a `reason`, and "
+		       "histograms without a\nsample are left out.\n\n"
+		       "| metric | kind | labels | meaning |\n| --- | --- | --- | --- |\n");
 	for (size_t id = 0; id < METRIC_COUNT; id++) {
 		buf_printf(out, "| `%s` | %s | ", rows[id].name, kind_name(rows[id].kind));
 		doc_labels(out, rows[id].dim);
@@ -300,10 +308,9 @@ metric_doc(struct buf *out)
 	buf_add_c(out, "\nBuckets of every histogram, in seconds: ");
 	for (size_t b = 0; b < N_BUCKETS; b++)
 		buf_printf(out, "%s%s", buckets[b].text, b + 1 < N_BUCKETS ? ", " : ".\n");
-	buf_add_c(out,
-	    "\n## Reasons\n\n"
-	    "The same tokens stand in `_meta`, problem bodies and the access log.\n\n"
-	    "| reason | status | meaning |\n| --- | --: | --- |\n");
+	buf_add_c(out, "\n## Reasons\n\n"
+		       "The same tokens stand in `_meta`, problem bodies and the access log.\n\n"
+		       "| reason | status | meaning |\n| --- | --: | --- |\n");
 	for (size_t e = 0; e < ERR_COUNT; e++)
 		buf_printf(out, "| `%s` | %u | %s |\n", err_token((enum err_code)e),
 		    err_status((enum err_code)e), err_text((enum err_code)e));

@@ -1,6 +1,6 @@
 /*
- * The access log. The writer lives on one loop, ports on the workers'; between them travel chunks by message.
- * A chunk belongs to its port until it is posted, then to the writer, which frees it.
+ * The access log. The writer lives on one loop, ports on the workers'; between them travel chunks
+ * by message. A chunk belongs to its port until it is posted, then to the writer, which frees it.
  */
 #include "server/access_log.h"
 
@@ -24,7 +24,7 @@ struct access_log {
 	struct loop *loop;
 	char *path; /* owned; NULL: a standard stream */
 	int fd;
-	bool is_failing; /* said so already */
+	bool is_failing;           /* said so already */
 	_Atomic uint32_t n_chunks; /* filling or under way, of all ports */
 };
 

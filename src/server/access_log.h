@@ -1,7 +1,7 @@
 /*
- * The access log: one JSON object per line and request. Workers put lines into chunks and post full or old ones
- * to the loop that writes the file; what the writer cannot keep up with is dropped and counted, so that a slow
- * disk never slows a request.
+ * The access log: one JSON object per line and request. Workers put lines into chunks and post full
+ * or old ones to the loop that writes the file; what the writer cannot keep up with is dropped and
+ * counted, so that a slow disk never slows a request.
  */
 #ifndef SERVER_ACCESS_LOG_H
 #define SERVER_ACCESS_LOG_H
@@ -15,11 +15,13 @@ struct exchange;
 
 struct access_log;
 
-/* path: a file (created 0640, appended to), or "stderr" / "stdout". NULL (logged) when it cannot be opened. */
+/* path: a file (created 0640, appended to), or "stderr" / "stdout". NULL (logged) when it cannot be
+ * opened. */
 struct access_log *access_log_new(struct loop *loop, struct str path);
 /* Opens the file anew, after it was moved away. Keeps the old one when that fails (logged). */
 void access_log_reopen(struct access_log *log);
-/* Workers have stopped and all their chunks have arrived (a turn of the loop after they were joined). */
+/* Workers have stopped and all their chunks have arrived (a turn of the loop after they were
+ * joined). */
 void access_log_close(struct access_log **log);
 
 /* ---- a worker's end */

@@ -1,6 +1,6 @@
 /*
- * What admin listeners answer: /metrics, /healthz, /readyz, /upstreams. The view is made by the daemon and
- * shared by all threads; nothing in it changes but through atomics.
+ * What admin listeners answer: /metrics, /healthz, /readyz, /upstreams. The view is made by the
+ * daemon and shared by all threads; nothing in it changes but through atomics.
  */
 #ifndef SERVER_ADMIN_H
 #define SERVER_ADMIN_H

@@ -1,6 +1,6 @@
 /*
- * A client's connection: its stream, its unread input, its output under way, its one timer and its state. What
- * the bytes mean is the business of the protocol above it (cconn_h1).
+ * A client's connection: its stream, its unread input, its output under way, its one timer and its
+ * state. What the bytes mean is the business of the protocol above it (cconn_h1).
  *
  *     HEAD -> ACTIVE -> KEEPALIVE -> HEAD ...
  *     any of them -> LINGER -> CLOSED, or -> CLOSED
@@ -8,9 +8,9 @@
  *     HEAD       part of a request's head is here, or the first byte of a new connection is awaited
  *     ACTIVE     an exchange lives on it
  *     KEEPALIVE  idle between requests; holds no buffer
- *     LINGER     the last answer is out and our direction is shut; what still comes is read and dropped, so
- *                that no reset destroys the answer on its way (RFC 9112 9.6)
- *     CLOSED     the stream is closed; freed at the end of the turn
+ *     LINGER     the last answer is out and our direction is shut; what still comes is read and
+ * dropped, so that no reset destroys the answer on its way (RFC 9112 9.6) CLOSED     the stream is
+ * closed; freed at the end of the turn
  */
 #ifndef SERVER_CCONN_H
 #define SERVER_CCONN_H
@@ -45,10 +45,10 @@ struct cconn {
 	struct inbuf *in;           /* owned; NULL: nothing unread */
 	struct cconn_h1_stream *h1; /* owned; NULL: no (part of a) request is here */
 	struct cconn_out out;
-	struct timer timer;         /* of the nearer one of the two below */
-	uint64_t read_due_ns;       /* the client must have sent something; TIMER_NEVER: not awaited */
-	uint64_t write_due_ns;      /* the client must have taken something */
-	struct defer later;         /* see cconn_h1_on_later() */
+	struct timer timer;    /* of the nearer one of the two below */
+	uint64_t read_due_ns;  /* the client must have sent something; TIMER_NEVER: not awaited */
+	uint64_t write_due_ns; /* the client must have taken something */
+	struct defer later;    /* see cconn_h1_on_later() */
 	struct grave grave;
 	size_t lingered_bytes;
 	char ip[46]; /* text of the peer's address; empty for unix sockets */
@@ -58,9 +58,11 @@ struct cconn {
 
 /* Takes over a connected stream and waits for a request. */
 struct cconn *cconn_new(struct listener *l, struct stream *stream, const struct addr *peer);
-/* Aborts what lives on it and closes the stream now; freed at the end of the turn. Harmless when CLOSED. */
+/* Aborts what lives on it and closes the stream now; freed at the end of the turn. Harmless when
+ * CLOSED. */
 void cconn_close(struct cconn *c);
-/* The same, and the client is told of a failure: a plain close would look like the end of the answer. */
+/* The same, and the client is told of a failure: a plain close would look like the end of the
+ * answer. */
 void cconn_reset(struct cconn *c);
 /* The server drains: idle connections close, others close after their answer. */
 void cconn_drain(struct cconn *c);
@@ -73,11 +75,13 @@ void cconn_set_state(struct cconn *c, enum cconn_state state);
 /* Within `ns` of now something must come; 0: for as long as it takes. */
 void cconn_await_read(struct cconn *c, uint64_t ns);
 /*
- * Sends the slices, of which nothing is under way: now what the stream takes, the rest when it is writable.
- * cconn_h1_on_put() is told of what leaves; cconn_h1_on_later() follows when all of it has.
+ * Sends the slices, of which nothing is under way: now what the stream takes, the rest when it is
+ * writable. cconn_h1_on_put() is told of what leaves; cconn_h1_on_later() follows when all of it
+ * has.
  */
 void cconn_send(struct cconn *c, struct iovec *iov, size_t n);
-/* No more answers: shuts our direction and waits, for a bounded time, for the client to shut its own. */
+/* No more answers: shuts our direction and waits, for a bounded time, for the client to shut its
+ * own. */
 void cconn_linger(struct cconn *c);
 static inline bool
 cconn_is_sending(const struct cconn *c)

@@ -1,6 +1,6 @@
 /*
- * HTTP/1.1 of client connections: requests in. The answers' side is cconn_h1_write.c. Streams belong to their
- * connection, free ones to the server; worker thread.
+ * HTTP/1.1 of client connections: requests in. The answers' side is cconn_h1_write.c. Streams
+ * belong to their connection, free ones to the server; worker thread.
  */
 #include "server/cconn_h1.h"
 
@@ -175,13 +175,15 @@ start(struct cconn_h1_stream *stream)
 	}
 	stream->is_head_complete = true;
 	stream->is_persistent = stream->head.is_persistent && !stream->frame.must_close;
-	stream->is_continue_due = stream->head.expects_continue && stream->exchange.request.has_body;
+	stream->is_continue_due =
+	    stream->head.expects_continue && stream->exchange.request.has_body;
 	cconn_set_state(c, CCONN_ACTIVE);
 	cconn_await_read(c, 0);
 	exchange_start(&stream->exchange);
 }
 
-/* The parser's fields were lent by the server for one call; a head that comes in pieces needs its own. */
+/* The parser's fields were lent by the server for one call; a head that comes in pieces needs its
+ * own. */
 static void
 own_fields(struct cconn_h1_stream *stream)
 {
@@ -225,7 +227,8 @@ feed_head(struct cconn *c, struct str bytes)
 	case H1_REFUSED:
 		break;
 	}
-	/* What the parser has understood of a refused head is not to be believed, nor are bytes behind it. */
+	/* What the parser has understood of a refused head is not to be believed, nor are bytes
+	 * behind it. */
 	stream->exchange.bytes_in = bytes.n;
 	return bytes.n;
 }
@@ -381,9 +384,9 @@ read_body(struct cconn *c)
 }
 
 /*
- * While the exchange is busy: notices that the client is gone. A client that only shuts its sending direction
- * counts as gone, as with nginx: nothing tells it apart from one that has left, and a request that nobody waits
- * for must not cost its upstreams anything.
+ * While the exchange is busy: notices that the client is gone. A client that only shuts its sending
+ * direction counts as gone, as with nginx: nothing tells it apart from one that has left, and a
+ * request that nobody waits for must not cost its upstreams anything.
  */
 static void
 read_ahead(struct cconn *c)

@@ -1,7 +1,7 @@
 /*
- * HTTP/1.1 on a client's connection: one exchange at a time, in the order of the requests. Parses heads, unframes
- * bodies, writes answers, and decides whether the connection lives on. Called by cconn; exchanges reach it through
- * exchange_ops only.
+ * HTTP/1.1 on a client's connection: one exchange at a time, in the order of the requests. Parses
+ * heads, unframes bodies, writes answers, and decides whether the connection lives on. Called by
+ * cconn; exchanges reach it through exchange_ops only.
  */
 #ifndef SERVER_CCONN_H1_H
 #define SERVER_CCONN_H1_H
@@ -27,24 +27,25 @@ struct cconn_h1_stream {
 	struct cconn *conn;                /* owner; NULL: free */
 	struct h1_head head;
 	enum h1_progress progress; /* of the head */
-	struct h1_frame frame; /* of the request's body */
+	struct h1_frame frame;     /* of the request's body */
 	enum cconn_h1_answer answer;
-	bool has_own_fields;    /* the head came in pieces: head.fields is in the arena */
+	bool has_own_fields; /* the head came in pieces: head.fields is in the arena */
 	bool is_head_complete;
 	bool is_body_wanted;
-	bool is_continue_due;   /* the client waits for a 100 */
-	bool is_persistent;     /* another request may follow */
-	bool is_chunked;        /* the answer's body */
-	bool is_until_close;    /* likewise: the close is its end */
-	bool is_feeding;        /* feed_body() is on the stack */
-	bool is_piece_refused;  /* exchange_on_writable() is owed */
+	bool is_continue_due;  /* the client waits for a 100 */
+	bool is_persistent;    /* another request may follow */
+	bool is_chunked;       /* the answer's body */
+	bool is_until_close;   /* likewise: the close is its end */
+	bool is_feeding;       /* feed_body() is on the stack */
+	bool is_piece_refused; /* exchange_on_writable() is owed */
 	bool is_last_chunk_due;
-	bool is_out_in_flight;  /* `out` is being sent and must not grow */
-	struct iovec *next;     /* an answer that waits for what is being sent; in the exchange's arena */
+	bool is_out_in_flight; /* `out` is being sent and must not grow */
+	struct iovec
+	    *next; /* an answer that waits for what is being sent; in the exchange's arena */
 	size_t n_next;
-	uint64_t left;          /* of the answer's declared length */
-	struct buf out;         /* what of a streamed answer waits to be sent */
-	struct iovec iov[3];    /* slices under way: of `out`, a piece, its end */
+	uint64_t left;       /* of the answer's declared length */
+	struct buf out;      /* what of a streamed answer waits to be sent */
+	struct iovec iov[3]; /* slices under way: of `out`, a piece, its end */
 };
 
 /* The stream can be read: state is not LINGER. */
@@ -54,15 +55,16 @@ void cconn_h1_on_read_timeout(struct cconn *c);
 /* n bytes of the answer are with the kernel. */
 void cconn_h1_on_put(struct cconn *c, size_t n);
 /*
- * Deferred work of the turn, once all output is out or when there is unread input: ends the exchange, starts the
- * next. The one place where a stream is given back while the connection lives.
+ * Deferred work of the turn, once all output is out or when there is unread input: ends the
+ * exchange, starts the next. The one place where a stream is given back while the connection lives.
  */
 void cconn_h1_on_later(struct cconn *c);
-/* The connection ends: aborts the exchange and gives the stream back. Harmless when there is none. */
+/* The connection ends: aborts the exchange and gives the stream back. Harmless when there is none.
+ */
 void cconn_h1_drop(struct cconn *c);
 /*
- * The answer begins and nobody wants more of the request's body: drops what is here of it. True when that was all,
- * so that another request may follow.
+ * The answer begins and nobody wants more of the request's body: drops what is here of it. True
+ * when that was all, so that another request may follow.
  */
 bool cconn_h1_settle_body(struct cconn_h1_stream *stream);
 /* Frees a stream of the free list. */

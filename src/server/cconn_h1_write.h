@@ -8,8 +8,8 @@
 extern const struct exchange_ops cconn_h1_write_ops;
 
 /*
- * Nothing is under way on the connection: sends what waits, or asks the exchange for more. True when the answer
- * has ended and all of it is out.
+ * Nothing is under way on the connection: sends what waits, or asks the exchange for more. True
+ * when the answer has ended and all of it is out.
  */
 bool cconn_h1_write_on_room(struct cconn_h1_stream *stream);
 

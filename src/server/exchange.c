@@ -194,8 +194,7 @@ step_route(struct exchange *x)
 	e = router_find(x->site->router, &x->request, &x->arena, &match);
 	if (e == ERR_METHOD_NOT_ALLOWED) {
 		answer_with(x, e);
-		x->answer.fields = arena_printf(
-		    &x->arena, "Allow: %.*s\r\n", STR_FMT(match.allow));
+		x->answer.fields = arena_printf(&x->arena, "Allow: %.*s\r\n", STR_FMT(match.allow));
 		return STEP_MORE;
 	}
 	if (e != ERR_NONE)
@@ -297,8 +296,8 @@ static enum step_result
 step_gather(struct exchange *x)
 {
 	forward_trace(&x->request, &x->server->rnd);
-	x->gather = gather_new(&x->arena, x->server->setup.gather, x->route->plan.calls, &x->request,
-	    x->deadline_ns, &gather_events, x);
+	x->gather = gather_new(&x->arena, x->server->setup.gather, x->route->plan.calls,
+	    &x->request, x->deadline_ns, &gather_events, x);
 	gather_start(x->gather);
 	return STEP_WAIT;
 }

@@ -1,12 +1,15 @@
 /*
- * One request and its answer. An exchange lives on a stream of a client connection and never touches a socket:
- * it asks for the body and gives its answer through exchange_ops, so that HTTP/2 is one more implementation.
+ * One request and its answer. An exchange lives on a stream of a client connection and never
+ * touches a socket: it asks for the body and gives its answer through exchange_ops, so that HTTP/2
+ * is one more implementation.
  *
  *     HEAD -> ROUTE -> ADMIT -> BODY -> GATHER | PROXY | REPLY | ADMIN -> RESPOND -> FLUSH -> DONE
  *     any before RESPOND -> RESPOND with a problem: exchange_fail() (limits, deadlines)
- *     any -> DONE: exchange_abort() (client gone, hard stop, a streamed answer cut off), which answers nothing
+ *     any -> DONE: exchange_abort() (client gone, hard stop, a streamed answer cut off), which
+ * answers nothing
  *
- * exchange_run() walks a table of steps; each returns MORE (go on) or WAIT (an event will call again).
+ * exchange_run() walks a table of steps; each returns MORE (go on) or WAIT (an event will call
+ * again).
  */
 #ifndef SERVER_EXCHANGE_H
 #define SERVER_EXCHANGE_H
@@ -52,16 +55,20 @@ struct exchange_head {
 
 /* What the client's connection does for an exchange. None of them calls back before it returns. */
 struct exchange_ops {
-	/* The body may come (again): exchange_on_body() follows; a 100 (Continue) goes out if one is due. */
+	/* The body may come (again): exchange_on_body() follows; a 100 (Continue) goes out if one
+	 * is due. */
 	void (*want_body)(struct exchange *x, bool is_wanted);
 	/* The whole answer; its memory stays until exchange_on_flushed(). */
 	void (*send_answer)(struct exchange *x, const struct answer *answer);
-	/* A streamed answer: head, pieces, end. Neither head nor pieces are needed after the call. */
+	/* A streamed answer: head, pieces, end. Neither head nor pieces are needed after the call.
+	 */
 	void (*send_head)(struct exchange *x, const struct exchange_head *head);
-	/* Returns how much was taken: all of it, or nothing: then exchange_on_writable() follows. */
+	/* Returns how much was taken: all of it, or nothing: then exchange_on_writable() follows.
+	 */
 	size_t (*send_piece)(struct exchange *x, struct str piece);
 	void (*send_end)(struct exchange *x);
-	/* The answer cannot be completed: the connection ends, so that the client sees that it was cut off. */
+	/* The answer cannot be completed: the connection ends, so that the client sees that it was
+	 * cut off. */
 	void (*reset)(struct exchange *x);
 };
 
@@ -71,8 +78,8 @@ struct exchange {
 	const struct exchange_ops *ops;
 	struct listener *listener; /* of the connection; outlives the exchange */
 	struct server *server;
-	const struct site *site;   /* NULL: none (admin) */
-	struct arena arena;        /* everything of this request */
+	const struct site *site; /* NULL: none (admin) */
+	struct arena arena;      /* everything of this request */
 	struct request request;
 
 	/* the body of the request */
@@ -85,10 +92,10 @@ struct exchange {
 
 	const struct route *route; /* NULL: none found (yet) */
 	struct permit permit;      /* the daemon's */
-	struct timer timer;        /* the route's deadline while no call keeps it, or a reply's delay */
+	struct timer timer; /* the route's deadline while no call keeps it, or a reply's delay */
 	uint64_t deadline_ns;
-	struct gather *gather;     /* in the arena; NULL: none */
-	struct proxy *proxy;       /* likewise */
+	struct gather *gather; /* in the arena; NULL: none */
+	struct proxy *proxy;   /* likewise */
 	struct answer answer;
 
 	/* what the access log and the metrics tell */
@@ -96,8 +103,8 @@ struct exchange {
 	unsigned status;      /* 499: the client left */
 	uint64_t started_ns;  /* the head was complete */
 	uint64_t ended_ns;
-	uint64_t bytes_in;    /* head and body, as they came */
-	uint64_t bytes_out;   /* as they went */
+	uint64_t bytes_in;  /* head and body, as they came */
+	uint64_t bytes_out; /* as they went */
 };
 
 /* ---- for the connection that it lives on */
@@ -119,8 +126,8 @@ void exchange_on_writable(struct exchange *x);
 /* The answer is with the kernel; the exchange is DONE when this returns. */
 void exchange_on_flushed(struct exchange *x);
 /*
- * Cancels everything; nothing more is sent. With ERR_CLIENT_GONE the client is at fault, and it counts as 499.
- * Harmless when it was not started or is DONE.
+ * Cancels everything; nothing more is sent. With ERR_CLIENT_GONE the client is at fault, and it
+ * counts as 499. Harmless when it was not started or is DONE.
  */
 void exchange_abort(struct exchange *x, enum err_code why);
 /* Gives back what an exchange holds that is DONE or was not started; exchange_init() may follow. */

@@ -1,6 +1,6 @@
 /*
- * Bytes of a client that were read and not yet used: a list of free ones per server, so that idle connections
- * hold none and busy ones cost no heap call.
+ * Bytes of a client that were read and not yet used: a list of free ones per server, so that idle
+ * connections hold none and busy ones cost no heap call.
  */
 #ifndef SERVER_INBUF_H
 #define SERVER_INBUF_H
@@ -27,7 +27,8 @@ inbuf_str(const struct inbuf *in)
 
 /* Adds bytes behind those of *in, which may be NULL. */
 void inbuf_add(struct server *s, struct inbuf **in, struct str bytes);
-/* Room for at least n more bytes, up to whatever is there; returns where they go. Pair with inbuf_commit(). */
+/* Room for at least n more bytes, up to whatever is there; returns where they go. Pair with
+ * inbuf_commit(). */
 char *inbuf_reserve(struct server *s, struct inbuf **in, size_t n, size_t *room);
 void inbuf_commit(struct inbuf *in, size_t n);
 /* n bytes were used; an empty buffer goes back, and *in is then NULL. */

@@ -32,14 +32,14 @@ TAILQ_HEAD(cconn_list, cconn);
 #define LISTENER_STATES 5
 
 struct listener {
-	TAILQ_ENTRY(listener) link;      /* in server.listeners */
-	struct server *server;           /* owner */
+	TAILQ_ENTRY(listener) link;       /* in server.listeners */
+	struct server *server;            /* owner */
 	const struct listener_conf *conf; /* borrowed, outlives the listener */
 	enum listener_kind kind;
-	size_t index; /* of the label in metrics; PUBLIC only */
-	const struct site *site; /* NULL for ADMIN */
-	struct listener_shared *shared;  /* borrowed; NULL: connections are not limited */
-	struct acceptor *acceptor;       /* owned; NULL: closed, or none (simulator) */
+	size_t index;                             /* of the label in metrics; PUBLIC only */
+	const struct site *site;                  /* NULL for ADMIN */
+	struct listener_shared *shared;           /* borrowed; NULL: connections are not limited */
+	struct acceptor *acceptor;                /* owned; NULL: closed, or none (simulator) */
 	struct cconn_list conns[LISTENER_STATES]; /* by enum cconn_state */
 	size_t n_conns; /* CLOSED ones, which are freed at the end of the turn, included */
 	bool is_closed;
@@ -52,7 +52,8 @@ struct listener_setup {
 	size_t index;
 	const struct site *site;
 	struct listener_shared *shared;
-	int fd; /* listening socket, taken over; -1: none, connections come through listener_add() */
+	int fd; /* listening socket, taken over; -1: none, connections come through listener_add()
+		 */
 };
 
 struct listener *listener_new(struct server *server, const struct listener_setup *setup);

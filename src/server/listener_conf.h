@@ -24,7 +24,8 @@ struct listener_conf {
 		uint64_t connections; /* over all workers */
 		uint64_t header_bytes;
 		uint64_t headers;
-		uint64_t body; /* bytes; buffered request bodies; proxy routes stream and are not bound by it */
+		uint64_t body; /* bytes; buffered request bodies; proxy routes stream and are not
+				  bound by it */
 	} limits;
 };
 

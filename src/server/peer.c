@@ -45,8 +45,7 @@ hops_of(const struct header_list *headers, struct str hops[MAX_HOPS])
 }
 
 struct str
-peer_client_ip(
-    const struct listener_conf *conf, const struct header_list *headers, struct str peer)
+peer_client_ip(const struct listener_conf *conf, const struct header_list *headers, struct str peer)
 {
 	struct str hops[MAX_HOPS], client = peer;
 	bool is_address;

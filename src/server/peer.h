@@ -6,8 +6,9 @@
 #include "server/listener_conf.h"
 
 /*
- * The client's address according to X-Forwarded-For of a trusted peer: from the right, the first one that is not a
- * trusted proxy itself. `peer` when there is none, or when what stands there is no address.
+ * The client's address according to X-Forwarded-For of a trusted peer: from the right, the first
+ * one that is not a trusted proxy itself. `peer` when there is none, or when what stands there is
+ * no address.
  */
 struct str peer_client_ip(
     const struct listener_conf *conf, const struct header_list *headers, struct str peer);

@@ -78,8 +78,8 @@ answer_fields(struct proxy *p, const struct proxy_plan *plan)
 
 		if (e != ERR_NONE)
 			return e;
-		p->set_fields = arena_printf(&x->arena, "%.*s%.*s: %.*s\r\n", STR_FMT(p->set_fields),
-		    STR_FMT(plan->fields[i].name), STR_FMT(value));
+		p->set_fields = arena_printf(&x->arena, "%.*s%.*s: %.*s\r\n",
+		    STR_FMT(p->set_fields), STR_FMT(plan->fields[i].name), STR_FMT(value));
 	}
 	return ERR_NONE;
 }

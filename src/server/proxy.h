@@ -1,7 +1,7 @@
 /*
- * A `proxy` route: one call whose request and answer are streamed. Back-pressure goes both ways: what the other
- * side does not take stops the reading on this one; a proxy holds at most one piece of each direction. Lives in
- * the arena of its exchange.
+ * A `proxy` route: one call whose request and answer are streamed. Back-pressure goes both ways:
+ * what the other side does not take stops the reading on this one; a proxy holds at most one piece
+ * of each direction. Lives in the arena of its exchange.
  */
 #ifndef SERVER_PROXY_H
 #define SERVER_PROXY_H
@@ -9,22 +9,25 @@
 #include "base/buf.h"
 #include "server/exchange.h"
 
-/* A request body of known length up to this is read first: one write upstream, and it can be sent again. */
+/* A request body of known length up to this is read first: one write upstream, and it can be sent
+ * again. */
 #define PROXY_BUFFERED_BYTES 16384
 
 struct proxy {
 	struct exchange *exchange; /* owner */
 	struct call call;
 	struct h1_request request;
-	struct str set_fields;     /* response.headers.set, as field lines */
-	bool is_chunked;           /* the request's body, as we send it */
-	bool is_head_sent;         /* of the answer */
-	bool is_upload_complete;   /* the client's body is here, to its end */
-	struct buf upload;         /* framed, not taken by the call yet; owned, freed by the arena's clean-up */
-	size_t upload_at;          /* how much of it was taken */
+	struct str set_fields;   /* response.headers.set, as field lines */
+	bool is_chunked;         /* the request's body, as we send it */
+	bool is_head_sent;       /* of the answer */
+	bool is_upload_complete; /* the client's body is here, to its end */
+	struct buf
+	    upload; /* framed, not taken by the call yet; owned, freed by the arena's clean-up */
+	size_t upload_at; /* how much of it was taken */
 };
 
-/* Starts the exchange's call. Errors of templates: nothing was started. No event comes from inside. */
+/* Starts the exchange's call. Errors of templates: nothing was started. No event comes from inside.
+ */
 enum err_code proxy_start(struct exchange *x);
 /* No more events; harmless when done. */
 void proxy_cancel(struct proxy *p);

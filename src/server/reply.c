@@ -56,7 +56,8 @@ read_body(const struct reply_plan *plan, const struct exchange *x, struct templa
 {
 	if (!plan->needs_body_json || x->request.body.n == 0)
 		return ERR_NONE;
-	if (json_scan_text(x->server->setup.gather->js, x->request.body, 0, &env->body, NULL) != ERR_NONE)
+	if (json_scan_text(x->server->setup.gather->js, x->request.body, 0, &env->body, NULL) !=
+	    ERR_NONE)
 		return ERR_BAD_BODY;
 	return ERR_NONE;
 }

@@ -32,8 +32,7 @@ finish(struct h1_write *w)
 }
 
 struct str
-respond_answer(
-    const struct respond_context *ctx, const struct answer *answer, struct arena *arena)
+respond_answer(const struct respond_context *ctx, const struct answer *answer, struct arena *arena)
 {
 	size_t room = OWN_BYTES + answer->content_type.n + answer->fields.n;
 	struct h1_write w;
@@ -43,7 +42,8 @@ respond_answer(
 	h1_write_known(&w, HEADER_DATE, ctx->date);
 	if (answer->content_type.n > 0)
 		h1_write_known(&w, HEADER_CONTENT_TYPE, answer->content_type);
-	/* RFC 9110 8.6: none in 204; in 304 it would be that of the 200 answer, which is not known. */
+	/* RFC 9110 8.6: none in 204; in 304 it would be that of the 200 answer, which is not known.
+	 */
 	if (answer->status >= 200 && answer->status != 204 && answer->status != 304)
 		h1_write_known_u64(&w, HEADER_CONTENT_LENGTH, answer->body_bytes);
 	if (answer->retry_after_s != 0)
@@ -85,8 +85,8 @@ respond_stream(const struct respond_context *ctx, const struct exchange_head *he
 	else if (*is_chunked)
 		h1_write_raw(&w, STR("Transfer-Encoding: chunked\r\n"));
 	if (ctx->is_relayed)
-		h1_write_known(&w, HEADER_VIA,
-		    head->minor == 0 ? STR("1.0 gatherd") : STR("1.1 gatherd"));
+		h1_write_known(
+		    &w, HEADER_VIA, head->minor == 0 ? STR("1.0 gatherd") : STR("1.1 gatherd"));
 	h1_write_raw(&w, head->more);
 	put_connection(&w, ctx);
 	return finish(&w);

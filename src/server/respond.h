@@ -13,15 +13,15 @@ struct respond_context {
 };
 
 /*
- * Room is taken from the arena, which the text lives in. A body that the answer has but that must not be sent
- * (HEAD, 304) is only declared by its length.
+ * Room is taken from the arena, which the text lives in. A body that the answer has but that must
+ * not be sent (HEAD, 304) is only declared by its length.
  */
 struct str respond_answer(
     const struct respond_context *ctx, const struct answer *answer, struct arena *arena);
 /*
- * The head of a streamed answer: the received fields that may cross, in order, framed anew. A body of unknown
- * length is chunked for HTTP/1.1 clients; *is_chunked tells. For HTTP/1.0 the close is its end, so that
- * ctx->is_persistent must be false then.
+ * The head of a streamed answer: the received fields that may cross, in order, framed anew. A body
+ * of unknown length is chunked for HTTP/1.1 clients; *is_chunked tells. For HTTP/1.0 the close is
+ * its end, so that ctx->is_persistent must be false then.
  */
 struct str respond_stream(const struct respond_context *ctx, const struct exchange_head *head,
     struct arena *arena, bool *is_chunked);

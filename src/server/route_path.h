@@ -1,6 +1,7 @@
 /*
- * The path of a route as the file writes it: literals, {parameters} that stand for one whole, non-empty
- * segment, and a {tail...} at the end that takes whatever is left, slashes and nothing at all included.
+ * The path of a route as the file writes it: literals, {parameters} that stand for one whole,
+ * non-empty segment, and a {tail...} at the end that takes whatever is left, slashes and nothing at
+ * all included.
  */
 #ifndef SERVER_ROUTE_PATH_H
 #define SERVER_ROUTE_PATH_H

@@ -85,7 +85,8 @@ methods_of(const struct router *r, const struct route_conf *route, struct method
 		if (!is_token(list->at[i].s))
 			return refuse(r, &list->at[i].pos, NULL, "a method is a token such as GET");
 		if (m == METHOD_CONNECT || m == METHOD_TRACE)
-			return refuse(r, &list->at[i].pos, NULL, "CONNECT and TRACE are not served");
+			return refuse(
+			    r, &list->at[i].pos, NULL, "CONNECT and TRACE are not served");
 		if (m != METHOD_OTHER)
 			out->known |= UINT32_C(1) << m;
 		else
@@ -263,7 +264,8 @@ note_others(struct find *f, const struct method_set *set)
 	}
 }
 
-/* The route among those that end at one node. RFC 9110 9.3.2: what can be got can be asked about with HEAD. */
+/* The route among those that end at one node. RFC 9110 9.3.2: what can be got can be asked about
+ * with HEAD. */
 static bool
 choose(struct find *f, const struct route_end *ends)
 {
@@ -298,8 +300,8 @@ decoded(struct find *f, struct str segment)
 }
 
 /*
- * Depth first in the order of specificity. Each node is reached by one way only, and depth is bounded by
- * ROUTE_PATH_MAX_SEGMENTS.
+ * Depth first in the order of specificity. Each node is reached by one way only, and depth is
+ * bounded by ROUTE_PATH_MAX_SEGMENTS.
  */
 static bool
 visit(struct find *f, const struct node *n, struct str rest)
@@ -350,8 +352,8 @@ allow_text(struct find *f)
 }
 
 enum err_code
-router_find(
-    const struct router *r, struct request *request, struct arena *arena, struct router_match *match)
+router_find(const struct router *r, struct request *request, struct arena *arena,
+    struct router_match *match)
 {
 	struct find f;
 

@@ -53,7 +53,7 @@ server_drain(struct server *s)
 	struct listener *l;
 
 	s->is_draining = true;
-	TAILQ_FOREACH(l, &s->listeners, link)
+	TAILQ_FOREACH (l, &s->listeners, link)
 		if (l->kind == LISTENER_PUBLIC)
 			listener_drain(l);
 }
@@ -63,7 +63,7 @@ server_is_idle(const struct server *s)
 {
 	const struct listener *l;
 
-	TAILQ_FOREACH(l, &s->listeners, link)
+	TAILQ_FOREACH (l, &s->listeners, link)
 		if (l->kind == LISTENER_PUBLIC && l->n_conns > 0)
 			return false;
 	return true;

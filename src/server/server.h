@@ -1,6 +1,6 @@
 /*
- * The client-facing floor of one worker: its listeners, the exchanges in flight and what they share. Made by
- * the worker; everything here runs on the worker's thread.
+ * The client-facing floor of one worker: its listeners, the exchanges in flight and what they
+ * share. Made by the worker; everything here runs on the worker's thread.
  */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
@@ -21,7 +21,7 @@ struct inbuf;
 
 /* What a worker gives to this floor; all of it is borrowed and outlives the server. */
 struct server_setup {
-	const struct gather_env *gather;    /* loop, upstreams, scanner: the worker's */
+	const struct gather_env *gather; /* loop, upstreams, scanner: the worker's */
 	size_t n_upstreams;
 	struct limiter *admission;          /* this worker's view of the daemon's semaphore */
 	uint64_t admission_wait_ns;         /* overload.queue.timeout */
@@ -51,8 +51,9 @@ void server_init(struct server *s, const struct server_setup *setup);
 /* Every listener is closed and a turn has passed since. */
 void server_fini(struct server *s);
 /*
- * Stops accepting, closes idle connections, answers what is in flight with Connection: close. The worker waits
- * for server_is_idle() and then, or when its deadline has come, calls server_close(). Harmless when done.
+ * Stops accepting, closes idle connections, answers what is in flight with Connection: close. The
+ * worker waits for server_is_idle() and then, or when its deadline has come, calls server_close().
+ * Harmless when done.
  */
 void server_drain(struct server *s);
 /* No connection of a public listener is left. */

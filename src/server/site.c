@@ -62,8 +62,8 @@ compile_proxy(struct build *b, struct route *route, const struct template_params
 	plan->n_fields = conf->response.set_headers.n;
 	plan->has_path = !str_is_none(conf->proxy.path.s);
 	if (plan->has_path) {
-		e = plan_template(b->arena, &conf->proxy.path, TEMPLATE_PATH, params, &plan->path,
-		    b->fault);
+		e = plan_template(
+		    b->arena, &conf->proxy.path, TEMPLATE_PATH, params, &plan->path, b->fault);
 		if (e != ERR_NONE)
 			return e;
 	}
@@ -86,7 +86,7 @@ uses_body_json(const struct reply_plan *plan)
 		if (plan->fields[i].value.uses_body_json)
 			return true;
 	return plan->body.uses_body_json ||
-	    (plan->json != NULL && json_template_uses_body_json(plan->json));
+	       (plan->json != NULL && json_template_uses_body_json(plan->json));
 }
 
 static enum err_code

@@ -1,6 +1,7 @@
 /*
- * What a listener serves: the compiled routes and the way to find them. Built once per configuration (and
- * once for the mock services), read-only afterwards; any thread. Lives in the arena of its configuration.
+ * What a listener serves: the compiled routes and the way to find them. Built once per
+ * configuration (and once for the mock services), read-only afterwards; any thread. Lives in the
+ * arena of its configuration.
  */
 #ifndef SERVER_SITE_H
 #define SERVER_SITE_H
@@ -26,14 +27,14 @@ struct proxy_plan {
 	struct template path;      /* with has_path; else the client's own path goes on */
 	struct field_plan *fields; /* response.headers.set */
 	size_t n_fields;
-	size_t call_index;         /* over all calls, for metrics */
+	size_t call_index; /* over all calls, for metrics */
 };
 
 struct route {
 	const struct route_conf *conf;
 	size_t index;         /* in the configuration */
 	uint64_t calls_bytes; /* most that the bodies of its calls may take */
-	union {       /* by conf->kind */
+	union {               /* by conf->kind */
 		struct plan *calls;
 		struct proxy_plan proxy;
 		struct reply_plan reply;
@@ -62,8 +63,8 @@ struct site_conf {
 };
 
 /*
- * Into the arena; conf's arrays outlive the site. ERR_BAD_CONFIG with *fault set to the first mistake (`gatherd
- * check` has told all of them before).
+ * Into the arena; conf's arrays outlive the site. ERR_BAD_CONFIG with *fault set to the first
+ * mistake (`gatherd check` has told all of them before).
  */
 enum err_code site_build(
     struct arena *arena, const struct site_conf *conf, struct site **out, struct plan_fault *fault);

@@ -1,6 +1,6 @@
 /*
- * A server of this floor in a world of memory: routes given as structures, clients that are typed by hand,
- * upstreams that say what they are told to. Time moves only when a test says so.
+ * A server of this floor in a world of memory: routes given as structures, clients that are typed
+ * by hand, upstreams that say what they are told to. Time moves only when a test says so.
  */
 #ifndef SERVER_RIG_H
 #define SERVER_RIG_H
@@ -24,7 +24,7 @@ struct rig_end {
 	struct buf in;         /* what came */
 	bool is_ended;         /* the other side has ended */
 	bool is_broken;
-	bool is_deaf;          /* reads nothing */
+	bool is_deaf; /* reads nothing */
 };
 
 struct rig {
@@ -82,7 +82,8 @@ rig_write(void *arg)
 	(void)arg;
 }
 
-static const struct stream_events rig_events = { .on_readable = rig_read, .on_writable = rig_write };
+static const struct stream_events rig_events = { .on_readable = rig_read,
+	.on_writable = rig_write };
 
 static inline void
 rig_take(struct rig_end *end, struct stream *stream)
@@ -178,16 +179,16 @@ rig_proxy(struct rig *r, const char *path)
 static inline void
 rig_start_upstream(struct rig *r)
 {
-	limiter_slot_init(&r->upstream_slot, r->upstream_conf.concurrency.limit,
-	    r->upstream_conf.queue.size);
+	limiter_slot_init(
+	    &r->upstream_slot, r->upstream_conf.concurrency.limit, r->upstream_conf.queue.size);
 	r->upstream_slot.n_workers = r->admission_slot.n_workers = 1;
-	upstream_init(&r->upstream, &r->upstream_conf, 0, &r->upstream_slot, 0, r->loop, &r->metrics);
+	upstream_init(
+	    &r->upstream, &r->upstream_conf, 0, &r->upstream_slot, 0, r->loop, &r->metrics);
 	r->upstream_listener =
 	    mem_world_listen(r->world, r->loop, &r->upstream_addr, &rig_accepts, r);
 	limiter_init(&r->admission, &r->admission_slot, 0, r->loop);
 	json_scan_init(&r->js, 1);
-	r->gather =
-	    (struct gather_env){ .loop = r->loop, .upstreams = &r->upstream, .js = &r->js };
+	r->gather = (struct gather_env){ .loop = r->loop, .upstreams = &r->upstream, .js = &r->js };
 }
 
 static inline void
@@ -197,8 +198,8 @@ rig_start(struct rig *r)
 	size_t sizes[DIM_COUNT];
 	struct plan_fault fault;
 
-	ck_assert_msg(site_build(&r->arena, &conf, &r->site, &fault) == ERR_NONE, "%s",
-	    fault.message);
+	ck_assert_msg(
+	    site_build(&r->arena, &conf, &r->site, &fault) == ERR_NONE, "%s", fault.message);
 	r->shards[0] = &r->metrics;
 	r->limiters[0] = &r->upstream_slot;
 	r->admin = (struct admin_view){
@@ -216,21 +217,19 @@ rig_start(struct rig *r)
 	metric_layout_init(&r->layout, sizes);
 	metric_shard_init(&r->metrics, &r->layout);
 	rig_start_upstream(r);
-	server_init(&r->server,
-	    &(struct server_setup){ .gather = &r->gather,
-		.n_upstreams = 1,
-		.admission = &r->admission,
-		.admission_wait_ns = NS_PER_SEC,
-		.metrics = &r->metrics,
-		.access_log = r->access_log,
-		.admin = &r->admin,
-		.seed = 1 });
-	r->listener = listener_new(&r->server,
-	    &(struct listener_setup){ .conf = &r->listener_conf,
-		.kind = r->kind,
-		.site = r->site,
-		.shared = &r->shared,
-		.fd = -1 });
+	server_init(&r->server, &(struct server_setup){ .gather = &r->gather,
+				    .n_upstreams = 1,
+				    .admission = &r->admission,
+				    .admission_wait_ns = NS_PER_SEC,
+				    .metrics = &r->metrics,
+				    .access_log = r->access_log,
+				    .admin = &r->admin,
+				    .seed = 1 });
+	r->listener = listener_new(&r->server, &(struct listener_setup){ .conf = &r->listener_conf,
+						   .kind = r->kind,
+						   .site = r->site,
+						   .shared = &r->shared,
+						   .fd = -1 });
 }
 
 /* Lets everything happen that can happen now. */
@@ -311,10 +310,10 @@ rig_has(struct rig_end *end, const char *text)
 	ck_assert_msg(rig_has(end, text), "no \"%s\" in:\n%s", text, buf_c(&(end)->in))
 #define rig_assert_lacks(end, text) \
 	ck_assert_msg(!rig_has(end, text), "\"%s\" in:\n%s", text, buf_c(&(end)->in))
-#define rig_assert_begins(end, text) \
+#define rig_assert_begins(end, text)                                                             \
 	ck_assert_msg(str_has_prefix(buf_str(&(end)->in), str_c(text)), "not \"%s\":\n%s", text, \
 	    buf_c(&(end)->in))
-#define rig_assert_ends(end, text) \
+#define rig_assert_ends(end, text)                                                                 \
 	ck_assert_msg(str_has_suffix(buf_str(&(end)->in), str_c(text)), "ends not in \"%s\":\n%s", \
 	    text, buf_c(&(end)->in))
 

@@ -69,9 +69,10 @@ START_TEST(writes_one_line_per_request)
 	ck_assert_str_eq(log_text(), "");
 	rig_wait(&r, 60 * NS_PER_MS);
 	assert_logged("{\"time\":\"2026-01-01T00:00:0");
-	assert_logged(",\"client\":\"192.0.2.7\",\"listener\":\"public\",\"method\":\"GET\","
-		      "\"path\":\"/a/%22?q=[\\\\]\",\"host\":\"x.y\",\"route\":\"/a/{x}\",\"status\":200,"
-		      "\"reason\":\"none\",\"bytes_in\":40,\"bytes_out\":");
+	assert_logged(
+	    ",\"client\":\"192.0.2.7\",\"listener\":\"public\",\"method\":\"GET\","
+	    "\"path\":\"/a/%22?q=[\\\\]\",\"host\":\"x.y\",\"route\":\"/a/{x}\",\"status\":200,"
+	    "\"reason\":\"none\",\"bytes_in\":40,\"bytes_out\":");
 	ck_assert_ptr_eq(strchr(text, '\n') + 1, text + strlen(text));
 	teardown();
 }
@@ -84,8 +85,10 @@ START_TEST(tells_every_call)
 	rig_wait(&r, 2 * NS_PER_MS);
 	rig_say(&r, &r.up[0], "HTTP/1.1 404 Nope\r\nContent-Length: 3\r\n\r\nabc");
 	rig_wait(&r, 60 * NS_PER_MS);
-	assert_logged("\"calls\":[{\"name\":\"proxy\",\"upstream\":\"up\",\"server\":\"10.0.0.9:80\",\"status\":404,"
-		      "\"reason\":\"none\",\"queue_ms\":0.000,\"connect_ms\":0.000,\"first_byte_ms\":2.0");
+	assert_logged(
+	    "\"calls\":[{\"name\":\"proxy\",\"upstream\":\"up\",\"server\":\"10.0.0.9:80\","
+	    "\"status\":404,"
+	    "\"reason\":\"none\",\"queue_ms\":0.000,\"connect_ms\":0.000,\"first_byte_ms\":2.0");
 	assert_logged("\"bytes\":3,");
 	assert_logged("\"reused\":false}]}\n");
 	teardown();

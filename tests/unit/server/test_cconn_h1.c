@@ -43,8 +43,9 @@ END_TEST
 
 START_TEST(takes_heads_byte_by_byte)
 {
-	static const char text[] = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-				   "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: 1\r\n\r\n";
+	static const char text[] =
+	    "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: 1\r\n\r\n";
 
 	setup();
 	rig_connect(&r, 0);
@@ -205,16 +206,19 @@ END_TEST
 START_TEST(says_continue_only_when_the_body_is_wanted)
 {
 	setup();
-	rig_ask(&r, "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+	rig_ask(&r,
+	    "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 100 Continue\r\n\r\n");
 	ck_assert_uint_eq(r.client[0].in.n, 25);
 	rig_say(&r, &r.client[0], "ok");
 	rig_assert_ends(&r.client[0], "<ok>");
-	rig_ask(&r, "GET /a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+	rig_ask(
+	    &r, "GET /a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 200 OK\r\n");
 	rig_assert_has(&r.client[0], "Connection: close\r\n");
 	rig_leave(&r, 0);
-	rig_ask(&r, "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9999999\r\n\r\n");
+	rig_ask(&r, "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: "
+		    "9999999\r\n\r\n");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 413 ");
 	rig_close(&r);
 }
@@ -259,12 +263,14 @@ END_TEST
 START_TEST(broken_chunks_are_refused)
 {
 	setup();
-	rig_ask(&r, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX");
+	rig_ask(
+	    &r, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 400 ");
 	rig_assert_has(&r.client[0], "bad_chunk");
 	ck_assert(r.client[0].is_ended);
 	rig_leave(&r, 0);
-	rig_ask(&r, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n");
+	rig_ask(&r, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: "
+		    "chunked\r\n\r\n");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 400 ");
 	rig_close(&r);
 }

@@ -62,7 +62,8 @@ answer(struct rig_end *end, const char *body)
 {
 	struct buf text = BUF_INIT;
 
-	buf_printf(&text, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+	buf_printf(&text,
+	    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
 	    strlen(body), body);
 	rig_say(&r, end, buf_c(&text));
 	buf_fini(&text);
@@ -99,7 +100,8 @@ START_TEST(gathers)
 	rig_assert_has(&r.client[0], "\r\nVia: 1.1 gatherd\r\n");
 	rig_assert_ends(&r.client[0], "\r\n\r\n{\"user\":{\"id\": 7},\"orders\":[1.10]}");
 	assert_metric("gatherd_requests_total{route=\"/u/{id}\",status=\"200\"} 1\n");
-	assert_metric("gatherd_calls_total{route=\"/u/{id}\",call=\"orders\",upstream=\"up\",reason=\"none\"} 1\n");
+	assert_metric("gatherd_calls_total{route=\"/u/"
+		      "{id}\",call=\"orders\",upstream=\"up\",reason=\"none\"} 1\n");
 	assert_metric("gatherd_client_connections{listener=\"public\"} 1\n");
 	rig_close(&r);
 }
@@ -127,7 +129,8 @@ START_TEST(required_failures_cancel_the_others)
 	rig_assert_lacks(&r.client[0], "Via:");
 	rig_assert_has(&r.client[0], "\"call\":\"user\"");
 	ck_assert(up(" /orders ")->is_ended || up(" /orders ")->is_broken);
-	assert_metric("gatherd_request_failures_total{route=\"/u/{id}\",reason=\"status_not_accepted\"} 1\n");
+	assert_metric(
+	    "gatherd_request_failures_total{route=\"/u/{id}\",reason=\"status_not_accepted\"} 1\n");
 	rig_close(&r);
 }
 END_TEST
@@ -154,7 +157,8 @@ START_TEST(client_gone_is_499_and_cancels)
 	ck_assert(r.up[0].is_ended || r.up[0].is_broken);
 	ck_assert(r.up[1].is_ended || r.up[1].is_broken);
 	assert_metric("gatherd_requests_total{route=\"/u/{id}\",status=\"499\"} 1\n");
-	assert_metric("gatherd_request_failures_total{route=\"/u/{id}\",reason=\"client_gone\"} 1\n");
+	assert_metric(
+	    "gatherd_request_failures_total{route=\"/u/{id}\",reason=\"client_gone\"} 1\n");
 	assert_metric("gatherd_requests_in_flight 0\n");
 	rig_close(&r);
 }
@@ -224,7 +228,8 @@ START_TEST(bodies_reach_the_calls)
 {
 	open_rig();
 	calls[0].method.s = STR("POST");
-	calls[0].json = (struct conf_json){ .kind = CONF_JSON_STRING, .text = { .s = STR("{body.n}") } };
+	calls[0].json =
+	    (struct conf_json){ .kind = CONF_JSON_STRING, .text = { .s = STR("{body.n}") } };
 	rig_start(&r);
 	rig_ask(&r, "POST /u/7 HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{\"n\": 1.0}");
 	rig_assert_begins(up(" /users/7 "), "POST /users/7 HTTP/1.1\r\n");
@@ -253,7 +258,8 @@ START_TEST(admin_listeners_answer)
 	rig_ask(&r, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
 	rig_assert_has(&r.client[0], "# TYPE gatherd_requests_total counter\n");
 	rig_ask(&r, "GET /upstreams HTTP/1.1\r\nHost: x\r\n\r\n");
-	rig_assert_has(&r.client[0], "{\"name\":\"up\",\"in_flight\":0,\"queued\":0,\"limit\":null,");
+	rig_assert_has(
+	    &r.client[0], "{\"name\":\"up\",\"in_flight\":0,\"queued\":0,\"limit\":null,");
 	rig_ask(&r, "GET /u/7 HTTP/1.1\r\nHost: x\r\n\r\n");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 404 ");
 	rig_ask(&r, "PUT /metrics HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -19,10 +19,11 @@ setup(void)
 START_TEST(writes_the_request_anew)
 {
 	setup();
-	rig_ask(&r, "GET /p/a%2Fb?x=1&y HTTP/1.1\r\nhost: shop.example\r\nUser-Agent:  t \r\n"
-		    "Connection: keep-alive, X-Mine\r\nX-Mine: 1\r\nX-Other: 2\r\nUpgrade: h2c\r\n"
-		    "TE: trailers\r\nVia: 1.1 front\r\nX-Forwarded-For: 1.2.3.4\r\nForwarded: for=1\r\n"
-		    "Proxy-Connection: close\r\n\r\n");
+	rig_ask(&r,
+	    "GET /p/a%2Fb?x=1&y HTTP/1.1\r\nhost: shop.example\r\nUser-Agent:  t \r\n"
+	    "Connection: keep-alive, X-Mine\r\nX-Mine: 1\r\nX-Other: 2\r\nUpgrade: h2c\r\n"
+	    "TE: trailers\r\nVia: 1.1 front\r\nX-Forwarded-For: 1.2.3.4\r\nForwarded: for=1\r\n"
+	    "Proxy-Connection: close\r\n\r\n");
 	rig_assert_begins(&r.up[0], "GET /p/a%2Fb?x=1&y HTTP/1.1\r\nHost: up\r\n");
 	rig_assert_has(&r.up[0], "\r\nUser-Agent: t\r\n");
 	rig_assert_has(&r.up[0], "\r\nX-Other: 2\r\n");
@@ -47,8 +48,9 @@ START_TEST(answers_are_framed_anew)
 	setup();
 	rig_ask(&r, "GET /s/a HTTP/1.1\r\nHost: x\r\n\r\n");
 	rig_assert_begins(&r.up[0], "GET /new/a HTTP/1.1\r\n");
-	rig_say(&r, &r.up[0], "HTTP/1.1 200 Fine\r\nContent-Length: 5\r\nConnection: X-Hop\r\nX-Hop: 1\r\n"
-			      "X-Keep: 2\r\nDate: then\r\nVia: 1.0 back\r\nUpgrade: h2c\r\n\r\nhello");
+	rig_say(&r, &r.up[0],
+	    "HTTP/1.1 200 Fine\r\nContent-Length: 5\r\nConnection: X-Hop\r\nX-Hop: 1\r\n"
+	    "X-Keep: 2\r\nDate: then\r\nVia: 1.0 back\r\nUpgrade: h2c\r\n\r\nhello");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 200 OK\r\n");
 	rig_assert_has(&r.client[0], "\r\nX-Keep: 2\r\n");
 	rig_assert_has(&r.client[0], "\r\nDate: then\r\n");
@@ -67,7 +69,8 @@ START_TEST(chunks_become_chunks)
 {
 	setup();
 	rig_ask(&r, "GET /p/a HTTP/1.1\r\nHost: x\r\n\r\n");
-	rig_say(&r, &r.up[0], "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;ext\r\nabc\r\n");
+	rig_say(
+	    &r, &r.up[0], "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;ext\r\nabc\r\n");
 	rig_assert_has(&r.client[0], "\r\nTransfer-Encoding: chunked\r\n");
 	rig_assert_has(&r.client[0], "\r\nDate: ");
 	rig_assert_ends(&r.client[0], "\r\n\r\n3\r\nabc\r\n");
@@ -97,7 +100,8 @@ START_TEST(http_1_0_clients_get_the_close)
 {
 	setup();
 	rig_ask(&r, "GET /p/a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-	rig_say(&r, &r.up[0], "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+	rig_say(&r, &r.up[0],
+	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
 	rig_assert_has(&r.client[0], "\r\nConnection: close\r\n");
 	rig_assert_lacks(&r.client[0], "Transfer-Encoding");
 	rig_assert_ends(&r.client[0], "\r\n\r\nabc");
@@ -114,7 +118,8 @@ START_TEST(answers_without_a_body)
 	rig_assert_has(&r.client[0], "\r\nContent-Length: 77\r\n");
 	rig_assert_ends(&r.client[0], "\r\n\r\n");
 	rig_ask(&r, "GET /p/a HTTP/1.1\r\nHost: x\r\n\r\n");
-	rig_say(&r, &r.up[0], "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nContent-Length: 77\r\n\r\n");
+	rig_say(
+	    &r, &r.up[0], "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nContent-Length: 77\r\n\r\n");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 304 Not Modified\r\n");
 	rig_assert_ends(&r.client[0], "\r\n\r\n");
 	rig_ask(&r, "GET /p/a HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -131,7 +136,8 @@ END_TEST
 START_TEST(small_bodies_go_up_whole)
 {
 	setup();
-	rig_ask(&r, "POST /p/a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Type: t/x\r\n\r\nhel");
+	rig_ask(&r,
+	    "POST /p/a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Type: t/x\r\n\r\nhel");
 	ck_assert_uint_eq(r.n_up, 0);
 	rig_say(&r, &r.client[0], "lo");
 	rig_assert_has(&r.up[0], "\r\nContent-Length: 5\r\n");
@@ -144,7 +150,8 @@ END_TEST
 START_TEST(chunked_bodies_are_streamed_up)
 {
 	setup();
-	rig_ask(&r, "POST /p/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+	rig_ask(
+	    &r, "POST /p/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
 	rig_assert_has(&r.up[0], "\r\nTransfer-Encoding: chunked\r\n");
 	rig_assert_ends(&r.up[0], "\r\n\r\n3\r\nabc\r\n");
 	rig_say(&r, &r.client[0], "2;a=b\r\nde\r\n0\r\nX: 1\r\n\r\n");
@@ -153,7 +160,8 @@ START_TEST(chunked_bodies_are_streamed_up)
 	rig_assert_begins(&r.client[0], "HTTP/1.1 200 OK\r\n");
 	ck_assert(!r.client[0].is_ended);
 	/* the same over the connection that is ready now: no event tells that the head has left */
-	rig_ask(&r, "POST /p/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n0\r\n\r\n");
+	rig_ask(&r, "POST /p/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+		    "chunked\r\n\r\n3\r\nxyz\r\n0\r\n\r\n");
 	rig_assert_ends(&r.up[0], "\r\n\r\n3\r\nxyz\r\n0\r\n\r\n");
 	ck_assert_uint_eq(r.n_up, 1);
 	rig_close(&r);
@@ -191,7 +199,8 @@ START_TEST(continue_is_said_when_the_upstream_is_there)
 {
 	setup();
 	r.upstream_conf.concurrency.limit = 1;
-	rig_ask(&r, "POST /p/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n");
+	rig_ask(&r, "POST /p/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nTransfer-Encoding: "
+		    "chunked\r\n\r\n");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 100 Continue\r\n\r\n");
 	rig_assert_lacks(&r.up[0], "Expect");
 	rig_say(&r, &r.client[0], "0\r\n\r\n");
@@ -300,7 +309,8 @@ END_TEST
 START_TEST(an_early_answer_ends_a_long_upload)
 {
 	setup();
-	rig_ask(&r, "POST /p/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+	rig_ask(
+	    &r, "POST /p/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
 	rig_say(&r, &r.up[0], "HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 413 ");
 	rig_assert_has(&r.client[0], "Connection: close\r\n");

@@ -10,18 +10,24 @@ static void
 setup(uint8_t minor, bool is_persistent)
 {
 	arena_reset(&arena);
-	ctx = (struct respond_context){ .date = STR("D"), .minor = minor, .is_persistent = is_persistent };
+	ctx = (struct respond_context){
+		.date = STR("D"), .minor = minor, .is_persistent = is_persistent
+	};
 }
 
 START_TEST(writes_answers)
 {
-	struct answer a = { .status = 503, .content_type = STR("t/x"), .retry_after_s = 2,
-		.fields = STR("A: b\r\n"), .body_bytes = 12 };
+	struct answer a = { .status = 503,
+		.content_type = STR("t/x"),
+		.retry_after_s = 2,
+		.fields = STR("A: b\r\n"),
+		.body_bytes = 12 };
 
 	setup(1, true);
 	ctx.is_relayed = true;
 	ck_assert_str_is(respond_answer(&ctx, &a, &arena),
-	    "HTTP/1.1 503 Service Unavailable\r\nDate: D\r\nContent-Type: t/x\r\nContent-Length: 12\r\n"
+	    "HTTP/1.1 503 Service Unavailable\r\nDate: D\r\nContent-Type: t/x\r\nContent-Length: "
+	    "12\r\n"
 	    "Retry-After: 2\r\nVia: 1.1 gatherd\r\nA: b\r\n\r\n");
 	arena_reset(&arena);
 }
@@ -71,8 +77,8 @@ START_TEST(frames_streams_anew)
 	ck_assert_str_is(stream_head(EXCHANGE_LENGTH_UNKNOWN, 0),
 	    "HTTP/1.1 200 OK\r\nX-A: 1\r\nDate: D\r\nTransfer-Encoding: chunked\r\n\r\n");
 	ck_assert(is_chunked);
-	ck_assert_str_is(stream_head(EXCHANGE_LENGTH_NONE, 0),
-	    "HTTP/1.1 200 OK\r\nX-A: 1\r\nDate: D\r\n\r\n");
+	ck_assert_str_is(
+	    stream_head(EXCHANGE_LENGTH_NONE, 0), "HTTP/1.1 200 OK\r\nX-A: 1\r\nDate: D\r\n\r\n");
 	setup(0, false);
 	ck_assert_str_is(stream_head(EXCHANGE_LENGTH_UNKNOWN, 0),
 	    "HTTP/1.1 200 OK\r\nX-A: 1\r\nDate: D\r\nConnection: close\r\n\r\n");

@@ -40,7 +40,8 @@ add(const char *path, const char *methods)
 	struct route_path parsed;
 
 	*route = (struct route_conf){ .name = str_c(path), .path = { .s = str_c(path) } };
-	route->path.pos = (struct conf_pos){ .file = "f", .line = (uint32_t)n_routes + 1, .column = 10 };
+	route->path.pos =
+	    (struct conf_pos){ .file = "f", .line = (uint32_t)n_routes + 1, .column = 10 };
 	route->methods.at = arena_calloc(&arena, 8, sizeof(struct conf_text));
 	while (rest.n > 0 && str_split(&rest, ',', &method))
 		route->methods.at[route->methods.n++].s = method;
@@ -62,8 +63,8 @@ static void
 assert_found(const char *path, const char *want)
 {
 	ck_assert_int_eq(find("GET", path), ERR_NONE);
-	ck_assert_msg(str_eq(routes[match.index].path.s, str_c(want)), "%s found %.*s, want %s", path,
-	    STR_FMT(routes[match.index].path.s), want);
+	ck_assert_msg(str_eq(routes[match.index].path.s, str_c(want)), "%s found %.*s, want %s",
+	    path, STR_FMT(routes[match.index].path.s), want);
 }
 
 START_TEST(the_most_specific_wins)
@@ -196,8 +197,8 @@ START_TEST(refuses_conflicts_with_both_places)
 	ck_assert_int_eq(add("/a/{x}", "GET"), ERR_NONE);
 	ck_assert_int_eq(add("/a/{y}", "POST"), ERR_NONE);
 	ck_assert_int_eq(add("/a/{z}", "PUT,GET"), ERR_BAD_CONFIG);
-	ck_assert_str_eq(reported,
-	    "3:10 (other) route \"/a/{z}\" takes the same requests as route \"/a/{x}\"");
+	ck_assert_str_eq(
+	    reported, "3:10 (other) route \"/a/{z}\" takes the same requests as route \"/a/{x}\"");
 	ck_assert_int_eq(add("/%61/{z}", ""), ERR_BAD_CONFIG);
 	ck_assert_int_eq(add("/t/{x...}", ""), ERR_NONE);
 	ck_assert_int_eq(add("/t/{y...}", "GET"), ERR_BAD_CONFIG);
