@@ -1,5 +1,6 @@
 #include "conf/conf_expand.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,7 +9,7 @@
 
 static struct arena arena;
 static struct conf_errors errors;
-static char dir[] = "/tmp/gatherd-expand-XXXXXX";
+static char dir[32];
 
 static void
 write_file(const char *path, const char *text)
@@ -36,12 +37,29 @@ expand(const char *text)
 static void
 setup(void)
 {
+	snprintf(dir, sizeof dir, "/tmp/gatherd-expand-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	arena_init(&arena, NULL, 0);
 	setenv("GATHERD_TEST_NAME", "Ada", 1);
 	setenv("GATHERD_TEST_EMPTY", "", 1);
 	setenv("GATHERD_TEST_BRACES", "{a} ${HOME}", 1);
 	unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+	(void)st;
+	(void)type;
+	(void)walk;
+	return remove(path);
+}
+
+static void
+teardown(void)
+{
+	ck_assert_int_eq(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	arena_reset(&arena);
 }
 
 START_TEST(expands_the_environment)
@@ -54,7 +72,7 @@ START_TEST(expands_the_environment)
 	ck_assert_str_is(expand("k: $${GATHERD_TEST_NAME}")->text, "${GATHERD_TEST_NAME}");
 	ck_assert_str_is(expand("k: $${GATHERD_TEST_NAME}")->raw, "$${GATHERD_TEST_NAME}");
 	ck_assert_uint_eq(errors.n, 0);
-	arena_reset(&arena);
+	teardown();
 }
 END_TEST
 
@@ -68,7 +86,7 @@ START_TEST(what_comes_out_is_not_expanded_again_and_no_template)
 	ck_assert_str_is(node->literal, "{x}{{a} ${{HOME}");
 	ck_assert_str_is(expand("k: $${x}")->literal, "${{x}");
 	ck_assert_uint_eq(errors.n, 0);
-	arena_reset(&arena);
+	teardown();
 }
 END_TEST
 
@@ -82,7 +100,7 @@ START_TEST(reads_files_beside_the_configuration)
 	ck_assert_str_is(
 	    expand(arena_printf(&arena, "k: ${file:%s/secret}", dir).p)->text, "s3cret");
 	ck_assert_uint_eq(errors.n, 0);
-	arena_reset(&arena);
+	teardown();
 }
 END_TEST
 
@@ -101,7 +119,7 @@ START_TEST(credentials_come_first)
 	ck_assert_str_is(expand("k: ${file:./token}")->text, "from the folder");
 	ck_assert_str_is(expand("k: ${file:other}")->text, "not a credential");
 	ck_assert_uint_eq(errors.n, 0);
-	arena_reset(&arena);
+	teardown();
 }
 END_TEST
 
@@ -110,7 +128,7 @@ START_TEST(a_failure_is_said_once_and_breaks_the_value)
 	setup();
 	ck_assert_int_eq(expand("k: ${GATHERD_TEST_NOT_THERE} ${ALSO_NOT")->kind, YAML_BROKEN);
 	ck_assert_uint_eq(errors.n, 1);
-	arena_reset(&arena);
+	teardown();
 }
 END_TEST
 
@@ -129,7 +147,7 @@ START_TEST(a_file_has_a_limit_and_a_fifo_does_not_hang)
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
 	ck_assert_ptr_null(conf_expand_read(path, 10, &arena, &text));
 	ck_assert_uint_eq(text.n, 0);
-	arena_reset(&arena);
+	teardown();
 }
 END_TEST
 
