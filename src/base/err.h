@@ -53,6 +53,7 @@
 	X(STATUS_NOT_ACCEPTED, 502, "status_not_accepted", \
 	    "the upstream answered with a status that the call does not accept") \
 	X(INVALID_BODY, 502, "invalid_body", "the upstream's answer is not valid JSON") \
+	X(SHAPE_MISMATCH, 502, "shape_mismatch", "the upstream's answer has not the shape that the call needs") \
 	X(MERGE_CONFLICT, 502, "merge_conflict", "two parts claim the same place in the answer") \
 	X(CANCELLED, 502, "cancelled", "the call was cancelled because the answer was already decided") \
 	X(BUDGET, 502, "budget", "the request needs more memory than it may have") \

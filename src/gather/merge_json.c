@@ -49,12 +49,12 @@ struct merger {
 /* Up to this many claims need no memory. */
 #define FEW_CLAIMS 6
 
-enum shape { SHAPE_SCALAR, SHAPE_ARRAY, SHAPE_OBJECT };
+enum claim_shape { SHAPE_SCALAR, SHAPE_ARRAY, SHAPE_OBJECT };
 
 static enum err_code emit_place(struct merger *m, struct place *place);
 
 /* What a claim makes of its place: a path that goes on needs an object or array there. */
-static enum shape
+static enum claim_shape
 shape_of(const struct claim *c)
 {
 	if (c->n_steps > 0)
@@ -101,7 +101,7 @@ conflict(struct merger *m, const struct place *place, size_t part)
 
 /* What the claims to a place have come to so far. */
 struct outcome {
-	enum shape shape;
+	enum claim_shape shape;
 	bool is_owned; /* some part's value is there, not only paths leading through */
 	size_t n;      /* claims kept, at the front of the place's */
 };
@@ -155,7 +155,7 @@ settle_claim(struct merger *m, struct place *place, struct outcome *o, const str
 
 /* Drops what the policy drops; the shape of what stays. */
 static enum err_code
-settle(struct merger *m, struct place *place, enum shape *shape)
+settle(struct merger *m, struct place *place, enum claim_shape *shape)
 {
 	struct outcome o = { .shape = shape_of(&place->claims[0]) };
 	enum err_code e = ERR_NONE;
@@ -461,7 +461,7 @@ static enum err_code
 emit_place(struct merger *m, struct place *place)
 {
 	const struct claim *c = &place->claims[0];
-	enum shape shape;
+	enum claim_shape shape;
 	enum err_code e = settle(m, place, &shape);
 
 	if (e != ERR_NONE)

@@ -1,0 +1,39 @@
+/*
+ * The shaping of one part: from -> select / drop -> rename, compiled at load, applied to spans of
+ * the text (no tree of the document is built). Bytes that no rule touches stay as they came, white
+ * space included.
+ *
+ *     from: data.items             what the part is made of
+ *     select: [ id, address.city ] only these are kept; drop: [ "[].internal" ] these are left out
+ *     rename: { "[].ts": created_at }
+ */
+#ifndef GATHER_SHAPE_H
+#define GATHER_SHAPE_H
+
+#include "base/conf_value.h"
+#include "codec/json_path.h"
+
+struct shape;
+
+/* As the configuration has it; absent keys are none or empty. */
+struct shape_conf {
+	struct conf_text from;
+	struct conf_text_list select;
+	struct conf_text_list drop;
+	struct conf_pair_list rename; /* path: new key */
+};
+
+/*
+ * Into the arena; *out is NULL when there is nothing to do. ERR_BAD_CONFIG with the place of the
+ * text and what is wrong with it.
+ */
+enum err_code shape_compile(struct arena *arena, const struct shape_conf *conf, struct shape **out,
+    struct conf_pos *where, struct json_fault *fault);
+/*
+ * *out is in the arena, or part of `in`, which is a validated document. ERR_SHAPE_MISMATCH when
+ * `from` names nothing, or two members of an object would have the same key after renaming.
+ */
+enum err_code shape_apply(
+    const struct shape *shape, struct json_value in, struct arena *arena, struct json_value *out);
+
+#endif
