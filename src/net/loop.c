@@ -225,9 +225,9 @@ wait_until(struct loop *loop, uint64_t max_wait_ns)
 void
 loop_turn(struct loop *loop, uint64_t max_wait_ns)
 {
+	loop->turns++;
 	loop->ops->wait(loop, wait_until(loop, max_wait_ns));
 	loop_take_time(loop);
-	loop->turns++;
 	run_timers(loop);
 	run_messages(loop);
 	run_deferred(loop);

@@ -18,6 +18,8 @@ struct lease;
 struct lease_events {
 	/* A connection is ours (l->uconn), or never will be (e). Never from inside pool_lease(). */
 	void (*on_leased)(struct lease *l, enum err_code e);
+	/* Something came on l->uconn before the request can have been answered: it must not be used. */
+	void (*on_stale)(struct lease *l);
 	/* Bytes, the end, or an error can be read from l->uconn. */
 	void (*on_readable)(struct lease *l);
 	/* uconn_write() can go on. */

@@ -98,6 +98,7 @@ uconn_bind(struct uconn *uc, struct lease *l)
 	assert(uc->state == UCONN_IDLE);
 	uconn_set_state(uc, UCONN_BUSY);
 	uc->n_requests++;
+	uc->leased_turn = uc->pool->loop->turns;
 	uc->lease = l;
 	l->uconn = uc;
 	l->state = LEASE_HELD;
@@ -138,13 +139,26 @@ on_connected(void *owner, enum err_code e)
 	pool_on_connected(uc->pool, uc, e);
 }
 
+/*
+ * Readiness was asked for before this turn's leases: what is there was sent before the request was. On a
+ * connection that served before it is the rest of an earlier exchange, such as the body of an answer to
+ * HEAD, and would be taken for this one's answer.
+ */
+static bool
+is_left_over(const struct uconn *uc)
+{
+	return uconn_is_reused(uc) && uc->leased_turn == uc->pool->loop->turns;
+}
+
 static void
 on_readable(void *owner)
 {
 	struct uconn *uc = owner;
 
 	TAG_CHECK(uc, UCONN_TAG);
-	if (uc->state == UCONN_BUSY)
+	if (uc->state == UCONN_BUSY && is_left_over(uc))
+		uc->lease->events->on_stale(uc->lease);
+	else if (uc->state == UCONN_BUSY)
 		uc->lease->events->on_readable(uc->lease);
 	else
 		uconn_close(uc);

@@ -25,6 +25,7 @@ struct uconn {
 	struct timer timer;      /* connect time-out, or idle time-out */
 	struct grave grave;
 	uint64_t n_requests; /* leases so far */
+	uint64_t leased_turn; /* the loop's turn in which the last one began */
 };
 
 /* Begins to connect; the pool hears of the outcome through pool_on_connected(). */

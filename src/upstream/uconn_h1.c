@@ -473,6 +473,13 @@ on_readable(struct lease *l)
 	}
 }
 
+/* As if the peer had closed just before: tried again where that is safe. */
+static void
+on_stale(struct lease *l)
+{
+	fail(CONTAINER_OF(l, struct uconn_h1, lease), ERR_RESET);
+}
+
 static void
 on_leased(struct lease *l, enum err_code e)
 {
@@ -489,6 +496,7 @@ on_leased(struct lease *l, enum err_code e)
 
 static const struct lease_events lease_events = {
 	.on_leased = on_leased,
+	.on_stale = on_stale,
 	.on_readable = on_readable,
 	.on_writable = on_writable,
 };

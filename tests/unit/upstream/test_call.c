@@ -4,6 +4,7 @@
 #include "net/mem_world.h"
 #include "net/stream.h"
 #include "unit.h"
+#include "upstream/uconn.h"
 #include "upstream/upstream.h"
 
 /* What the server does with each request, in turn; the last one repeats. */
@@ -50,9 +51,7 @@ peer_answer(struct peer *p)
 	size_t put;
 
 	f.n_requests++;
-	if (v.iov_len != 0)
-		ck_assert_int_eq(stream_writev(p->stream, &v, 1, &put), IO_OK);
-	if (s->answer == NULL || s->closes)
+	if (s->answer == NULL || stream_writev(p->stream, &v, 1, &put) != IO_OK || s->closes)
 		stream_close(&p->stream);
 }
 
@@ -160,13 +159,18 @@ teardown(void)
 }
 
 static void
-run_request(const struct h1_request *request)
+start_request(const struct h1_request *request)
 {
 	n_done = 0;
 	call_init(&call, &f.up, &f.arena, &collecting, NULL);
 	call.max_body_bytes = 1000;
 	call_start(&call, request, f.loop->now_ns + 100 * NS_PER_SEC);
 	ck_assert_int_eq(n_done, 0);
+}
+
+static void
+finish_request(void)
+{
 	while (n_done == 0)
 		ck_assert(mem_world_step(f.world));
 	ck_assert_int_eq(n_done, 1);
@@ -174,6 +178,13 @@ run_request(const struct h1_request *request)
 	ck_assert_uint_eq(limiter_inflight(&f.up.limiter), 0);
 	ck_assert_uint_eq(f.up.endpoints[0].active, 0);
 	ck_assert_uint_eq(f.up.endpoints[0].pool.n_busy, 0);
+}
+
+static void
+run_request(const struct h1_request *request)
+{
+	start_request(request);
+	finish_request();
 }
 
 static const struct h1_request get = {
@@ -333,6 +344,34 @@ START_TEST(an_answer_that_nobody_asked_for_closes_the_connection)
 }
 END_TEST
 
+/*
+ * The bytes are readable in the very turn in which the connection is leased again, before the pool has heard
+ * of them: they must not become the answer.
+ */
+START_TEST(an_answer_that_came_before_its_request_is_not_believed)
+{
+	static const struct script script[] = { { fine, false } };
+	static const char evil[] = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+	struct iovec v = { (void *)(uintptr_t)evil, sizeof evil - 1 };
+	struct uconn *uc;
+	size_t put;
+
+	setup(script, 1);
+	run_request(&get);
+	ck_assert_int_eq(stream_writev(f.peers->stream, &v, 1, &put), IO_OK);
+	uc = TAILQ_FIRST(&f.up.endpoints[0].pool.idle);
+	start_request(&get);
+	ck_assert_int_eq(uc->state, UCONN_BUSY);
+	uc->stream->events->on_readable(uc);
+	finish_request();
+	ck_assert_int_eq(call.error, ERR_NONE);
+	ck_assert(call.was_retried);
+	ck_assert_uint_eq(f.n_connections, 2);
+	ck_assert_str_is(uconn_h1_body(&call.attempt), "ok");
+	teardown();
+}
+END_TEST
+
 START_TEST(idle_connections_age_out)
 {
 	static const struct script script[] = { { fine, false } };
@@ -401,5 +440,6 @@ END_TEST
 UNIT_MAIN("call", an_answer_becomes_what_it_is, a_connection_serves_again,
     a_stale_connection_is_tried_again_once, a_fresh_connection_is_not_tried_again,
     what_is_not_idempotent_is_sent_once, an_answer_that_nobody_asked_for_closes_the_connection,
+    an_answer_that_came_before_its_request_is_not_believed,
     idle_connections_age_out, a_refused_connection_says_so, a_silent_connect_times_out,
     cancel_leaves_nothing_behind)
