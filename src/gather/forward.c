@@ -88,6 +88,15 @@ trusted_or(const struct request *r, enum header_id id, struct str own)
 	return r->is_peer_trusted && given.n != 0 ? given : own;
 }
 
+/* A value that is ours, or that the parser has checked: it needs no second look. */
+static void
+put_line(struct h1_write *w, struct str name, struct str value)
+{
+	h1_write_raw(w, name);
+	h1_write_raw(w, value);
+	h1_write_raw(w, STR("\r\n"));
+}
+
 static void
 put_forwarded_for(struct h1_write *w, const struct request *r)
 {
@@ -96,7 +105,7 @@ put_forwarded_for(struct h1_write *w, const struct request *r)
 	if (r->is_peer_trusted)
 		put_joined(w, r, HEADER_X_FORWARDED_FOR, r->peer_ip);
 	else
-		h1_write_known(w, HEADER_X_FORWARDED_FOR, r->peer_ip);
+		put_line(w, STR("X-Forwarded-For: "), r->peer_ip);
 }
 
 static size_t
@@ -123,16 +132,16 @@ forward_own_fields(const struct request *r, bool keeps_via, struct arena *arena)
 
 	h1_write_init(&w, to, room);
 	put_forwarded_for(&w, r);
-	h1_write_known(&w, HEADER_X_FORWARDED_PROTO,
+	put_line(&w, STR("X-Forwarded-Proto: "),
 	    trusted_or(r, HEADER_X_FORWARDED_PROTO, str_c(r->scheme)));
 	if (r->authority.n != 0)
-		h1_write_known(&w, HEADER_X_FORWARDED_HOST,
+		put_line(&w, STR("X-Forwarded-Host: "),
 		    trusted_or(r, HEADER_X_FORWARDED_HOST, r->authority));
-	if (keeps_via)
+	if (keeps_via && header_find(r->headers, HEADER_VIA) != NULL)
 		put_joined(&w, r, HEADER_VIA, via);
 	else
 		h1_write_known(&w, HEADER_VIA, via);
-	h1_write_known(&w, HEADER_TRACEPARENT, str_of(r->traceparent, REQUEST_TRACE_BYTES));
+	put_line(&w, STR("traceparent: "), str_of(r->traceparent, REQUEST_TRACE_BYTES));
 	assert(h1_write_is_ok(&w));
 	arena_trim(arena, to, room, h1_write_str(&w).n);
 	return h1_write_str(&w);

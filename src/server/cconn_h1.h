@@ -40,8 +40,7 @@ struct cconn_h1_stream {
 	bool is_piece_refused; /* exchange_on_writable() is owed */
 	bool is_last_chunk_due;
 	bool is_out_in_flight; /* `out` is being sent and must not grow */
-	struct iovec
-	    *next; /* an answer that waits for what is being sent; in the exchange's arena */
+	struct iovec *next;    /* an answer that waits for its turn; in the exchange's arena */
 	size_t n_next;
 	uint64_t left;       /* of the answer's declared length */
 	struct buf out;      /* what of a streamed answer waits to be sent */

@@ -21,9 +21,8 @@ struct proxy {
 	bool is_chunked;         /* the request's body, as we send it */
 	bool is_head_sent;       /* of the answer */
 	bool is_upload_complete; /* the client's body is here, to its end */
-	struct buf
-	    upload; /* framed, not taken by the call yet; owned, freed by the arena's clean-up */
-	size_t upload_at; /* how much of it was taken */
+	struct buf upload;       /* framed, not taken yet; owned, the arena's clean-up frees it */
+	size_t upload_at;        /* how much of it was taken */
 };
 
 /* Starts the exchange's call. Errors of templates: nothing was started. No event comes from inside.

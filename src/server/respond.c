@@ -23,6 +23,15 @@ put_connection(struct h1_write *w, const struct respond_context *ctx)
 		h1_write_raw(w, STR("Connection: keep-alive\r\n"));
 }
 
+/* Ours, and so not checked as others' fields are. */
+static void
+put_date(struct h1_write *w, const struct respond_context *ctx)
+{
+	h1_write_raw(w, STR("Date: "));
+	h1_write_raw(w, ctx->date);
+	h1_write_raw(w, STR("\r\n"));
+}
+
 static struct str
 finish(struct h1_write *w)
 {
@@ -39,7 +48,7 @@ respond_answer(const struct respond_context *ctx, const struct answer *answer, s
 
 	h1_write_init(&w, arena_alloc(arena, room), room);
 	h1_write_status_line(&w, answer->status);
-	h1_write_known(&w, HEADER_DATE, ctx->date);
+	put_date(&w, ctx);
 	if (answer->content_type.n > 0)
 		h1_write_known(&w, HEADER_CONTENT_TYPE, answer->content_type);
 	/* RFC 9110 8.6: none in 204; in 304 it would be that of the 200 answer, which is not known.
@@ -79,7 +88,7 @@ respond_stream(const struct respond_context *ctx, const struct exchange_head *he
 	h1_write_crossing(&w, head->fields);
 	/* RFC 9110 6.6.1: a recipient with a clock adds the Date that is missing. */
 	if (header_find(head->fields, HEADER_DATE) == NULL)
-		h1_write_known(&w, HEADER_DATE, ctx->date);
+		put_date(&w, ctx);
 	if (head->has_length)
 		h1_write_known_u64(&w, HEADER_CONTENT_LENGTH, head->length);
 	else if (*is_chunked)
