@@ -2,12 +2,15 @@
 #include "codec/json_keys.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "codec/json_str.h"
 
 #define FIRST_KEYS 256
+#define MIN_WORDS 16      /* of a filter: a power of two */
+#define FEW_WORDS 128     /* of a filter on the stack */
 #define KEPT_KEYS 8192    /* a larger stack is given back after its document */
 #define INSERTION_KEYS 32 /* below this, insertion beats counting */
 
@@ -38,6 +41,82 @@ json_keys_grow(struct json_keys *keys)
 	/* by half: what a hostile document makes us hold stays near the size of the document */
 	keys->cap = keys->cap == 0 ? FIRST_KEYS : keys->cap + keys->cap / 2;
 	keys->at = mem_realloc(keys->at, keys->cap * sizeof *keys->at);
+}
+
+/* A set of hashes, several of which may share a bit. */
+struct filter {
+	uint64_t *seen;  /* bits of hashes that are there */
+	uint64_t *twice; /* bits that two or more share */
+	uint64_t mask;   /* of the bits of a hash that choose its bit */
+};
+
+static inline uint64_t
+filter_bit(const struct filter *f, uint64_t record, size_t *word)
+{
+	uint64_t bit = record >> 32 & f->mask;
+
+	*word = bit / 64;
+	return UINT64_C(1) << bit % 64;
+}
+
+/* Whether any two records share a bit. */
+static bool
+fill_filter(const struct filter *f, const uint64_t *records, size_t n)
+{
+	uint64_t shared = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t word;
+		uint64_t bit = filter_bit(f, records[i], &word);
+		uint64_t old = f->seen[word] & bit;
+
+		f->twice[word] |= old;
+		f->seen[word] |= bit;
+		shared |= old;
+	}
+	return shared != 0;
+}
+
+static size_t
+move_shared(const struct filter *f, uint64_t *records, size_t n)
+{
+	size_t n_shared = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t v = records[i];
+		size_t word;
+		uint64_t bit = filter_bit(f, v, &word);
+
+		if ((f->twice[word] & bit) == 0)
+			continue;
+		records[i] = records[n_shared];
+		records[n_shared++] = v;
+	}
+	return n_shared;
+}
+
+size_t
+json_keys_suspects(uint64_t *records, size_t n)
+{
+	uint64_t few[2 * FEW_WORDS];
+	size_t words = n <= FEW_WORDS ? MIN_WORDS : FEW_WORDS;
+	uint64_t *bits = few;
+	struct filter f;
+	size_t n_suspects = 0;
+
+	/* sixty-four bits per key for small objects, eight or more for large ones */
+	while (words < n / (n <= FEW_WORDS ? 1 : 8))
+		words *= 2;
+	if (words > FEW_WORDS)
+		bits = mem_calloc(2 * words, sizeof *bits);
+	else
+		memset(bits, 0, 2 * words * sizeof *bits);
+	f = (struct filter){ bits, bits + words, words * 64 - 1 };
+	if (fill_filter(&f, records, n))
+		n_suspects = move_shared(&f, records, n);
+	if (bits != few)
+		free(bits);
+	return n_suspects;
 }
 
 static void
@@ -139,6 +218,7 @@ json_keys_link(uint64_t *records, size_t n, json_keys_at_fn *key_at, const void 
 {
 	size_t n_links = 0;
 
+	n = json_keys_suspects(records, n);
 	json_keys_sort(records, n);
 	for (size_t i = 0; i < n;) {
 		size_t run = 1; /* records with one hash: nearly always one key */

@@ -35,6 +35,11 @@ json_keys_from(const struct json_keys *keys, size_t first)
 	return keys->n > first ? keys->at + first : NULL;
 }
 
+/*
+ * Moves the records that may share their hash with another one to the front; returns how many they
+ * are, nearly always few. So large objects with no duplicates need no sorting.
+ */
+size_t json_keys_suspects(uint64_t *records, size_t n);
 /* Sorts n records, ascending. */
 void json_keys_sort(uint64_t *records, size_t n);
 

@@ -28,8 +28,8 @@ struct level {
 	bool is_object;
 };
 
-/* Objects up to this size are compared key by key, larger ones are sorted. */
-#define FEW_KEYS 16
+/* Objects up to this size are compared key by key, of larger ones only the suspects. */
+#define FEW_KEYS 12
 
 void
 json_scan_init(struct json_scan *js, uint64_t seed)
@@ -244,6 +244,7 @@ check_few_keys(struct run *r, const uint64_t *keys, size_t n)
 static bool
 check_many_keys(struct run *r, uint64_t *keys, size_t n)
 {
+	n = json_keys_suspects(keys, n);
 	json_keys_sort(keys, n);
 	for (size_t i = 1; i < n; i++) {
 		/* nearly always none: equal hashes are equal keys, or one chance in 2^32 */

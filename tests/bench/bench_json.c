@@ -187,6 +187,20 @@ nested(struct buf *b)
 	buf_add_c(b, "]");
 }
 
+/* Records with more members than are compared one by one. */
+static void
+wide_records(struct buf *b)
+{
+	buf_add_c(b, "[{}");
+	while (b->n < DOCUMENT_BYTES) {
+		buf_add_c(b, ",{\"id\":1");
+		for (unsigned i = 0; i < 40; i++)
+			buf_printf(b, ",\"column_%u\":\"%u\"", i, below(100000));
+		buf_add_c(b, "}");
+	}
+	buf_add_c(b, "]");
+}
+
 static void
 many_keys(struct buf *b)
 {
@@ -212,6 +226,7 @@ static const struct kind {
 	{ "escapes", escapes },
 	{ "tiny objects", tiny_objects },
 	{ "nested", nested },
+	{ "wide records", wide_records },
 	{ "100,000 keys", many_keys },
 };
 

@@ -35,6 +35,38 @@ START_TEST(sorts)
 }
 END_TEST
 
+/* Every record with a partner must be among the suspects; few others may. */
+START_TEST(suspects_all_that_are_equal)
+{
+	static const size_t sizes[] = { 0, 1, 2, 16, 17, 127, 128, 129, 512, 1100, 50000 };
+	struct rnd rnd;
+
+	rnd_init(&rnd, 10);
+	for (size_t s = 0; s < ARRAY_LEN(sizes); s++) {
+		size_t n = sizes[s], n_suspects, found = 0;
+		uint64_t *r = mem_calloc(n + 1, sizeof *r);
+		uint64_t twin = rnd_u64(&rnd) >> 32 << 32;
+
+		for (size_t i = 0; i < n; i++)
+			r[i] = rnd_u64(&rnd) >> 32 << 32 | i;
+		if (n > 1) {
+			r[n / 2] = twin | (uint32_t)r[n / 2];
+			r[n - 1] = twin | (uint32_t)r[n - 1];
+			r[0] = twin | (uint32_t)r[0];
+		}
+		n_suspects = json_keys_suspects(r, n);
+		ck_assert_uint_le(n_suspects, 8 + n / 4);
+		for (size_t i = 0; i < n_suspects; i++)
+			found += r[i] >> 32 == twin >> 32;
+		ck_assert_uint_eq(found, n < 2 ? 0 : n == 2 ? 2 : 3);
+		json_keys_sort(r, n);
+		for (size_t i = 0; i < n; i++)
+			ck_assert(i == 0 || r[i] != r[i - 1]);
+		free(r);
+	}
+}
+END_TEST
+
 /* Places are indexes of an array of keys. */
 static struct str
 key_at(const void *texts, uint32_t place)
@@ -79,4 +111,5 @@ START_TEST(links_nothing_when_keys_differ)
 }
 END_TEST
 
-UNIT_MAIN("json_keys", sorts, links_equal_keys, links_nothing_when_keys_differ)
+UNIT_MAIN("json_keys", sorts, suspects_all_that_are_equal, links_equal_keys,
+    links_nothing_when_keys_differ)

@@ -232,7 +232,8 @@ many_keys(struct buf *b, unsigned n, unsigned twin)
 
 START_TEST(finds_duplicates_in_objects_of_every_size)
 {
-	static const unsigned sizes[] = { 1, 2, 15, 16, 17, 31, 32, 33, 256, 257, 1000, 100000 };
+	static const unsigned sizes[] = { 1, 2, 11, 12, 13, 14, 31, 32, 33, 256, 257, 1000,
+		100000 };
 	struct buf b = BUF_INIT;
 
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
