@@ -1,0 +1,26 @@
+/*
+ * Puts one value into an object that is already text, under a path of keys, as a change to that
+ * text: objects on the way are made as needed, all else keeps its bytes. When the place is taken
+ * the policy decides as it does between parts (merge.h). Lives on the stack of who edits.
+ */
+#ifndef GATHER_INSERT_H
+#define GATHER_INSERT_H
+
+#include "codec/json_path.h"
+#include "gather/edit.h"
+#include "gather/route_conf.h"
+
+struct insert {
+	struct edit *edit;    /* borrowed: of the text that the objects are in */
+	struct json_scan *js; /* borrowed: lends its stack of keys to objects that meet */
+	enum conflict_policy policy;
+};
+
+/*
+ * ERR_NONE, ERR_MERGE_CONFLICT, or ERR_BUDGET. The path has at least one step, and only keys. The
+ * value lives as long as the result of the edit.
+ */
+enum err_code insert_value(const struct insert *in, struct json_value object,
+    const struct json_path *path, struct json_value value);
+
+#endif
