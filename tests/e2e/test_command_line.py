@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 
+import jsonschema
 import pytest
 import yaml
 
@@ -61,11 +62,9 @@ def test_neither_dump_shows_a_secret(path):
         assert "hunter2" not in ran.stdout and "file {secret}" not in ran.stdout
 
 
-@pytest.mark.parametrize("path", GOOD, ids=os.path.basename)
+# texts.yaml: its keys are no texts to this YAML reader
+@pytest.mark.parametrize("path", [p for p in GOOD if p != good("texts.yaml")], ids=os.path.basename)
 def test_schema_takes_what_check_takes(path):
-    jsonschema = pytest.importorskip("jsonschema")
-    if path == good("texts.yaml"):
-        pytest.skip("its keys are no texts to this YAML reader")
     with open(path) as f:
         document = yaml.safe_load(f)
     effective = yaml.safe_load(daemon.run("dump", "--effective", "-c", path, env=SECRETS).stdout)
@@ -78,7 +77,6 @@ def test_schema_takes_what_check_takes(path):
 @pytest.mark.parametrize("name", ["unknown_top_key", "near_spelling", "duration_without_unit", "word_unknown",
                                   "count_out_of_range", "listener_without_address", "unbuilt_keys_of_call"])
 def test_schema_refuses_plain_mistakes(name):
-    jsonschema = pytest.importorskip("jsonschema")
     with open(bad(name + ".yaml")) as f:
         document = yaml.safe_load(f)
     schema = json.loads(daemon.run("schema").stdout)
