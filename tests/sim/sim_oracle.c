@@ -412,7 +412,7 @@ check_proxy_answer(struct sim *s, struct sim_request *r, const struct sim_http *
 	struct sim_call *c = &r->calls[0];
 	bool is_theirs = c->n_seen > 0 && (c->reasons & R(NONE)) && h->status == c->status;
 
-	if (is_theirs && (r->is_head || str_eq(buf_str(&h->body), c->body)))
+	if (is_theirs && (r->is_head || str_is_none(c->body) || str_eq(buf_str(&h->body), c->body)))
 		return;
 	if (h->status >= 502 && h->status <= 504)
 		check_problem(s, r, h);

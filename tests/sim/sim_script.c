@@ -540,6 +540,12 @@ sim_script_draw(struct sim *s, const struct sim_request *r, struct sim_call *c, 
 		c->reasons |= R(NONE);
 		c->body = str_none();
 	}
+	if (s->env.mode == SIM_STORM &&
+	    (script->build == ok_until_close || script->build == ok_http10)) {
+		/* A server that dies ends its answer early, and nothing tells. */
+		c->reasons |= R(INVALID_BODY);
+		c->body = str_none();
+	}
 	buf_fini(&b.body);
 }
 
