@@ -494,10 +494,13 @@ on_active_later(struct cconn *c)
 	struct cconn_h1_stream *stream = c->h1;
 
 	if (stream->answer == CCONN_H1_RESET) {
+		/* An end in good order leaves the answers before this one alone; that it is short is seen. */
 		if (stream->is_until_close)
 			cconn_reset(c);
-		else
+		else if (cconn_is_sending(c))
 			cconn_close(c);
+		else
+			cconn_linger(c);
 		return;
 	}
 	if (!cconn_is_sending(c) && cconn_h1_write_on_room(stream)) {

@@ -101,8 +101,9 @@ client_done(struct sim_client *c)
 static void
 drop_waiting(struct sim_client *c, bool is_excused)
 {
-	if (c->n_waiting > 0 && sim_oracle_may_be_cut(c->sim, c->waiting[0]))
-		is_excused = true; /* and what was pipelined behind it goes with it */
+	/* What is pipelined with an answer that is cut off goes with it. */
+	for (size_t i = 0; i < c->n_waiting; i++)
+		is_excused = is_excused || sim_oracle_may_be_cut(c->sim, c->waiting[i]);
 	for (size_t i = 0; i < c->n_waiting; i++)
 		sim_oracle_dropped(c->sim, c->waiting[i], is_excused);
 	c->n_waiting = 0;
