@@ -53,6 +53,11 @@
 	X(STATUS_NOT_ACCEPTED, 502, "status_not_accepted", \
 	    "the upstream answered with a status that the call does not accept") \
 	X(INVALID_BODY, 502, "invalid_body", "the upstream's answer is not valid JSON") \
+	X(MISSING_RESULT, 502, "missing_result", \
+	    "a value that the call refers to is not in the answer of another call") \
+	X(TOO_MANY_ITEMS, 502, "too_many_items", "the list of a for_each is over max_items") \
+	X(BATCH_MISMATCH, 502, "batch_mismatch", \
+	    "the answer to a batch is not a list with one element for each item") \
 	X(SHAPE_MISMATCH, 502, "shape_mismatch", "the upstream's answer has not the shape that the call needs") \
 	X(MERGE_CONFLICT, 502, "merge_conflict", "two parts claim the same place in the answer") \
 	X(CANCELLED, 502, "cancelled", "the call was cancelled because the answer was already decided") \

@@ -5,6 +5,7 @@
 #include "codec/json_path.h"
 #include "conf/conf_check_text.h"
 #include "conf/yaml_tree.h"
+#include "gather/plan_call.h"
 
 static void
 say_no_upstream(const struct conf_check *check, const struct conf_text *name)
@@ -83,7 +84,12 @@ static void
 check_templates(const struct conf_check *check, const struct call_conf *call,
     const struct template_params *params)
 {
-	conf_check_text_template(check, &call->path, TEMPLATE_PATH, params, NULL);
+	struct conf_text path = call->path, query = call->path;
+
+	if (!str_is_none(call->path.s))
+		plan_call_split_path(call->path.s, &path.s, &query.s);
+	conf_check_text_template(check, &path, TEMPLATE_PATH, params, NULL);
+	conf_check_text_template(check, &query, TEMPLATE_QUERY, params, NULL);
 	for (size_t i = 0; i < call->query.n; i++)
 		conf_check_text_template(
 		    check, &call->query.at[i].value, TEMPLATE_QUERY, params, NULL);
@@ -127,7 +133,8 @@ check_into(const struct conf_check *check, const struct call_conf *call)
 	struct json_fault fault;
 	struct str raw = conf_check_raw(&call->into);
 
-	if (str_is_none(call->into.s))
+	/* Results that go back into the elements of another part: the plan knows more of that. */
+	if (str_is_none(call->into.s) || !str_is_none(call->for_each.list.s))
 		return;
 	if (json_path_compile_into(check->arena, call->into.s, &path, &fault) != ERR_NONE)
 		conf_error_add(check->errors, call->into.pos, "\"%.*s\": %s at character %zu",
@@ -178,6 +185,11 @@ conf_check_call(const struct conf_check *check, const struct route_conf *route,
 	check_root_is_object(check, route, call);
 	check_timeout_fits(check, route, call);
 	check_accepts_something(check, call);
-	if (params != NULL)
-		check_templates(check, call, params);
+	if (params != NULL) {
+		struct template_params own = *params;
+
+		own.has_item = !str_is_none(call->for_each.list.s) && call->batch.max == 0;
+		own.has_items = !str_is_none(call->for_each.list.s) && call->batch.max != 0;
+		check_templates(check, call, &own);
+	}
 }

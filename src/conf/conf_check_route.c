@@ -1,11 +1,10 @@
 /* Rules of routes. Start-up and reload only; one thread. */
 #include "conf/conf_check_route.h"
 
-#include "codec/json_path.h"
 #include "conf/conf_check_call.h"
 #include "conf/conf_check_text.h"
 #include "conf/yaml_tree.h"
-#include "gather/merge.h"
+#include "gather/plan.h"
 #include "server/router.h"
 
 #define NAME_MAX_BYTES 200
@@ -151,31 +150,48 @@ check_proxy(
 		    "the body is streamed and cannot be referred to");
 }
 
-/* Whether the parts can ever be merged: one place for two of them, a part in the place of the
- * metadata. */
+/* What only the whole route can tell: calls that wait for each other, parts that cannot be merged. */
 static void
-check_merge(const struct conf_check *check, const struct route_conf *route)
+check_plan(
+    const struct conf_check *check, struct route_conf *route, const struct template_params *params)
 {
-	struct merge_place *places = arena_calloc(check->arena, route->n_calls, sizeof *places);
-	struct merge_spec spec = { places, route->n_calls, route->response.on_conflict,
-		route->response.partial_meta.s };
-	struct merge_fault fault;
-	struct merge_plan *plan;
+	const struct plan_setup setup = { route, check->conf->upstreams, params, 0 };
+	struct plan_fault fault;
+	struct plan *plan;
 
-	for (size_t i = 0; i < route->n_calls; i++) {
-		const struct call_conf *call = &route->calls[i];
-		struct json_fault ignored;
+	if (plan_compile(check->arena, &setup, &plan, &fault) != ERR_NONE)
+		conf_error_add(check->errors, fault.where, "%s", fault.message);
+}
 
-		places[i].name = call->name;
-		if (str_is_none(call->into.s))
-			json_path_of_key(check->arena, call->name, &places[i].into);
-		else if (json_path_compile_into(
-			     check->arena, call->into.s, &places[i].into, &ignored) != ERR_NONE)
-			return;
-	}
-	if (merge_plan_new(check->arena, &spec, &plan, &fault) != ERR_NONE)
-		conf_error_add(check->errors,
-		    conf_check_place(route->calls[fault.place].pos, "into"), "%s", fault.reason);
+/* The calls of the route, for references between them. */
+static void
+name_calls(const struct conf_check *check, const struct route_conf *route, struct template_params *params)
+{
+	struct str *names = arena_calloc(check->arena, route->n_calls, sizeof *names);
+
+	for (size_t i = 0; i < route->n_calls; i++)
+		names[i] = route->calls[i].name;
+	params->calls = names;
+	params->n_calls = route->n_calls;
+}
+
+static void
+check_calls(
+    const struct conf_check *check, struct route_conf *route, const struct template_params *params)
+{
+	struct template_params with_calls = { 0 };
+	size_t before = check->errors->n_errors;
+
+	if (params != NULL)
+		with_calls = *params;
+	name_calls(check, route, &with_calls);
+	for (size_t i = 0; i < route->n_calls; i++)
+		conf_check_call(check, route, &route->calls[i], params == NULL ? NULL : &with_calls);
+	if (params != NULL)
+		conf_check_text_fields(
+		    check, &route->response.set_headers, CONF_CHECK_RESPONSE, &with_calls, NULL);
+	if (params != NULL && check->errors->n_errors == before)
+		check_plan(check, route, params);
 }
 
 /* A limit on bodies that no listener lets through says less than it seems to. */
@@ -196,15 +212,14 @@ static void
 check_route(
     const struct conf_check *check, struct route_conf *route, const struct template_params *params)
 {
-	for (size_t i = 0; i < route->n_calls; i++)
-		conf_check_call(check, route, &route->calls[i], params);
+	if (route->kind == ROUTE_CALLS)
+		check_calls(check, route, params);
 	if (route->kind == ROUTE_PROXY)
 		check_proxy(check, route, params);
 	if (route->kind == ROUTE_REPLY)
 		check_reply(check, &route->reply, conf_check_place(route->pos, "reply"), params);
-	check_merge(check, route);
 	check_body_limit(check, route);
-	if (params != NULL)
+	if (params != NULL && route->kind != ROUTE_CALLS)
 		conf_check_text_fields(
 		    check, &route->response.set_headers, CONF_CHECK_RESPONSE, params, NULL);
 }

@@ -30,7 +30,7 @@ conf_check_text_template(const struct conf_check *check, const struct conf_text 
 	if (template_compile(check->arena, text->s, place, params, &t, &error) != ERR_NONE)
 		say_template(check, text, &error);
 	if (uses_body != NULL)
-		*uses_body |= t.uses_body;
+		*uses_body |= t.uses.body;
 }
 
 void

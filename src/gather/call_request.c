@@ -24,25 +24,30 @@ call_request_shared(
 	return h1_write_str(&w);
 }
 
-/* The call's own query pairs, encoded. */
+/* The call's own query, encoded: what its path has behind a question mark, then its pairs. */
 static enum err_code
 own_query(const struct call_plan *cp, const struct template_env *env, struct arena *arena,
     struct str *out)
 {
 	struct str *values = arena_alloc(arena, cp->n_query * sizeof *values);
-	size_t n = 0;
+	struct str first = STR("");
+	enum err_code e = ERR_NONE;
 	struct h1_write w;
+	size_t n;
 
-	for (size_t i = 0; i < cp->n_query; i++) {
-		enum err_code e = template_eval(&cp->query[i].value, env, arena, &values[i]);
-
-		if (e != ERR_NONE)
-			return e;
+	if (cp->path_query.n != 0)
+		e = template_eval(&cp->path_query, env, arena, &first);
+	n = first.n;
+	for (size_t i = 0; i < cp->n_query && e == ERR_NONE; i++) {
+		e = template_eval(&cp->query[i].value, env, arena, &values[i]);
 		n += cp->query[i].name.n + values[i].n + 2;
 	}
+	if (e != ERR_NONE)
+		return e;
 	h1_write_init(&w, arena_alloc(arena, n), n);
+	h1_write_raw(&w, first);
 	for (size_t i = 0; i < cp->n_query; i++) {
-		if (i > 0)
+		if (i > 0 || first.n != 0)
 			h1_write_raw(&w, STR("&"));
 		h1_write_raw(&w, cp->query[i].name);
 		h1_write_raw(&w, STR("="));
@@ -61,7 +66,7 @@ build_start_line(const struct call_plan *cp, const struct template_env *env, str
 	struct h1_write w;
 	size_t room;
 
-	if (e == ERR_NONE && cp->n_query != 0)
+	if (e == ERR_NONE && (cp->n_query != 0 || cp->path_query.n != 0))
 		e = own_query(cp, env, arena, &query);
 	if (e != ERR_NONE)
 		return e;
@@ -92,7 +97,7 @@ content_type_of(const struct call_plan *cp, const struct request *r)
 		return str_none();
 	if (cp->json != NULL)
 		return STR("application/json");
-	if (template_is_reference(&cp->body) && cp->body.uses_body && !cp->body.uses_body_json)
+	if (template_is_reference(&cp->body) && cp->body.ops[0].kind == TEMPLATE_BODY)
 		return header_value(r->headers, HEADER_CONTENT_TYPE);
 	return str_none();
 }

@@ -1,14 +1,17 @@
 /*
- * The calls of one request, in flight, and the answer made of them: admission of all required calls before
- * the first one leaves, start of all at once, early verdict, merge in the order of the file.
+ * The calls of one request, in flight, and the answer made of them: admission of the required calls before
+ * the first one leaves, every call as soon as what it refers to is there, early verdict, merge in the order of
+ * the file.
  */
 #ifndef GATHER_GATHER_H
 #define GATHER_GATHER_H
 
 #include "gather/answer.h"
+#include "gather/fanout.h"
+#include "gather/gather_env.h"
 #include "gather/plan.h"
 #include "gather/request.h"
-#include "upstream/call.h"
+#include "gather/task.h"
 
 struct gather;
 
@@ -17,24 +20,21 @@ struct gather_events {
 	void (*on_done)(struct gather *g);
 };
 
-/* One call of the gather and what became of it. */
+/*
+ *     PENDING -> RUNNING -> SETTLED
+ *     PENDING -> SETTLED   skipped (`when`), refused, or its request could not be written
+ */
+enum gather_call_state { GATHER_CALL_PENDING, GATHER_CALL_RUNNING, GATHER_CALL_SETTLED };
+
+/* One call of the route and what became of it. */
 struct gather_call {
-	struct call call;
+	enum gather_call_state state;
 	struct gather *gather; /* back pointer */
 	const struct call_plan *plan;
-	struct h1_request request;
-	enum err_code error;     /* why the part is missing; ERR_NONE: it is there, or not known yet */
-	bool is_settled;
-	bool is_passed;          /* pass_errors: its answer becomes the client's */
-	struct str content_type; /* of an answer that is passed on; in the arena */
-	struct json_value part;  /* JSON_NONE: missing */
-};
-
-/* What a worker gives to all its gathers. */
-struct gather_env {
-	struct loop *loop;
-	struct upstream *upstreams; /* by index in the configuration */
-	struct json_scan *js;
+	struct task task;      /* when the call is made once */
+	struct fanout *fanout; /* when it is made for each item of a list, and has begun; in the arena */
+	enum err_code error;   /* why the part is missing; ERR_NONE: it is there, skipped, or not known yet */
+	bool is_skipped;
 };
 
 /* INIT -> ADMIT (permits of the required calls) -> RUN -> DONE */
@@ -47,9 +47,10 @@ struct gather {
 	struct arena *arena;
 	const struct gather_events *events;
 	void *owner;
-	struct gather_call *calls; /* plan->n_calls of them, in the order of the file */
-	size_t n_admitted; /* of plan->admission */
-	size_t n_unsettled;
+	struct gather_call *calls;   /* plan->n_calls of them, in the order of the file */
+	struct template_call *known; /* what templates may see of them */
+	size_t n_admitted;           /* of plan->admission */
+	uint64_t settled;            /* bits of the calls */
 	uint64_t started_ns;
 	uint64_t deadline_ns;
 	struct template_env values; /* what templates refer to */
@@ -66,5 +67,7 @@ struct gather *gather_new(struct arena *arena, const struct gather_env *env, con
 void gather_start(struct gather *g);
 /* Cancels every call; no event follows. Harmless when done. */
 void gather_cancel(struct gather *g);
+/* For logs: the (last) call that was made; it may never have been started. */
+const struct call *gather_call_of(const struct gather_call *gc);
 
 #endif

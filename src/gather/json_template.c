@@ -158,14 +158,9 @@ static enum err_code
 eval_reference(const struct template *t, const struct template_env *env, struct arena *arena,
     struct str *out)
 {
-	const struct template_op *op = &t->ops[0];
-	struct json_value v = { .kind = JSON_NONE };
+	struct json_value v = template_json_value(t, env, arena);
 	enum err_code e;
 
-	if (op->kind == TEMPLATE_BODY)
-		v = env->body;
-	else if (op->kind == TEMPLATE_BODY_VALUE)
-		v = json_path_find(&op->path, env->body);
 	if (v.kind != JSON_NONE) {
 		*out = v.text;
 		return ERR_NONE;
@@ -221,35 +216,15 @@ json_template_eval(const struct json_template *t, const struct template_env *env
 	return ERR_NONE;
 }
 
-static bool
-any_piece(const struct json_template *t, bool (*is)(const struct template *))
+void
+json_template_add_uses(struct template_uses *to, const struct json_template *t)
 {
-	for (size_t i = 0; i < t->n; i++)
-		if (str_is_none(t->pieces[i].literal) && is(&t->pieces[i].value))
-			return true;
-	return false;
-}
+	for (size_t i = 0; i < t->n; i++) {
+		const struct template *value = &t->pieces[i].value;
 
-static bool
-uses_body(const struct template *t)
-{
-	return t->uses_body;
-}
-
-static bool
-uses_body_json(const struct template *t)
-{
-	return t->uses_body_json || (template_is_reference(t) && t->uses_body);
-}
-
-bool
-json_template_uses_body(const struct json_template *t)
-{
-	return any_piece(t, uses_body);
-}
-
-bool
-json_template_uses_body_json(const struct json_template *t)
-{
-	return any_piece(t, uses_body_json);
+		if (!str_is_none(t->pieces[i].literal))
+			continue;
+		template_add_uses(to, &value->uses);
+		to->body_json |= template_is_reference(value) && value->uses.body;
+	}
 }

@@ -16,9 +16,8 @@ enum err_code json_template_compile(struct arena *arena, const struct conf_json 
 /* JSON text, in the arena or the template. Errors as template_eval(). */
 enum err_code json_template_eval(const struct json_template *t, const struct template_env *env,
     struct arena *arena, struct str *out);
-bool json_template_uses_body(const struct json_template *t);
-/* Refers to {body} or {body.x}, which must then be JSON. */
-bool json_template_uses_body_json(const struct json_template *t);
+/* Adds what it refers to. */
+void json_template_add_uses(struct template_uses *to, const struct json_template *t);
 /* The tree as JSON text, its strings taken literally (`default:`). */
 struct str json_template_literal(struct arena *arena, const struct conf_json *tree);
 

@@ -1,13 +1,12 @@
 /* Compiles a route of kind `calls`. Runs once per configuration. */
 #include "gather/plan.h"
 
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/mem.h"
-#include "codec/json_write.h"
-#include "codec/uri.h"
+#include "base/compiler.h"
+#include "gather/plan_call.h"
+#include "gather/plan_graph.h"
 
 struct compiler {
 	struct arena *arena;
@@ -21,6 +20,21 @@ fault_at(struct plan_fault *fault, const struct conf_pos *where, const char *mes
 {
 	fault->where = *where;
 	snprintf(fault->message, sizeof fault->message, "%s", message);
+	return ERR_BAD_CONFIG;
+}
+
+static enum err_code faultf_at(struct compiler *c, const struct conf_pos *where, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+
+static enum err_code
+faultf_at(struct compiler *c, const struct conf_pos *where, const char *fmt, ...)
+{
+	va_list ap;
+
+	c->fault->where = *where;
+	va_start(ap, fmt);
+	vsnprintf(c->fault->message, sizeof c->fault->message, fmt, ap);
+	va_end(ap);
 	return ERR_BAD_CONFIG;
 }
 
@@ -49,53 +63,6 @@ plan_fields(struct arena *arena, const struct conf_pair_list *pairs,
 	return e;
 }
 
-static enum err_code
-compile_query(struct compiler *c, struct call_plan *cp)
-{
-	const struct conf_pair_list *pairs = &cp->conf->query;
-	enum err_code e = ERR_NONE;
-
-	cp->query = arena_calloc(c->arena, pairs->n, sizeof *cp->query);
-	cp->n_query = pairs->n;
-	for (size_t i = 0; i < pairs->n && e == ERR_NONE; i++) {
-		struct str name = pairs->at[i].name.s;
-		char *to = arena_alloc(c->arena, URI_PUT_MAX(name.n));
-
-		cp->query[i].name = str_of(to, uri_put_query_value(to, name));
-		e = plan_template(c->arena, &pairs->at[i].value, TEMPLATE_QUERY, c->setup->params,
-		    &cp->query[i].value, c->fault);
-	}
-	return e;
-}
-
-static bool
-sets_content_type(const struct call_plan *cp)
-{
-	for (size_t i = 0; i < cp->n_fields; i++)
-		if (str_ieq(cp->fields[i].name, STR("Content-Type")))
-			return true;
-	return false;
-}
-
-static enum err_code
-compile_body(struct compiler *c, struct call_plan *cp)
-{
-	const struct call_conf *conf = cp->conf;
-	struct template_error error;
-	enum err_code e = ERR_NONE;
-
-	if (!str_is_none(conf->body.s))
-		e = plan_template(c->arena, &conf->body, TEMPLATE_TEXT, c->setup->params, &cp->body,
-		    c->fault);
-	if (e == ERR_NONE && conf->json.kind != CONF_JSON_NONE) {
-		e = json_template_compile(c->arena, &conf->json, c->setup->params, &cp->json,
-		    &c->fault->where, &error);
-		if (e != ERR_NONE)
-			snprintf(c->fault->message, sizeof c->fault->message, "%s", error.message);
-	}
-	return e;
-}
-
 static bool
 names_equal(const struct conf_text_list *a, const struct conf_text_list *b)
 {
@@ -107,26 +74,139 @@ names_equal(const struct conf_text_list *a, const struct conf_text_list *b)
 	return true;
 }
 
-static void
-note_body_use(struct plan *plan, const struct template *t)
+static uint64_t
+bit_of(size_t call)
 {
-	plan->needs_body |= t->uses_body;
-	plan->needs_body_json |= t->uses_body_json;
+	return UINT64_C(1) << call;
 }
 
-static void
-note_uses(struct plan *plan, const struct call_plan *cp)
+/* ---- who waits for whom */
+
+static enum err_code
+find_call(struct compiler *c, const struct conf_text *name, size_t *out)
 {
-	note_body_use(plan, &cp->path);
-	note_body_use(plan, &cp->body);
-	for (size_t i = 0; i < cp->n_query; i++)
-		note_body_use(plan, &cp->query[i].value);
-	for (size_t i = 0; i < cp->n_fields; i++)
-		note_body_use(plan, &cp->fields[i].value);
-	if (cp->json != NULL) {
-		plan->needs_body |= json_template_uses_body(cp->json);
-		plan->needs_body_json |= json_template_uses_body_json(cp->json);
+	for (*out = 0; *out < c->plan->n_calls; ++*out)
+		if (str_eq(c->setup->conf->calls[*out].name, name->s))
+			return ERR_NONE;
+	return faultf_at(c, &name->pos, "the route has no call %.*s", STR_FMT(name->s));
+}
+
+static enum err_code
+add_after(struct compiler *c, struct call_plan *cp)
+{
+	const struct conf_text_list *after = &cp->conf->after;
+
+	for (size_t i = 0; i < after->n; i++) {
+		size_t call;
+		enum err_code e = find_call(c, &after->at[i], &call);
+
+		if (e != ERR_NONE)
+			return e;
+		cp->deps |= bit_of(call);
 	}
+	return ERR_NONE;
+}
+
+static bool
+may_be_absent(const struct call_conf *conf)
+{
+	bool has_default = conf->default_value.kind != CONF_JSON_NONE;
+
+	return !has_default && (!conf->is_required || !str_is_none(conf->when.s));
+}
+
+/* A required call must not hang on one that may be absent; an optional one is then absent as well. */
+static enum err_code
+check_needed(struct compiler *c, const struct call_plan *cp, uint64_t needed)
+{
+	const struct route_conf *route = c->setup->conf;
+
+	if (route->need != 0 || may_be_absent(cp->conf))
+		return ERR_NONE;
+	for (size_t i = 0; i < route->n_calls; i++)
+		if ((needed & bit_of(i)) != 0 && may_be_absent(&route->calls[i]))
+			return faultf_at(c, &cp->conf->pos,
+			    "this required call refers to %.*s, which may be absent: give the "
+			    "reference a default ({...|...}) or make %.*s required",
+			    STR_FMT(route->calls[i].name), STR_FMT(route->calls[i].name));
+	return ERR_NONE;
+}
+
+static enum err_code
+check_cycles(struct compiler *c)
+{
+	const struct plan *plan = c->plan;
+	uint64_t deps[PLAN_GRAPH_MAX];
+	size_t cycle[PLAN_GRAPH_MAX], n;
+	struct str text = STR("");
+
+	for (size_t i = 0; i < plan->n_calls; i++)
+		deps[i] = plan->calls[i].deps;
+	if (!plan_graph_find_cycle(deps, plan->n_calls, cycle, &n))
+		return ERR_NONE;
+	for (size_t i = 0; i < n; i++)
+		text = arena_printf(c->arena, "%.*s%.*s -> ", STR_FMT(text),
+		    STR_FMT(plan->calls[cycle[i]].conf->name));
+	return faultf_at(c, &plan->calls[cycle[0]].conf->pos,
+	    "the calls wait for each other: %.*s%.*s", STR_FMT(text),
+	    STR_FMT(plan->calls[cycle[0]].conf->name));
+}
+
+/* ---- where the parts go */
+
+static const struct conf_pos *
+place_of(const struct call_conf *conf)
+{
+	return str_is_none(conf->into.s) ? &conf->pos : &conf->into.pos;
+}
+
+static size_t
+each_at(const struct json_path *path)
+{
+	size_t at = 0;
+
+	while (at < path->n && path->steps[at].kind != JSON_STEP_EACH)
+		at++;
+	return at;
+}
+
+static bool
+is_prefix(const struct json_path *place, const struct json_path *into)
+{
+	if (place->n > each_at(into) || each_at(place) < place->n)
+		return false;
+	for (size_t i = 0; i < place->n; i++)
+		if (!str_eq(place->steps[i].key, into->steps[i].key))
+			return false;
+	return true;
+}
+
+static enum err_code
+compile_zip(struct compiler *c, size_t i)
+{
+	struct call_plan *cp = &c->plan->calls[i];
+	struct json_path into;
+	struct json_fault fault;
+	bool is_found = false;
+
+	if (json_path_compile(c->arena, cp->conf->into.s, &into, &fault) != ERR_NONE)
+		return fault_at(c->fault, &cp->conf->into.pos, fault.reason);
+	for (size_t k = 0; k < c->plan->n_calls; k++) {
+		const struct json_path *place = &c->plan->places[k].into;
+
+		if (k == i || c->plan->calls[k].zip.n != 0 || !is_prefix(place, &into))
+			continue;
+		if (is_found && place->n <= c->plan->places[cp->zip_into].into.n)
+			continue;
+		is_found = true;
+		cp->zip_into = k;
+	}
+	if (!is_found)
+		return fault_at(c->fault, &cp->conf->into.pos,
+		    "no call of the route puts an array there that the results could go into");
+	cp->zip.steps = into.steps + c->plan->places[cp->zip_into].into.n;
+	cp->zip.n = into.n - c->plan->places[cp->zip_into].into.n;
+	return ERR_NONE;
 }
 
 static enum err_code
@@ -147,38 +227,101 @@ compile_place(struct compiler *c, size_t i)
 }
 
 static enum err_code
-compile_call(struct compiler *c, size_t i)
+compile_places(struct compiler *c)
 {
-	struct call_plan *cp = &c->plan->calls[i];
-	const struct call_conf *conf = &c->setup->conf->calls[i];
-	enum err_code e;
+	enum err_code e = ERR_NONE;
 
-	cp->conf = conf;
-	cp->upstream = &c->setup->upstreams[conf->upstream];
-	cp->method = http_table_method(conf->method.s);
-	cp->index = c->setup->first_call + i;
-	e = plan_template(c->arena, &conf->path, TEMPLATE_PATH, c->setup->params, &cp->path, c->fault);
-	if (e == ERR_NONE)
-		e = compile_query(c, cp);
-	if (e == ERR_NONE)
-		e = plan_fields(c->arena, &conf->headers, c->setup->params, &cp->fields, c->fault);
-	cp->n_fields = conf->headers.n;
-	if (e == ERR_NONE)
-		e = compile_body(c, cp);
-	if (e == ERR_NONE)
+	for (size_t i = 0; i < c->plan->n_calls && e == ERR_NONE; i++)
 		e = compile_place(c, i);
-	if (e != ERR_NONE)
-		return e;
-	cp->has_content_type = sets_content_type(cp);
-	cp->shares_forward = names_equal(
-	    &conf->forward.headers, &c->setup->conf->calls[0].forward.headers);
-	if (conf->default_value.kind != CONF_JSON_NONE)
-		cp->default_json = json_template_literal(c->arena, &conf->default_value);
-	note_uses(c->plan, cp);
+	for (size_t i = 0; i < c->plan->n_calls && e == ERR_NONE; i++)
+		if (c->plan->calls[i].zip.n != 0)
+			e = compile_zip(c, i);
+	return e;
+}
+
+/* Parts that are zipped into others have no place of their own. */
+static enum err_code
+compile_merge(struct compiler *c)
+{
+	const struct route_conf *conf = c->setup->conf;
+	struct plan *plan = c->plan;
+	struct merge_place *places = arena_calloc(c->arena, plan->n_calls, sizeof *places);
+	struct merge_spec spec = {
+		.places = places,
+		.policy = conf->response.on_conflict,
+		.meta_key = conf->response.partial_meta.s,
+	};
+	struct merge_fault fault;
+
+	plan->merged = arena_alloc(c->arena, plan->n_calls * sizeof *plan->merged);
+	for (size_t i = 0; i < plan->n_calls; i++) {
+		if (plan->calls[i].zip.n != 0)
+			continue;
+		places[plan->n_merged] = plan->places[i];
+		plan->merged[plan->n_merged++] = i;
+	}
+	spec.n = plan->n_merged;
+	if (merge_plan_new(c->arena, &spec, &plan->merge, &fault) != ERR_NONE)
+		return fault_at(
+		    c->fault, place_of(&conf->calls[plan->merged[fault.place]]), fault.reason);
 	return ERR_NONE;
 }
 
-/* Required calls by upstream, so that all requests take permits in one order and none wait in a circle. */
+/* ---- the calls */
+
+static void
+note_uses(struct compiler *c, const struct template_uses *uses)
+{
+	c->plan->needs_body |= uses->body;
+	c->plan->needs_body_json |= uses->body_json;
+	for (size_t i = 0; i < c->plan->n_calls; i++)
+		c->plan->calls[i].keeps_fields |= (uses->calls_fields & bit_of(i)) != 0;
+}
+
+static enum err_code
+compile_call(struct compiler *c, const struct plan_call_setup *setup, size_t i)
+{
+	struct call_plan *cp = &c->plan->calls[i];
+	const struct call_conf *conf = &c->setup->conf->calls[i];
+	struct template_uses uses = { 0 };
+	enum err_code e = plan_call_compile(setup, conf, cp, &uses);
+
+	if (e != ERR_NONE)
+		return e;
+	cp->index = c->setup->first_call + i;
+	cp->shares_forward = names_equal(
+	    &conf->forward.headers, &c->setup->conf->calls[0].forward.headers);
+	cp->deps = uses.calls;
+	e = add_after(c, cp);
+	if (e == ERR_NONE)
+		e = check_needed(c, cp, uses.calls_needed);
+	cp->is_certain = cp->deps == 0 && cp->when == NULL && cp->list.n == 0;
+	c->plan->has_waits |= !cp->is_certain;
+	note_uses(c, &uses);
+	return e;
+}
+
+static enum err_code
+compile_calls(struct compiler *c, const struct template_params *params)
+{
+	struct plan_call_setup setup = { c->arena, c->setup, params, c->fault };
+	enum err_code e = ERR_NONE;
+
+	for (size_t i = 0; i < c->plan->n_calls; i++)
+		c->plan->calls[i].conf = &c->setup->conf->calls[i];
+	for (size_t i = 0; i < c->plan->n_calls && e == ERR_NONE; i++)
+		e = compile_call(c, &setup, i);
+	return e;
+}
+
+static bool
+is_admitted_ahead(const struct plan *plan, size_t i)
+{
+	return plan->calls[i].is_certain && plan->calls[i].conf->is_required &&
+	    plan->conf->need == 0;
+}
+
+/* By upstream, so that all requests take permits in one order and none wait in a circle. */
 static void
 order_admission(struct compiler *c)
 {
@@ -188,7 +331,7 @@ order_admission(struct compiler *c)
 	for (size_t i = 0; i < plan->n_calls; i++) {
 		size_t at = plan->n_admission;
 
-		if (!plan->calls[i].conf->is_required)
+		if (!is_admitted_ahead(plan, i))
 			continue;
 		for (; at > 0 &&
 		     plan->calls[plan->admission[at - 1]].conf->upstream >
@@ -201,20 +344,27 @@ order_admission(struct compiler *c)
 }
 
 static enum err_code
-compile_merge(struct compiler *c)
+compile_headers(struct compiler *c, const struct template_params *params)
 {
-	const struct route_conf *conf = c->setup->conf;
-	struct merge_spec spec = {
-		.places = c->plan->places,
-		.n = c->plan->n_calls,
-		.policy = conf->response.on_conflict,
-		.meta_key = conf->response.partial_meta.s,
-	};
-	struct merge_fault fault;
+	const struct conf_pair_list *pairs = &c->setup->conf->response.set_headers;
+	struct plan *plan = c->plan;
+	enum err_code e = plan_fields(c->arena, pairs, params, &plan->set_headers, c->fault);
 
-	if (merge_plan_new(c->arena, &spec, &c->plan->merge, &fault) != ERR_NONE)
-		return fault_at(c->fault, &conf->calls[fault.place].pos, fault.reason);
-	return ERR_NONE;
+	plan->n_set_headers = pairs->n;
+	for (size_t i = 0; e == ERR_NONE && i < pairs->n; i++)
+		note_uses(c, &plan->set_headers[i].value.uses);
+	return e;
+}
+
+static const struct str *
+call_names(struct compiler *c)
+{
+	size_t n = c->setup->conf->n_calls;
+	struct str *names = arena_alloc(c->arena, n * sizeof *names);
+
+	for (size_t i = 0; i < n; i++)
+		names[i] = c->setup->conf->calls[i].name;
+	return names;
 }
 
 enum err_code
@@ -223,22 +373,25 @@ plan_compile(
 {
 	struct plan *plan = arena_calloc(arena, 1, sizeof *plan);
 	struct compiler c = { arena, setup, plan, fault };
-	enum err_code e = ERR_NONE;
+	struct template_params params = *setup->params;
+	enum err_code e;
 
+	assert(setup->conf->n_calls <= TEMPLATE_MAX_CALLS); /* the file's limit is no higher */
 	plan->conf = setup->conf;
 	plan->n_calls = setup->conf->n_calls;
 	plan->calls = arena_calloc(arena, plan->n_calls, sizeof *plan->calls);
 	plan->places = arena_calloc(arena, plan->n_calls, sizeof *plan->places);
-	for (size_t i = 0; i < plan->n_calls && e == ERR_NONE; i++)
-		e = compile_call(&c, i);
+	params.calls = call_names(&c);
+	params.n_calls = plan->n_calls;
+	e = compile_calls(&c, &params);
 	if (e == ERR_NONE)
-		e = plan_fields(arena, &setup->conf->response.set_headers, setup->params,
-		    &plan->set_headers, fault);
-	plan->n_set_headers = setup->conf->response.set_headers.n;
-	for (size_t i = 0; i < plan->n_set_headers && e == ERR_NONE; i++)
-		note_body_use(plan, &plan->set_headers[i].value);
+		e = check_cycles(&c);
+	if (e == ERR_NONE)
+		e = compile_places(&c);
 	if (e == ERR_NONE)
 		e = compile_merge(&c);
+	if (e == ERR_NONE)
+		e = compile_headers(&c, &params);
 	order_admission(&c);
 	*out = plan;
 	return e;

@@ -2,6 +2,7 @@
 #ifndef GATHER_PLAN_H
 #define GATHER_PLAN_H
 
+#include "gather/condition.h"
 #include "gather/json_template.h"
 #include "gather/merge.h"
 #include "gather/route_conf.h"
@@ -23,6 +24,7 @@ struct call_plan {
 	const struct upstream_conf *upstream;
 	enum http_method method;
 	struct template path;
+	struct template path_query; /* what follows a question mark in `path` */
 	struct query_plan *query;
 	size_t n_query;
 	struct field_plan *fields;
@@ -30,6 +32,15 @@ struct call_plan {
 	struct template body;
 	struct json_template *json; /* NULL: none */
 	struct str default_json;    /* none: no default */
+	struct condition *when;     /* NULL: always */
+	struct template list;       /* of for_each; no ops: the call is made once */
+	struct json_path match;     /* batch.match */
+	struct shape *shape;        /* NULL: the part is the answer as received */
+	struct json_path zip;       /* into: within the part of zip_into, one "[]" in it; no steps: not zipped */
+	size_t zip_into;            /* the call whose part takes the results */
+	uint64_t deps;              /* bits of the calls that must have ended before */
+	bool is_certain;            /* it runs whatever other calls do: its permit can be taken ahead */
+	bool keeps_fields;          /* some template refers to the fields of its answer */
 	bool has_content_type;      /* `headers` sets it */
 	bool shares_forward;        /* forwards the same as the first call */
 	size_t index;               /* over all calls of the configuration, for metrics */
@@ -39,12 +50,15 @@ struct plan {
 	const struct route_conf *conf;
 	struct call_plan *calls; /* in the order of the file */
 	size_t n_calls;
-	size_t *admission;       /* required calls ordered by upstream: permits are taken in this order */
+	size_t *admission;       /* required and certain, ordered by upstream: permits are taken in this order */
 	size_t n_admission;
 	struct merge_plan *merge;
-	struct merge_place *places; /* of the merge plan */
+	struct merge_place *places; /* of the calls, by index */
+	size_t *merged;             /* the calls whose parts are merged, by index in the merge plan */
+	size_t n_merged;            /* all but those that are zipped into others */
 	struct field_plan *set_headers;
 	size_t n_set_headers;
+	bool has_waits;       /* some call waits for another */
 	bool needs_body;      /* the client's body is read before the calls start */
 	bool needs_body_json; /* and must be JSON */
 };

@@ -59,6 +59,34 @@ parse_duplicate_keys(void *base, const struct conf_text *text, struct arena *a)
 	return why;
 }
 
+static const struct conf_row batch_rows[] = {
+	{
+	    .key = "max",
+	    .type = CONF_COUNT,
+	    .offset = offsetof(struct call_conf, batch.max),
+	    .min = 1,
+	    .max = 10000,
+	    .fallback = "50",
+	    .since = "0.1",
+	    .doc = "How many items one call takes. `{items}` is all of them: joined by commas in paths, "
+		   "queries and fields, an array in `json`.",
+	},
+	{
+	    .key = "match",
+	    .type = CONF_TEXT,
+	    .offset = offsetof(struct call_conf, batch.match),
+	    .form = "id",
+	    .since = "0.1",
+	    .doc = "The key of the answer's elements that holds their item. Without it the answer must "
+		   "have one element for each item, in their order.",
+	},
+};
+static const struct conf_section batch_section = {
+	.rows = batch_rows,
+	.n_rows = ARRAY_LEN(batch_rows),
+	.doc = "How the items of a `for_each` are folded into fewer calls.",
+};
+
 #define CALL_LEVELS (CONF_IN_DEFAULTS | CONF_IN_UPSTREAM | CONF_IN_ROUTE)
 
 static const struct conf_row call_rows[] = {
@@ -208,6 +236,82 @@ static const struct conf_row call_rows[] = {
 		"Where the part lands: `.` is the root, `a.b` nested, `a[]` appended to an array. "
 		"Without it: under the name of the call. A key with a dot in it is quoted: "
 		"`a.\"b.c\"`.",
+	},
+	{
+	    .key = "when",
+	    .type = CONF_TEXT,
+	    .offset = offsetof(struct call_conf, when),
+	    .form = "{header.x-tier} in [gold, silver]",
+	    .since = "0.1",
+	    .doc = "A condition: `==` `!=` `<` `<=` `>` `>=` `in`, `and` `or` `not`, `exists {ref}`, "
+		   "parentheses; operands are references, texts (quoted or a word), numbers, `true`, "
+		   "`false`, `null` and, on the right of `in`, a list. What is not there is null. A call "
+		   "whose condition does not hold is skipped: it is absent, which is no failure.",
+	},
+	{
+	    .key = "after",
+	    .type = CONF_TEXTS,
+	    .offset = offsetof(struct call_conf, after),
+	    .fallback = "[]",
+	    .since = "0.1",
+	    .doc = "Calls that must have ended before this one starts. A reference to a call orders "
+		   "the two by itself.",
+	},
+	{
+	    .key = "for_each",
+	    .type = CONF_TEMPLATE,
+	    .offset = offsetof(struct call_conf, for_each.list),
+	    .form = "{calls.orders.result[].product_id}",
+	    .since = "0.1",
+	    .doc = "One reference to a list: the call is made once for each of its items, which "
+		   "`{item}` and `{item.x}` refer to. Its part is the array of the results, in the "
+		   "order of the items; no call is made for an item that is null or not there, and the "
+		   "result is null.",
+	},
+	{
+	    .key = "distinct",
+	    .type = CONF_BOOL,
+	    .offset = offsetof(struct call_conf, for_each.is_distinct),
+	    .fallback = "false",
+	    .since = "0.1",
+	    .doc = "Equal items of a `for_each` share one call.",
+	},
+	{
+	    .key = "max_items",
+	    .type = CONF_COUNT,
+	    .offset = offsetof(struct call_conf, for_each.max_items),
+	    .min = 1,
+	    .max = 1000000,
+	    .fallback = "100",
+	    .since = "0.1",
+	    .doc = "How long the list of a `for_each` may be. Beyond it the call fails with "
+		   "`too_many_items`, unless `truncate` is true.",
+	},
+	{
+	    .key = "truncate",
+	    .type = CONF_BOOL,
+	    .offset = offsetof(struct call_conf, for_each.is_truncated),
+	    .fallback = "false",
+	    .since = "0.1",
+	    .doc = "Of a list over `max_items` only the first ones count.",
+	},
+	{
+	    .key = "parallel",
+	    .type = CONF_COUNT,
+	    .offset = offsetof(struct call_conf, for_each.parallel),
+	    .min = 1,
+	    .max = 1000,
+	    .fallback = "8",
+	    .since = "0.1",
+	    .doc = "How many calls of a `for_each` are under way at once.",
+	},
+	{
+	    .key = "batch",
+	    .type = CONF_SECTION,
+	    .section = &batch_section,
+	    .is_optional = true,
+	    .since = "0.1",
+	    .doc = "Folds the items of a `for_each` into fewer calls.",
 	},
 	{
 	    .key = "duplicate_keys",
@@ -413,6 +517,21 @@ static const struct conf_section response_section = {
 	.doc = "The merged answer.",
 };
 
+static const char *
+parse_need(void *base, const struct conf_text *text, struct arena *a)
+{
+	struct route_conf *route = base;
+
+	(void)a;
+	if (str_eq(text->s, STR("all")))
+		route->need = 0;
+	else if (str_eq(text->s, STR("any")))
+		route->need = 1;
+	else if (!str_to_u64(text->s, &route->need) || route->need == 0)
+		return "expected all, any or a number of calls";
+	return NULL;
+}
+
 static const struct conf_row rows[] = {
 	{
 	    .key = "name",
@@ -472,6 +591,17 @@ static const struct conf_row rows[] = {
 	    .since = "0.1",
 	    .doc = "The calls, by name. Their results are merged in the order of the file. Exactly "
 		   "one of `calls`, `proxy` and `reply` must be there.",
+	},
+	{
+	    .key = "need",
+	    .type = CONF_PARSED,
+	    .parse = parse_need,
+	    .form = "all, any or a number",
+	    .fallback = "all",
+	    .since = "0.1",
+	    .doc = "How many calls must succeed. `all`: those that are required. `any` or a number: as "
+		   "soon as so many have given their part the others are cancelled and the answer is "
+		   "made; `required` has then no meaning.",
 	},
 	{
 	    .key = "proxy",

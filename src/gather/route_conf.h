@@ -6,6 +6,7 @@
 
 #include "base/conf_row.h"
 #include "base/conf_value.h"
+#include "gather/shape.h"
 
 enum part_format { PART_JSON, PART_TEXT, PART_BASE64 };
 enum conflict_policy { CONFLICT_ERROR, CONFLICT_FIRST, CONFLICT_LAST, CONFLICT_DEEP, CONFLICT_APPEND };
@@ -38,6 +39,20 @@ struct call_conf {
 	enum part_format format;
 	struct conf_text into; /* none: under the call's name */
 	bool keep_last_duplicate; /* duplicate_keys: last */
+	struct shape_conf shape;
+	struct conf_text when;         /* condition; none: always */
+	struct conf_text_list after;   /* names of calls that must have ended first */
+	struct {
+		struct conf_text list; /* template of one reference; none: the call is made once */
+		bool is_distinct;
+		bool is_truncated;     /* over max_items: the first ones; else the call fails */
+		uint64_t max_items;
+		uint64_t parallel;
+	} for_each;
+	struct {
+		uint64_t max;          /* items of one call; 0: no batches */
+		struct conf_text match; /* key of the answer's elements that is the item */
+	} batch;
 };
 
 struct proxy_conf {
@@ -64,6 +79,7 @@ struct route_conf {
 	enum route_kind kind;
 	struct call_conf *calls; /* ROUTE_CALLS, in the order of the file */
 	size_t n_calls;
+	uint64_t need; /* how many calls must succeed; 0: those that are required */
 	struct proxy_conf proxy;
 	struct reply_conf reply;
 	struct {

@@ -11,6 +11,7 @@
 #include "codec/header.h"
 #include "codec/json_str.h"
 #include "codec/uri.h"
+#include "gather/values.h"
 
 /* ---- compiling */
 
@@ -78,7 +79,9 @@ nearest_kind(struct compiler *c, struct str name)
 	near_init(&near, str_of(name.p, dot), c->arena);
 	near_add(&near, STR("query"));
 	near_add(&near, STR("header"));
+	near_add(&near, STR("cookie"));
 	near_add(&near, STR("body"));
+	near_add(&near, STR("calls"));
 	if (member.n < 2 || str_is_none(near.best))
 		return str_none();
 	return arena_printf(c->arena, "%.*s%.*s", STR_FMT(near.best), STR_FMT(member));
@@ -88,7 +91,8 @@ static enum err_code
 say_unknown(struct compiler *c, struct str name, size_t offset)
 {
 	static const struct str kinds[] = { STR_INIT("query.NAME"), STR_INIT("header.NAME"),
-		STR_INIT("client.ip"), STR_INIT("body"), STR_INIT("body.PATH") };
+		STR_INIT("cookie.NAME"), STR_INIT("client.ip"), STR_INIT("body"),
+		STR_INIT("body.PATH") };
 	struct str meant = nearest_kind(c, name), hint;
 	struct near near;
 
@@ -117,45 +121,136 @@ name_param(struct compiler *c, struct str name, size_t offset, struct template_o
 	return say_unknown(c, name, offset);
 }
 
+/* What follows the name of a JSON value: nothing, ".a.b" or "[0].a". */
 static enum err_code
-name_body_value(struct compiler *c, struct str path, size_t offset, struct template_op *op)
+name_path(struct compiler *c, struct str path, size_t offset, struct template_op *op)
 {
 	struct json_fault where;
-	enum err_code e = json_path_compile_ref(c->arena, path, &op->path, &where);
+	enum err_code e;
 
+	if (path.n == 0)
+		return ERR_NONE;
+	if (path.p[0] == '.') {
+		path = str_of(path.p + 1, path.n - 1);
+		offset++;
+	}
+	e = json_path_compile(c->arena, arena_str(c->arena, path), &op->path, &where);
 	if (e != ERR_NONE)
 		return fault(c, offset + where.offset, "%s", where.reason);
-	op->kind = TEMPLATE_BODY_VALUE;
-	c->out->uses_body = c->out->uses_body_json = true;
+	for (size_t i = 0; i < op->path.n; i++)
+		op->has_each |= op->path.steps[i].kind == JSON_STEP_EACH;
 	return ERR_NONE;
+}
+
+/* "body", "body.x" or "body[0]", but not "bodyx". */
+static bool
+is_value_of(struct str name, struct str of, struct str *path)
+{
+	if (!str_has_prefix(name, of))
+		return false;
+	*path = str_of(name.p + of.n, name.n - of.n);
+	return path->n == 0 || path->p[0] == '.' || path->p[0] == '[';
+}
+
+static enum err_code
+name_field(struct compiler *c, struct str name, size_t offset, struct template_op *op)
+{
+	op->text = arena_str(c->arena, name);
+	if (!header_is_token(op->text))
+		return fault(c, offset, "the name of a header field is expected");
+	op->header = http_table_header(op->text);
+	return ERR_NONE;
+}
+
+static enum err_code
+name_call_value(struct compiler *c, struct str what, size_t offset, struct template_op *op)
+{
+	struct str path;
+
+	if (str_eq(what, STR("status"))) {
+		op->kind = TEMPLATE_CALL_STATUS;
+		return ERR_NONE;
+	}
+	if (str_has_prefix(what, STR("header."))) {
+		op->kind = TEMPLATE_CALL_HEADER;
+		return name_field(c, str_of(what.p + 7, what.n - 7), offset + 7, op);
+	}
+	if (is_value_of(what, STR("body"), &path)) {
+		op->kind = TEMPLATE_CALL_BODY;
+		return name_path(c, path, offset + 4, op);
+	}
+	if (is_value_of(what, STR("result"), &path)) {
+		op->kind = TEMPLATE_CALL_RESULT;
+		return name_path(c, path, offset + 6, op);
+	}
+	return fault(c, offset, "of a call there are body, result, status and header.NAME");
+}
+
+static enum err_code
+name_call(struct compiler *c, struct str name, size_t offset, struct template_op *op)
+{
+	struct str rest = str_of(name.p + 6, name.n - 6), call;
+	uint64_t bit;
+
+	str_split(&rest, '.', &call);
+	for (op->call = 0; op->call < c->params->n_calls; op->call++)
+		if (str_eq(c->params->calls[op->call], call))
+			break;
+	if (c->params->n_calls == 0)
+		return fault(c, offset, "calls can only be referred to within the calls of a route");
+	if (op->call == c->params->n_calls)
+		return fault(c, offset + 6, "the route has no call %.*s", STR_FMT(call));
+	if (str_is_none(rest))
+		return fault(c, offset, "of a call there are body, result, status and header.NAME");
+	bit = UINT64_C(1) << op->call;
+	c->out->uses.calls |= bit;
+	if (!op->has_fallback)
+		c->out->uses.calls_needed |= bit;
+	if (str_has_prefix(rest, STR("header.")))
+		c->out->uses.calls_fields |= bit;
+	return name_call_value(c, rest, offset + 7 + call.n, op);
 }
 
 static enum err_code
 name_reference(struct compiler *c, struct str name, size_t offset, struct template_op *op)
 {
+	struct str path;
+
 	if (str_eq(name, STR("client.ip"))) {
 		op->kind = TEMPLATE_CLIENT_IP;
 		return ERR_NONE;
 	}
-	if (str_eq(name, STR("body"))) {
-		op->kind = TEMPLATE_BODY;
-		c->out->uses_body = true;
-		return ERR_NONE;
+	if (is_value_of(name, STR("body"), &path)) {
+		op->kind = path.n == 0 ? TEMPLATE_BODY : TEMPLATE_BODY_VALUE;
+		c->out->uses.body = true;
+		c->out->uses.body_json |= path.n != 0;
+		return name_path(c, path, offset + 4, op);
 	}
-	if (str_has_prefix(name, STR("body.")))
-		return name_body_value(c, str_of(name.p + 5, name.n - 5), offset + 5, op);
+	if (c->params->has_item && is_value_of(name, STR("item"), &path)) {
+		op->kind = TEMPLATE_ITEM;
+		c->out->uses.item = true;
+		return name_path(c, path, offset + 4, op);
+	}
+	if (c->params->has_items && is_value_of(name, STR("items"), &path)) {
+		op->kind = TEMPLATE_ITEM;
+		c->out->uses.item = true;
+		return name_path(
+		    c, arena_printf(c->arena, "[]%.*s", STR_FMT(path)), offset + 5, op);
+	}
+	if (str_has_prefix(name, STR("calls.")))
+		return name_call(c, name, offset, op);
 	if (str_has_prefix(name, STR("query.")) && name.n > 6) {
 		op->kind = TEMPLATE_QUERY_VALUE;
 		op->text = arena_str(c->arena, str_of(name.p + 6, name.n - 6));
 		return ERR_NONE;
 	}
+	if (str_has_prefix(name, STR("cookie."))) {
+		op->kind = TEMPLATE_COOKIE;
+		return name_field(c, str_of(name.p + 7, name.n - 7), offset + 7, op);
+	}
 	if (str_has_prefix(name, STR("header."))) {
 		op->kind = TEMPLATE_HEADER_VALUE;
-		op->text = arena_str(c->arena, str_of(name.p + 7, name.n - 7));
-		if (!header_is_token(op->text))
-			return fault(c, offset + 7, "the name of a header field is expected");
-		op->header = http_table_header(op->text);
-		return ERR_NONE;
+		return name_field(c, str_of(name.p + 7, name.n - 7), offset + 7, op);
 	}
 	return name_param(c, name, offset, op);
 }
@@ -263,12 +358,31 @@ find_query(const struct request *r, struct str name, struct arena *arena)
 }
 
 static struct str
-find_header(const struct request *r, const struct template_op *op)
+find_header(const struct header_list *fields, const struct template_op *op)
 {
-	const struct header *h = op->header != HEADER_OTHER ? header_find(r->headers, op->header) :
-							      header_find_name(r->headers, op->text);
+	const struct header *h = op->header != HEADER_OTHER ? header_find(fields, op->header) :
+							      header_find_name(fields, op->text);
 
 	return h == NULL ? str_none() : h->value;
+}
+
+/* RFC 6265 4.2.1: pairs separated by semicolons, perhaps over several fields. */
+static struct str
+find_cookie(const struct request *r, struct str name)
+{
+	const struct header *h = header_find(r->headers, HEADER_COOKIE);
+
+	for (; h != NULL; h = header_next(r->headers, h)) {
+		struct str rest = h->value, pair, key;
+
+		while (str_split(&rest, ';', &pair)) {
+			pair = str_trim(pair);
+			str_split(&pair, '=', &key);
+			if (str_eq(key, name) && !str_is_none(pair))
+				return pair;
+		}
+	}
+	return str_none();
 }
 
 /* The inside of a JSON string, without its quotes. */
@@ -302,6 +416,71 @@ json_as_text(struct json_value v, enum template_place place, struct arena *arena
 	return ERR_NONE;
 }
 
+/* The JSON value that the path of the reference begins at; JSON_NONE for one that is text. */
+static struct json_value
+root_of(const struct template_op *op, const struct template_env *env)
+{
+	switch (op->kind) {
+	case TEMPLATE_BODY:
+	case TEMPLATE_BODY_VALUE:
+		return env->body;
+	case TEMPLATE_CALL_BODY:
+		return env->calls[op->call].body;
+	case TEMPLATE_CALL_RESULT:
+		return env->calls[op->call].result;
+	case TEMPLATE_ITEM:
+		return env->item;
+	default:
+		return (struct json_value){ .kind = JSON_NONE };
+	}
+}
+
+/* The scalars that a reference with "[]" names, separated by commas. */
+static enum err_code
+join_values(const struct template_op *op, const struct template_env *env, enum template_place place,
+    struct arena *arena, struct str *out)
+{
+	struct json_value *values;
+	size_t n = values_collect(&op->path, root_of(op, env), arena, &values), bytes = 0;
+	struct str *texts = arena_alloc(arena, n * sizeof *texts);
+	char *to;
+
+	for (size_t i = 0; i < n; i++) {
+		enum err_code e = json_as_text(values[i], place, arena, &texts[i]);
+
+		if (e != ERR_NONE)
+			return e;
+		bytes += texts[i].n + 1;
+	}
+	to = arena_alloc(arena, bytes);
+	*out = str_of(to, 0);
+	for (size_t i = 0; i < n; i++) {
+		if (str_is_none(texts[i]))
+			continue;
+		if (out->n != 0)
+			to[out->n++] = ',';
+		memcpy(to + out->n, texts[i].p, texts[i].n);
+		out->n += texts[i].n;
+	}
+	if (out->n == 0)
+		*out = str_none();
+	return ERR_NONE;
+}
+
+static struct str
+find_call_header(const struct template_op *op, const struct template_env *env)
+{
+	const struct header_list *fields = env->calls[op->call].fields;
+
+	return fields == NULL ? str_none() : find_header(fields, op);
+}
+
+static struct str
+status_text(unsigned status, struct arena *arena)
+{
+	return status == 0 ? str_none() : arena_printf(arena, "%u", status);
+}
+
 static enum err_code
 lookup(const struct template_op *op, const struct template_env *env, enum template_place place,
     struct arena *arena, struct str *out)
@@ -322,7 +501,16 @@ lookup(const struct template_op *op, const struct template_env *env, enum templa
 		*out = find_query(r, op->text, arena);
 		return ERR_NONE;
 	case TEMPLATE_HEADER_VALUE:
-		*out = find_header(r, op);
+		*out = find_header(r->headers, op);
+		return ERR_NONE;
+	case TEMPLATE_COOKIE:
+		*out = find_cookie(r, op->text);
+		return ERR_NONE;
+	case TEMPLATE_CALL_STATUS:
+		*out = status_text(env->calls[op->call].status, arena);
+		return ERR_NONE;
+	case TEMPLATE_CALL_HEADER:
+		*out = find_call_header(op, env);
 		return ERR_NONE;
 	case TEMPLATE_CLIENT_IP:
 		*out = r->client_ip.n == 0 ? str_none() : r->client_ip;
@@ -330,10 +518,12 @@ lookup(const struct template_op *op, const struct template_env *env, enum templa
 	case TEMPLATE_BODY:
 		*out = r->has_body ? r->body : str_none();
 		return ERR_NONE;
-	case TEMPLATE_BODY_VALUE:
-		return json_as_text(json_path_find(&op->path, env->body), place, arena, out);
+	default:
+		break;
 	}
-	return ERR_INTERNAL;
+	if (op->has_each)
+		return join_values(op, env, place, arena, out);
+	return json_as_text(json_path_find(&op->path, root_of(op, env)), place, arena, out);
 }
 
 /* Room for a value: encoded, and for a tail once more to decode its segments in. */
@@ -374,6 +564,22 @@ put_value(char *dst, enum template_place place, const struct template_op *op, st
 	return value.n;
 }
 
+/* Who is to blame: the request, or the answer of another call. */
+static enum err_code
+missing(const struct template_op *op)
+{
+	switch (op->kind) {
+	case TEMPLATE_CALL_BODY:
+	case TEMPLATE_CALL_RESULT:
+	case TEMPLATE_CALL_STATUS:
+	case TEMPLATE_CALL_HEADER:
+	case TEMPLATE_ITEM:
+		return ERR_MISSING_RESULT;
+	default:
+		return ERR_MISSING_REFERENCE;
+	}
+}
+
 /* The value of one op, or its fallback. */
 static enum err_code
 resolve(const struct template_op *op, const struct template_env *env, enum template_place place,
@@ -386,7 +592,7 @@ resolve(const struct template_op *op, const struct template_env *env, enum templ
 	if (e != ERR_NONE)
 		return e;
 	if (is_hole && !op->has_fallback)
-		return ERR_MISSING_REFERENCE;
+		return missing(op);
 	if (is_hole)
 		*out = op->fallback;
 	return ERR_NONE;
@@ -429,8 +635,51 @@ template_eval(
 	return check_result(t->place, *out);
 }
 
+void
+template_add_uses(struct template_uses *to, const struct template_uses *uses)
+{
+	to->body |= uses->body;
+	to->body_json |= uses->body_json;
+	to->item |= uses->item;
+	to->calls |= uses->calls;
+	to->calls_needed |= uses->calls_needed;
+	to->calls_fields |= uses->calls_fields;
+}
+
 bool
 template_is_reference(const struct template *t)
 {
 	return t->n == 1 && t->ops[0].kind != TEMPLATE_LITERAL;
+}
+
+struct json_value
+template_json_value(const struct template *t, const struct template_env *env, struct arena *arena)
+{
+	const struct template_op *op = &t->ops[0];
+
+	if (!template_is_reference(t))
+		return (struct json_value){ .kind = JSON_NONE };
+	if (op->has_each)
+		return values_array(&op->path, root_of(op, env), arena);
+	return json_path_find(&op->path, root_of(op, env));
+}
+
+enum err_code
+template_eval_list(const struct template *t, const struct template_env *env, struct arena *arena,
+    struct json_value **out, size_t *n)
+{
+	const struct template_op *op = &t->ops[0];
+	struct json_value list;
+
+	assert(template_is_reference(t));
+	*n = 0;
+	if (op->has_each && root_of(op, env).kind != JSON_NONE) {
+		*n = values_collect(&op->path, root_of(op, env), arena, out);
+		return ERR_NONE;
+	}
+	list = json_path_find(&op->path, root_of(op, env));
+	if (list.kind != JSON_ARRAY)
+		return missing(op);
+	*n = values_elements(list, arena, out);
+	return ERR_NONE;
 }

@@ -1,6 +1,9 @@
 /*
  * Text with references, compiled at load: "/users/{id}?lang={query.lang|en}". References: {param} {query.x}
- * {header.x} {client.ip} {body} {body.x}, {ref|default}; "{{" is a literal brace. Values are encoded for the
+ * {header.x} {cookie.x} {client.ip} {body} {body.x}; within the calls of a route {calls.N.body.x} as received,
+ * {calls.N.result.x} as shaped, {calls.N.status}, {calls.N.header.x}; within for_each {item} {item.x}, within
+ * a batch {items} {items.x};
+ * {ref|default}; "{{" is a literal brace. Values are encoded for the
  * place where they stand; one that is missing and has no default fails the evaluation, so that nothing is
  * ever sent with a hole.
  */
@@ -27,9 +30,15 @@ enum template_op_kind {
 	TEMPLATE_PARAM_TAIL, /* {rest...}: slashes stay */
 	TEMPLATE_QUERY_VALUE,
 	TEMPLATE_HEADER_VALUE,
+	TEMPLATE_COOKIE,
 	TEMPLATE_CLIENT_IP,
 	TEMPLATE_BODY,       /* the whole body of the request */
 	TEMPLATE_BODY_VALUE, /* a value in it */
+	TEMPLATE_CALL_BODY,   /* a value in the answer of another call, as received */
+	TEMPLATE_CALL_RESULT, /* and as shaped */
+	TEMPLATE_CALL_STATUS,
+	TEMPLATE_CALL_HEADER,
+	TEMPLATE_ITEM,        /* a value in the item of a for_each */
 };
 
 struct template_op {
@@ -37,24 +46,41 @@ struct template_op {
 	struct str text;     /* the literal, or the name of the query value or header */
 	size_t param;        /* index of the parameter */
 	enum header_id header;
-	struct json_path path; /* TEMPLATE_BODY_VALUE */
+	size_t call;           /* index of the call that is referred to */
+	struct json_path path; /* within a JSON value */
+	bool has_each;         /* the path has "[]": it names any number of values */
 	bool has_fallback;
 	struct str fallback; /* after `|`, not encoded yet */
+};
+
+/* What templates refer to; calls are bits. */
+struct template_uses {
+	bool body;             /* {body} or {body.x} */
+	bool body_json;        /* {body.x}, or {body} as a JSON value */
+	bool item;
+	uint64_t calls;
+	uint64_t calls_needed; /* by some reference without a default */
+	uint64_t calls_fields; /* their header fields */
 };
 
 struct template {
 	struct template_op *ops;
 	size_t n;
 	enum template_place place;
-	bool uses_body; /* refers to {body} or {body.x} */
-	bool uses_body_json; /* refers to {body.x} */
+	struct template_uses uses;
 };
 
-/* The parameters that a route's path defines, in order. */
+#define TEMPLATE_MAX_CALLS 64 /* bits of template.calls */
+
+/* What a template may refer to, beside the request. */
 struct template_params {
-	const struct str *names;
+	const struct str *names; /* of the parameters that the route's path defines, in order */
 	size_t n;
-	bool has_tail; /* the last one is {rest...} */
+	bool has_tail;           /* the last one is {rest...} */
+	const struct str *calls; /* names of the route's calls; not for replies and proxies */
+	size_t n_calls;
+	bool has_item;           /* {item}: within a for_each */
+	bool has_items;          /* {items}: within a batch */
 };
 
 struct template_error {
@@ -68,20 +94,46 @@ enum err_code template_compile(struct arena *arena, struct str text, enum templa
 
 #define TEMPLATE_MAX_OPS 64
 
+/* What is known of a call. */
+struct template_call {
+	struct json_value body;   /* as received; JSON_NONE: none that is accepted */
+	struct json_value result; /* as shaped, or its default */
+	unsigned status;          /* 0: none */
+	const struct header_list *fields; /* of its answer, when some template refers to them; or NULL */
+};
+
 /* What evaluation reads. */
 struct template_env {
 	const struct request *request;
 	struct json_value body; /* the root of the request's body; JSON_NONE: it has none, or it is not JSON */
+	const struct template_call *calls; /* by index */
+	struct json_value item;
 };
 
 /*
  * The text, in the arena or the template or the request. ERR_MISSING_REFERENCE when a value is not there (an
- * empty value counts as missing in a path), ERR_BAD_PARAMETER when it cannot stand in its place.
+ * empty value counts as missing in a path), ERR_MISSING_RESULT when it is another call's, ERR_BAD_PARAMETER when
+ * it cannot stand in its place. A reference with "[]" gives its scalars, separated by commas.
  */
 enum err_code template_eval(
     const struct template *t, const struct template_env *env, struct arena *arena, struct str *out);
 
+/* Adds what it refers to. */
+void template_add_uses(struct template_uses *to, const struct template_uses *uses);
 /* The template is exactly one reference. */
 bool template_is_reference(const struct template *t);
+/*
+ * The JSON value that a template of exactly one reference names, its type kept; JSON_NONE: it names text, or
+ * nothing. With "[]" an array of those that are there, in the arena.
+ */
+struct json_value template_json_value(
+    const struct template *t, const struct template_env *env, struct arena *arena);
+/*
+ * The elements of the list that a template of exactly one reference names: with "[]" one per element on the
+ * way (JSON_NONE where it is not there), else those of the array that it names. ERR_MISSING_REFERENCE or
+ * ERR_MISSING_RESULT when there is no list.
+ */
+enum err_code template_eval_list(const struct template *t, const struct template_env *env,
+    struct arena *arena, struct json_value **out, size_t *n);
 
 #endif

@@ -103,8 +103,7 @@ put_calls(struct buf *out, const struct exchange *x)
 
 		if (i > 0)
 			buf_add_char(out, ',');
-		put_call(out, gc->plan->conf->name, &gc->call,
-		    gc->error != ERR_NONE ? gc->error : gc->call.error);
+		put_call(out, gc->plan->conf->name, gather_call_of(gc), gc->error);
 	}
 	if (x->proxy != NULL)
 		put_call(out, STR("proxy"), &x->proxy->call, x->proxy->call.error);

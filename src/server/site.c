@@ -70,23 +70,16 @@ compile_proxy(struct build *b, struct route *route, const struct template_params
 	return plan_fields(b->arena, &conf->response.set_headers, params, &plan->fields, b->fault);
 }
 
-static bool
-uses_body(const struct reply_plan *plan)
+static struct template_uses
+uses_of(const struct reply_plan *plan)
 {
-	for (size_t i = 0; i < plan->n_fields; i++)
-		if (plan->fields[i].value.uses_body)
-			return true;
-	return plan->body.uses_body || (plan->json != NULL && json_template_uses_body(plan->json));
-}
+	struct template_uses uses = plan->body.uses;
 
-static bool
-uses_body_json(const struct reply_plan *plan)
-{
 	for (size_t i = 0; i < plan->n_fields; i++)
-		if (plan->fields[i].value.uses_body_json)
-			return true;
-	return plan->body.uses_body_json ||
-	       (plan->json != NULL && json_template_uses_body_json(plan->json));
+		template_add_uses(&uses, &plan->fields[i].value.uses);
+	if (plan->json != NULL)
+		json_template_add_uses(&uses, plan->json);
+	return uses;
 }
 
 static enum err_code
@@ -118,8 +111,8 @@ compile_reply(struct build *b, struct route *route, const struct template_params
 		    b->arena, &conf->body, TEMPLATE_TEXT, params, &plan->body, b->fault);
 	if (e == ERR_NONE)
 		e = compile_json(b, &conf->json, params, &plan->json);
-	plan->needs_body = uses_body(plan);
-	plan->needs_body_json = uses_body_json(plan);
+	plan->needs_body = uses_of(plan).body;
+	plan->needs_body_json = uses_of(plan).body_json;
 	return e;
 }
 

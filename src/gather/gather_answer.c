@@ -1,0 +1,134 @@
+/* Makes the answer of a gather. Worker thread; memory is the exchange's arena. */
+#include "gather/gather_answer.h"
+
+#include "base/compiler.h"
+#include "gather/gather.h"
+#include "gather/meta.h"
+
+/* ---- fields */
+
+static struct str
+set_headers(struct gather *g, struct str before)
+{
+	struct str text = before, value;
+
+	for (size_t i = 0; i < g->plan->n_set_headers; i++) {
+		const struct field_plan *f = &g->plan->set_headers[i];
+
+		/* A field whose value is not there is left out: nothing is sent with a hole. */
+		if (template_eval(&f->value, &g->values, g->arena, &value) != ERR_NONE)
+			continue;
+		text = arena_printf(g->arena, "%.*s%.*s: %.*s\r\n", STR_FMT(text), STR_FMT(f->name),
+		    STR_FMT(value));
+	}
+	return text;
+}
+
+/* RFC 9209: one member per missing call. */
+static struct str
+proxy_status(struct gather *g, const struct meta_call *missing, size_t n)
+{
+	struct str text = STR("");
+
+	for (size_t i = 0; i < n; i++)
+		text = arena_printf(g->arena, "%.*sProxy-Status: gatherd;error=%s;details=\"%.*s\"\r\n",
+		    STR_FMT(text), err_token(missing[i].error), STR_FMT(missing[i].name));
+	return text;
+}
+
+/* ---- errors */
+
+void
+gather_answer_fail(struct gather *g, const struct gather_call *gc)
+{
+	answer_problem(&g->answer, g->arena, gc->error, gc->plan->conf->name);
+}
+
+void
+gather_answer_pass(struct gather *g, const struct gather_call *gc)
+{
+	g->answer = (struct answer){
+		.status = gc->task.call.status,
+		.reason = ERR_STATUS_NOT_ACCEPTED,
+		.fields = set_headers(g, STR("")),
+	};
+	answer_set_body(&g->answer, g->arena, gc->task.content_type, gc->task.call.body);
+}
+
+/* ---- what is missing */
+
+/* Neither there, nor left out on purpose, nor not waited for because enough others were there. */
+static bool
+is_missing(const struct gather *g, size_t i)
+{
+	const struct gather_call *gc = &g->calls[i];
+
+	return g->known[i].result.kind == JSON_NONE && gc->error != ERR_NONE &&
+	    g->plan->conf->need == 0;
+}
+
+static size_t
+collect_missing(const struct gather *g, struct meta_call *missing)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->plan->n_calls; i++) {
+		const struct gather_call *gc = &g->calls[i];
+		uint64_t done = gather_call_of(gc)->times.done;
+
+		if (!is_missing(g, i))
+			continue;
+		missing[n++] = (struct meta_call){ gc->plan->conf->name, gc->error,
+			done > g->started_ns ? (done - g->started_ns) / NS_PER_MS : 0 };
+	}
+	return n;
+}
+
+/* ---- parts */
+
+static enum err_code
+merge(struct gather *g, struct str meta, size_t *at_fault)
+{
+	const struct plan *plan = g->plan;
+	struct json_value *parts = arena_alloc(g->arena, plan->n_merged * sizeof *parts);
+	struct merge_input in = { .parts = parts, .meta = meta, .js = g->env->js, .arena = g->arena };
+	struct merge_result merged;
+	enum err_code e;
+
+	for (size_t i = 0; i < plan->n_merged; i++)
+		parts[i] = g->known[plan->merged[i]].result;
+	e = merge_run(plan->merge, &in, &merged);
+	if (e != ERR_NONE) {
+		*at_fault = plan->merged[merged.conflict_part];
+		return e;
+	}
+	g->answer.content_type = STR("application/json");
+	g->answer.body = merged.iov;
+	g->answer.n_body = merged.n;
+	g->answer.body_bytes = merged.bytes;
+	return ERR_NONE;
+}
+
+void
+gather_answer_merge(struct gather *g)
+{
+	const struct plan *plan = g->plan;
+	struct meta_call *missing = arena_alloc(g->arena, plan->n_calls * sizeof *missing);
+	size_t n_missing = collect_missing(g, missing), at_fault = 0;
+	struct str meta = str_none();
+	enum err_code e;
+
+	g->answer = (struct answer){ .status = 200, .fields = STR("") };
+	if (n_missing != 0) {
+		g->answer.status = (unsigned)plan->conf->response.partial_status;
+		g->answer.is_partial = true;
+		g->answer.reason = missing[0].error;
+		g->answer.fields = proxy_status(g, missing, n_missing);
+		if (!str_is_none(plan->conf->response.partial_meta.s))
+			meta = meta_of_calls(g->arena, missing, n_missing);
+	}
+	g->answer.fields = set_headers(g, g->answer.fields);
+	e = merge(g, meta, &at_fault);
+	if (e != ERR_NONE)
+		answer_problem(&g->answer, g->arena, e, plan->calls[at_fault].conf->name);
+}

@@ -1,0 +1,205 @@
+"""Calls that wait for each other, calls that may be skipped, calls for each item of a list."""
+import json
+import random
+import threading
+import time
+
+import pytest
+from harness import expect
+from harness.upstream import json_reply
+
+
+def route(path, **calls):
+    return {"path": path, "timeout": "10s",
+            "calls": {name: {"upstream": "up", **call} for name, call in calls.items()}}
+
+
+def paths(up):
+    return [r.target for r in up.requests]
+
+
+def test_a_reference_is_a_dependency_and_keeps_its_type(gatherd, upstream):
+    up = upstream()
+    up.on("/user/7", json_reply(b'{"id":7,"team":"a b/c","n":9223372036854775807,"tags":["x",{"y":1.10}]}'))
+    up.on("/team/a%20b%2Fc", json_reply(b'{"name":"T"}'))
+    up.on("/post", json_reply(lambda r: r.body))
+    d = gatherd([route("/u/{id}",
+                       user={"path": "/user/{id}"},
+                       team={"path": "/team/{calls.user.body.team}", "query": {"n": "{calls.user.result.n}"},
+                             "headers": {"X-Status": "{calls.user.status}"}},
+                       echo={"path": "/post", "method": "POST",
+                             "json": {"tags": "{calls.user.body.tags}", "one": "{calls.user.body.tags[1].y}",
+                                      "text": "n={calls.user.body.n}", "team": "{calls.team.body}"}})],
+                {"up": up})
+    body = d.get("/u/7").body
+    assert b'"echo":{"tags":["x",{"y":1.10}],"one":1.10,"text":"n=9223372036854775807","team":{"name":"T"}}' in body
+    assert paths(up) == ["/user/7", "/team/a%20b%2Fc?n=9223372036854775807", "/post"]
+    assert up.requests[1].header("X-Status") == "200"
+
+
+@pytest.mark.alone
+def test_latency_is_the_critical_path(gatherd, upstream):
+    """Random graphs: every call takes 50 ms, so the answer takes 50 ms times the longest chain."""
+    chooser = random.Random(1)
+    for _ in range(3):
+        depth, calls = {}, {}
+        for n in range(12):
+            deps = chooser.sample(range(n), min(n, chooser.randrange(3)))
+            depth[n] = 1 + max((depth[k] for k in deps), default=0)
+            calls["c%d" % n] = {"path": "/c%d" % n, "query": {"d%d" % k: "{calls.c%d.body.v}" % k for k in deps}}
+        up = upstream(json_reply(b'{"v":1}', delay=0.05))
+        d = gatherd([route("/graph", **calls)], {"up": up})
+        d.get("/graph")
+        started = time.monotonic()
+        assert d.get("/graph").status == 200
+        took = time.monotonic() - started
+        longest = max(depth.values()) * 0.05
+        assert longest - 0.001 <= took < longest + 0.06, (took, longest, depth)
+
+
+def test_after_orders_without_data(gatherd, upstream):
+    up = upstream(json_reply(b"1", delay=0.02))
+    d = gatherd([route("/x", a={"path": "/a", "after": ["b"]}, b={"path": "/b", "after": ["c"]}, c={"path": "/c"})],
+                {"up": up})
+    assert d.get("/x").body == b'{"a":1,"b":1,"c":1}'
+    assert paths(up) == ["/c", "/b", "/a"]
+
+
+def test_a_call_that_lacks_its_reference_is_never_sent(gatherd, upstream):
+    up = upstream(json_reply(b'{"x":null}'))
+    up.on("/bad", json_reply(b"{}", status=500))
+    d = gatherd([
+        route("/required", a={"path": "/a"}, b={"path": "/b/{calls.a.body.none}"}),
+        route("/optional", a={"path": "/a"}, b={"path": "/b/{calls.a.body.x}", "required": False}),
+        route("/default", a={"path": "/a"}, b={"path": "/b/{calls.a.body.x|me}"}),
+        route("/failed", a={"path": "/bad", "required": False},
+              b={"path": "/b/{calls.a.body.x}", "required": False}),
+        route("/failed/default", a={"path": "/bad", "required": False}, b={"path": "/b/{calls.a.status|0}"}),
+    ], {"up": up})
+    expect.is_problem(d.get("/required"), 502, "missing_result", call="b")
+    body = json.loads(d.get("/optional").body)
+    assert body["_meta"]["calls"]["b"]["error"] == "missing_result"
+    assert d.get("/default").body == b'{"a":{"x":null},"b":{"x":null}}'
+    assert set(json.loads(d.get("/failed").body)["_meta"]["calls"]) == {"a", "b"}
+    assert d.get("/failed/default").status == 200
+    assert [p for p in paths(up) if p.startswith("/b/")] == ["/b/me", "/b/500"]
+
+
+def test_a_call_is_skipped_when_its_condition_does_not_hold(gatherd, upstream):
+    up = upstream(json_reply(b'{"tier":"gold","n":3}'))
+    d = gatherd([route("/x",
+                       user={"path": "/user"},
+                       gold={"path": "/gold", "when": "{calls.user.body.tier} in [gold, silver] and {query.n|0} > 2"},
+                       other={"path": "/other", "when": "{calls.user.body.n} > 3", "default": {"n": 0}},
+                       after={"path": "/after", "query": {"g": "{calls.gold.body.n|none}"}})], {"up": up})
+    assert list(json.loads(d.get("/x?n=5").body)) == ["user", "gold", "other", "after"]
+    assert paths(up) == ["/user", "/gold", "/after?g=3"]
+    del up.requests[:]
+    body = d.get("/x").body
+    assert b'"gold":' not in body and b'"_meta"' not in body and b'"other":{"n":0}' in body
+    assert paths(up) == ["/user", "/after?g=none"]
+
+
+def items(n):
+    return b'{"items":[%s]}' % b",".join(b'{"id":%d}' % i for i in range(n))
+
+
+def test_for_each_keeps_order_and_its_bounds(gatherd, upstream):
+    """10,000 items, 50 at a time: the upstream sees every one, never more than 50 at once."""
+    up = upstream()
+    up.on("/list", json_reply(items(10000)))
+    up.handler = json_reply(lambda r: b'{"path":"%s"}' % r.path.encode(), delay=0.002)
+    d = gatherd([{**route("/all", list={"path": "/list"},
+                          each={"path": "/item/{item.id}", "for_each": "{calls.list.body.items}",
+                                "max_items": 10000, "parallel": 50}), "timeout": "60s"}],
+                {"up": up.conf(pool={"max_connections": 50, "max_idle": 50})})
+    before = d.memory()
+    each = json.loads(d.get("/all").body)["each"]
+    assert each == [{"path": "/item/%d" % n} for n in range(10000)]
+    assert 2 <= up.max_in_flight <= 50
+    assert len(up.requests) == 10001
+    assert d.memory() - before < 24 << 20
+
+
+def test_for_each_shares_the_calls_of_equal_items(gatherd, upstream):
+    up = upstream(json_reply(lambda r: b'"%s"' % r.path.encode()))
+    up.on("/list", json_reply(b'["a","b","a",null,"b"]'))
+    d = gatherd([route("/x", list={"path": "/list"},
+                       each={"path": "/i/{item}", "for_each": "{calls.list.body}", "distinct": True})], {"up": up})
+    assert json.loads(d.get("/x").body)["each"] == ["/i/a", "/i/b", "/i/a", None, "/i/b"]
+    assert sorted(paths(up)) == ["/i/a", "/i/b", "/list"]
+
+
+def test_too_many_items(gatherd, upstream):
+    up = upstream(json_reply(b"1"))
+    up.on("/list", json_reply(b"[1,2,3]"))
+    each = {"path": "/i/{item}", "for_each": "{calls.list.body}", "max_items": 2}
+    d = gatherd([route("/no", list={"path": "/list"}, each=each),
+                 route("/first", list={"path": "/list"}, each={**each, "truncate": True})], {"up": up})
+    expect.is_problem(d.get("/no"), 502, "too_many_items", call="each")
+    assert d.get("/first").body == b'{"list":[1,2,3],"each":[1,1]}'
+
+
+def test_a_failed_item_is_null_or_its_default(gatherd, upstream):
+    up = upstream(json_reply(b"1"))
+    up.on("/list", json_reply(b"[1,2,3]"))
+    up.on("/i/2", json_reply(b"", status=500))
+    each = {"path": "/i/{item}", "for_each": "{calls.list.body}"}
+    d = gatherd([route("/strict", list={"path": "/list"}, each=each),
+                 route("/null", list={"path": "/list"}, each={**each, "required": False}),
+                 route("/default", list={"path": "/list"}, each={**each, "default": {"n": 0}})], {"up": up})
+    expect.is_problem(d.get("/strict"), 502, "status_not_accepted", call="each")
+    assert json.loads(d.get("/null").body)["each"] == [1, None, 1]
+    assert json.loads(d.get("/default").body)["each"] == [1, {"n": 0}, 1]
+
+
+def test_batches_fold_items_into_fewer_calls(gatherd, upstream):
+    def answer(request):
+        ids = [int(i) for i in request.query.split("=")[1].replace("%2C", ",").split(",")]
+        chosen = [i for i in reversed(ids) if i != 4]
+        return json.dumps([{"id": i, "name": "n%d" % i} for i in chosen]).encode()
+    up = upstream(json_reply(answer))
+    up.on("/list", json_reply(b"[0,1,2,3,4,5,6]"))
+    up.on("/positional", json_reply(lambda r: b"[%s]" % b",".join(b'"%d"' % n for n in json.loads(r.body)["ids"])))
+    each = {"for_each": "{calls.list.body}", "batch": {"max": 3, "match": "id"}, "required": False}
+    d = gatherd([route("/match", list={"path": "/list"}, each={**each, "path": "/products?ids={items}"}),
+                 route("/position", list={"path": "/list"},
+                       each={**each, "path": "/positional", "method": "POST", "json": {"ids": "{items}"},
+                             "batch": {"max": 4}})], {"up": up})
+    names = json.loads(d.get("/match").body)["each"]
+    assert names == [{"id": i, "name": "n%d" % i} if i != 4 else None for i in range(7)]
+    assert len([p for p in paths(up) if p.startswith("/products")]) == 3
+    assert json.loads(d.get("/position").body)["each"] == [str(i) for i in range(7)]
+
+
+def test_any_acceptable_answer_wins_and_the_others_are_cancelled(gatherd, upstream):
+    left = threading.Event()
+
+    def slow(conn):
+        if conn.wait_for_eof():
+            left.set()
+    up = upstream(json_reply(b"1"))
+    up.on("/slow", slow)
+    up.on("/bad", json_reply(b"", status=500))
+    d = gatherd([{**route("/any", bad={"path": "/bad"}, slow={"path": "/slow"}, good={"path": "/good"}), "need": "any"},
+                 {**route("/two", a={"path": "/a"}, bad={"path": "/bad"}, b={"path": "/b"}), "need": 2},
+                 {**route("/none", a={"path": "/bad"}, b={"path": "/bad"}), "need": "any"}], {"up": up})
+    assert d.get("/any").body == b'{"good":1}'
+    assert left.wait(10)
+    assert d.get("/two").body == b'{"a":1,"b":1}'
+    expect.is_problem(d.get("/none"), 502, "status_not_accepted", call=d.get("/none").json()["call"])
+
+
+def test_an_early_verdict_cancels_what_waits(gatherd, upstream):
+    up = upstream(json_reply(b"1"))
+    up.on("/bad", json_reply(b"", status=500))
+    d = gatherd([route("/x", a={"path": "/bad"}, b={"path": "/b/{calls.a.status}"})], {"up": up})
+    expect.is_problem(d.get("/x"), 502, "status_not_accepted", call="a")
+    assert paths(up) == ["/bad"]
+
+
+def test_cookies_are_references(gatherd, upstream):
+    up = upstream(json_reply(b"1"))
+    d = gatherd([route("/x", a={"path": "/a/{cookie.session}"})], {"up": up})
+    assert d.get("/x", fields=[("Cookie", "a=1; session=s%1; b=2")]).status == 200
+    assert paths(up) == ["/a/s%251"]
