@@ -356,6 +356,17 @@ compile_headers(struct compiler *c, const struct template_params *params)
 	return e;
 }
 
+static enum err_code
+check_need(struct compiler *c)
+{
+	const struct route_conf *conf = c->setup->conf;
+
+	if (conf->need <= conf->n_calls)
+		return ERR_NONE;
+	return faultf_at(c, &conf->pos, "needs %llu calls to succeed, and has %zu",
+	    (unsigned long long)conf->need, conf->n_calls);
+}
+
 static const struct str *
 call_names(struct compiler *c)
 {
@@ -383,7 +394,9 @@ plan_compile(
 	plan->places = arena_calloc(arena, plan->n_calls, sizeof *plan->places);
 	params.calls = call_names(&c);
 	params.n_calls = plan->n_calls;
-	e = compile_calls(&c, &params);
+	e = check_need(&c);
+	if (e == ERR_NONE)
+		e = compile_calls(&c, &params);
 	if (e == ERR_NONE)
 		e = check_cycles(&c);
 	if (e == ERR_NONE)

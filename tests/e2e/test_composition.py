@@ -165,11 +165,16 @@ def test_batches_fold_items_into_fewer_calls(gatherd, upstream):
     d = gatherd([route("/match", list={"path": "/list"}, each={**each, "path": "/products?ids={items}"}),
                  route("/position", list={"path": "/list"},
                        each={**each, "path": "/positional", "method": "POST", "json": {"ids": "{items}"},
-                             "batch": {"max": 4}})], {"up": up})
+                             "batch": {"max": 4}}),
+                 route("/strict", list={"path": "/list"},
+                       each={**each, "path": "/positional", "method": "POST", "json": {"ids": "{items}"},
+                             "batch": {"max": 4}, "required": True})], {"up": up})
     names = json.loads(d.get("/match").body)["each"]
     assert names == [{"id": i, "name": "n%d" % i} if i != 4 else None for i in range(7)]
     assert len([p for p in paths(up) if p.startswith("/products")]) == 3
     assert json.loads(d.get("/position").body)["each"] == [str(i) for i in range(7)]
+    up.on("/positional", json_reply(b"[1]"))
+    expect.is_problem(d.get("/strict"), 502, "batch_mismatch", call="each")
 
 
 def test_any_acceptable_answer_wins_and_the_others_are_cancelled(gatherd, upstream):
@@ -187,7 +192,8 @@ def test_any_acceptable_answer_wins_and_the_others_are_cancelled(gatherd, upstre
     assert d.get("/any").body == b'{"good":1}'
     assert left.wait(10)
     assert d.get("/two").body == b'{"a":1,"b":1}'
-    expect.is_problem(d.get("/none"), 502, "status_not_accepted", call=d.get("/none").json()["call"])
+    response = d.get("/none")
+    expect.is_problem(response, 502, "status_not_accepted", call=response.json()["call"])
 
 
 def test_an_early_verdict_cancels_what_waits(gatherd, upstream):

@@ -9,7 +9,7 @@ static struct header_list headers;
 static struct request request;
 static struct template_env env = { .request = &request };
 static const struct str names[] = { STR_INIT("id"), STR_INIT("rest") };
-static const struct template_params params = { names, 2, true };
+static const struct template_params params = { .names = names, .n = 2, .has_tail = true };
 static struct template_error error;
 
 static void
