@@ -556,6 +556,8 @@ h1_head_feed(struct h1_head *head, struct str bytes)
 	bool is_clipped = bytes.n >= head->limits.head_bytes;
 	enum step step = STEP_NEXT;
 
+	if (bytes.n == 0)
+		return H1_MORE;
 	if (head->base != bytes.p && head->look > 0)
 		h1_head_move(head, bytes.p);
 	head->base = bytes.p;

@@ -223,6 +223,18 @@ START_TEST(tells_an_idle_connection)
 }
 END_TEST
 
+START_TEST(waits_when_nothing_came)
+{
+	static const struct h1_limits limits = { 256, 64 };
+
+	h1_head_init_request(&head, &limits, slots, ARRAY_LEN(slots));
+	ck_assert_int_eq(h1_head_feed(&head, str_none()), H1_MORE);
+	h1_head_init_response(&head, &limits, slots, ARRAY_LEN(slots));
+	ck_assert_int_eq(h1_head_feed(&head, str_none()), H1_MORE);
+	ck_assert_int_eq(h1_head_feed(&head, STR("HTTP/1.1 204 \r\n\r\n")), H1_DONE);
+}
+END_TEST
+
 START_TEST(moves_with_its_buffer)
 {
 	static const char text[] = "GET http://h:1 HTTP/1.1\r\nHost: x\r\nEmpty:\r\n\r\n";
@@ -276,4 +288,4 @@ END_TEST
 UNIT_MAIN("h1_head", takes_a_request_apart, takes_a_response_apart, knows_the_forms_of_a_target,
     knows_whether_the_connection_lasts, knows_offers_to_upgrade, refuses_at_the_first_wrong_byte,
     keeps_its_limits, bounds_the_options_of_connection, tells_an_idle_connection,
-    moves_with_its_buffer, does_not_depend_on_the_pieces)
+    waits_when_nothing_came, moves_with_its_buffer, does_not_depend_on_the_pieces)
