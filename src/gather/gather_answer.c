@@ -4,6 +4,8 @@
 #include "base/compiler.h"
 #include "gather/gather.h"
 #include "gather/meta.h"
+#include "gather/values.h"
+#include "gather/zip.h"
 
 /* ---- fields */
 
@@ -86,6 +88,40 @@ collect_missing(const struct gather *g, struct meta_call *missing)
 
 /* ---- parts */
 
+/* The results of one for_each go back into the elements that its list came from. */
+static enum err_code
+zip_part(struct gather *g, size_t i)
+{
+	const struct call_plan *cp = &g->plan->calls[i];
+	struct json_value *target = &g->known[cp->zip_into].result, *results;
+	struct zip_input in = {
+		.target = *target,
+		.inside = &cp->zip,
+		.policy = g->plan->conf->response.on_conflict,
+		.js = g->env->js,
+		.arena = g->arena,
+	};
+
+	if (g->known[i].result.kind != JSON_ARRAY || target->kind == JSON_NONE)
+		return ERR_NONE;
+	in.n = values_elements(g->known[i].result, g->arena, &results);
+	in.results = results;
+	return zip_apply(&in, target);
+}
+
+static enum err_code
+zip_parts(struct gather *g, size_t *at_fault)
+{
+	enum err_code e = ERR_NONE;
+
+	for (size_t i = 0; i < g->plan->n_calls && e == ERR_NONE; i++) {
+		*at_fault = i;
+		if (g->plan->calls[i].zip.n != 0)
+			e = zip_part(g, i);
+	}
+	return e;
+}
+
 static enum err_code
 merge(struct gather *g, struct str meta, size_t *at_fault)
 {
@@ -93,8 +129,10 @@ merge(struct gather *g, struct str meta, size_t *at_fault)
 	struct json_value *parts = arena_alloc(g->arena, plan->n_merged * sizeof *parts);
 	struct merge_input in = { .parts = parts, .meta = meta, .js = g->env->js, .arena = g->arena };
 	struct merge_result merged;
-	enum err_code e;
+	enum err_code e = plan->n_merged == plan->n_calls ? ERR_NONE : zip_parts(g, at_fault);
 
+	if (e != ERR_NONE)
+		return e;
 	for (size_t i = 0; i < plan->n_merged; i++)
 		parts[i] = g->known[plan->merged[i]].result;
 	e = merge_run(plan->merge, &in, &merged);

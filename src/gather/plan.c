@@ -7,6 +7,7 @@
 #include "base/compiler.h"
 #include "gather/plan_call.h"
 #include "gather/plan_graph.h"
+#include "gather/zip.h"
 
 struct compiler {
 	struct arena *arena;
@@ -170,6 +171,13 @@ each_at(const struct json_path *path)
 	return at;
 }
 
+/* "orders[].product" of a for_each: back into the elements of another part. */
+static bool
+is_zip(const struct call_conf *conf, const struct json_path *into)
+{
+	return !str_is_none(conf->for_each.list.s) && each_at(into) + 1 < into->n;
+}
+
 static bool
 is_prefix(const struct json_path *place, const struct json_path *into)
 {
@@ -188,6 +196,7 @@ compile_zip(struct compiler *c, size_t i)
 	struct json_path into;
 	struct json_fault fault;
 	bool is_found = false;
+	const char *why;
 
 	if (json_path_compile(c->arena, cp->conf->into.s, &into, &fault) != ERR_NONE)
 		return fault_at(c->fault, &cp->conf->into.pos, fault.reason);
@@ -206,7 +215,8 @@ compile_zip(struct compiler *c, size_t i)
 		    "no call of the route puts an array there that the results could go into");
 	cp->zip.steps = into.steps + c->plan->places[cp->zip_into].into.n;
 	cp->zip.n = into.n - c->plan->places[cp->zip_into].into.n;
-	return ERR_NONE;
+	why = zip_check(&cp->zip);
+	return why == NULL ? ERR_NONE : fault_at(c->fault, &cp->conf->into.pos, why);
 }
 
 static enum err_code
@@ -219,6 +229,11 @@ compile_place(struct compiler *c, size_t i)
 	place->name = conf->name;
 	if (str_is_none(conf->into.s)) {
 		json_path_of_key(c->arena, conf->name, &place->into);
+		return ERR_NONE;
+	}
+	if (json_path_compile(c->arena, conf->into.s, &place->into, &fault) == ERR_NONE &&
+	    is_zip(conf, &place->into)) {
+		c->plan->calls[i].zip = place->into;
 		return ERR_NONE;
 	}
 	if (json_path_compile_into(c->arena, conf->into.s, &place->into, &fault) != ERR_NONE)

@@ -266,7 +266,8 @@ static const struct conf_row call_rows[] = {
 	    .doc = "One reference to a list: the call is made once for each of its items, which "
 		   "`{item}` and `{item.x}` refer to. Its part is the array of the results, in the "
 		   "order of the items; no call is made for an item that is null or not there, and the "
-		   "result is null.",
+		   "result is null. `into: \"orders[].product\"` puts each result into the element "
+		   "that its item came from.",
 	},
 	{
 	    .key = "distinct",

@@ -153,6 +153,16 @@ def test_a_failed_item_is_null_or_its_default(gatherd, upstream):
     assert json.loads(d.get("/default").body)["each"] == [1, {"n": 0}, 1]
 
 
+def test_results_go_back_into_the_elements_they_came_from(gatherd, upstream):
+    up = upstream(json_reply(lambda r: b'{"name":"%s"}' % r.path.encode()))
+    up.on("/orders", json_reply(b'[ {"id": 1, "product_id":5},{"id":2},{"id":3,"product_id":6} ]'))
+    d = gatherd([route("/x", orders={"path": "/orders"},
+                       products={"path": "/p/{item}", "for_each": "{calls.orders.result[].product_id}",
+                                 "required": False, "into": "orders[].product"})], {"up": up})
+    assert d.get("/x").body == (b'{"orders":[ {"id": 1, "product_id":5,"product":{"name":"/p/5"}},'
+                                b'{"id":2,"product":null},{"id":3,"product_id":6,"product":{"name":"/p/6"}} ]}')
+
+
 def test_batches_fold_items_into_fewer_calls(gatherd, upstream):
     def answer(request):
         ids = [int(i) for i in request.query.split("=")[1].replace("%2C", ",").split(",")]
