@@ -49,9 +49,8 @@ enum {
 };
 
 /*
- * X(id, slot, canonical name, flags). The slot is the name's place in a perfect hash table; two
- * rows with one slot do not compile, and the unit test of this file prints the right slot of a row
- * that is wrong.
+ * X(id, slot, canonical name, flags). The slot is the name's place in a perfect hash table; two rows
+ * with one slot do not compile, and tests/tools/header_slots.py gives every row the right one.
  */
 #define HEADER_TABLE(X) \
 	X(ACCEPT, 4, "Accept", 0) \
