@@ -140,7 +140,7 @@ forward_own_fields(const struct request *r, bool keeps_via, struct arena *arena)
 	if (keeps_via && header_find(r->headers, HEADER_VIA) != NULL)
 		put_joined(&w, r, HEADER_VIA, via);
 	else
-		h1_write_known(&w, HEADER_VIA, via);
+		put_line(&w, STR("Via: "), via);
 	put_line(&w, STR("traceparent: "), str_of(r->traceparent, REQUEST_TRACE_BYTES));
 	assert(h1_write_is_ok(&w));
 	arena_trim(arena, to, room, h1_write_str(&w).n);
