@@ -477,6 +477,9 @@ finish(struct cconn *c)
 	cconn_set_state(c, CCONN_KEEPALIVE);
 	stream_want_read(c->stream, true);
 	cconn_await_read(c, c->listener->conf->timeouts.idle_ns);
+	/* A drain that began after the answer's head was written found the connection busy. */
+	if (c->listener->server->is_draining && c->in == NULL)
+		cconn_drain(c);
 }
 
 static void

@@ -342,6 +342,30 @@ START_TEST(draining_closes_after_the_answer)
 }
 END_TEST
 
+static void
+on_drain(struct msg *m)
+{
+	(void)m;
+	server_drain(&r.server);
+}
+
+/* The answer is out but the exchange ends only later in the turn in which the drain begins. */
+START_TEST(draining_right_after_an_answer_closes)
+{
+	struct msg drain = { .fn = on_drain };
+
+	setup();
+	rig_connect(&r, 0);
+	rig_put(&r.client[0], STR("GET /a HTTP/1.1\r\nHost: x\r\n\r\n"));
+	loop_post(r.loop, &drain);
+	rig_settle(&r);
+	rig_assert_ends(&r.client[0], "AAA");
+	ck_assert(r.client[0].is_ended);
+	ck_assert(server_is_idle(&r.server));
+	rig_close(&r);
+}
+END_TEST
+
 START_TEST(closing_cancels_what_is_under_way)
 {
 	setup();
@@ -369,5 +393,5 @@ UNIT_MAIN("cconn_h1", answers_and_keeps_the_connection, idle_connections_hold_no
     slow_bodies_time_out, says_continue_only_when_the_body_is_wanted,
     bodies_nobody_wants_are_dropped, bounds_bodies, broken_chunks_are_refused,
     a_client_that_takes_nothing_is_cut_off, large_answers_arrive_whole, limits_connections,
-    draining_closes_after_the_answer, closing_cancels_what_is_under_way,
-    leaving_clients_end_their_exchange)
+    draining_closes_after_the_answer, draining_right_after_an_answer_closes,
+    closing_cancels_what_is_under_way, leaving_clients_end_their_exchange)
