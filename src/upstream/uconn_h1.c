@@ -16,7 +16,7 @@
 #include "upstream/upstream.h"
 
 #define MAX_INTERIM 16           /* 1xx answers before the final one */
-#define STREAM_BUFFER_BYTES 16384
+#define STREAM_BUFFER_BYTES 32768 /* an answer of 16 KiB passes in one read and one write, head included */
 #define READ_BUDGET_BYTES 65536  /* per readiness */
 #define GROW_MIN_BYTES 4096
 #define SLACK_BYTES 16 /* room beyond a body of known length, to notice bytes that nobody asked for */
