@@ -106,6 +106,8 @@ def _is_refused(d):
         return False
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # it closed while this connection was being made
+        return False
 
 
 def test_readyz_says_no_while_draining(gatherd, upstream):
