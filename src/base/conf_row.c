@@ -36,6 +36,7 @@ static const char *const type_texts[] = {
 	[CONF_TEMPLATE] = "a text with references",
 	[CONF_TEXTS] = "a text or a list of texts",
 	[CONF_PAIRS] = "a map of texts with references",
+	[CONF_TEXT_PAIRS] = "a map of texts",
 	[CONF_STATUSES] = "a status such as 404 or 4xx, or a list of them",
 	[CONF_JSON] = "a JSON value",
 	[CONF_JSON_TEMPLATE] = "a JSON value whose texts may have references",

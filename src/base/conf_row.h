@@ -29,6 +29,7 @@ enum conf_type {
 	CONF_TEMPLATE,      /* struct conf_text; references are allowed */
 	CONF_TEXTS,         /* struct conf_text_list: a list, or one text */
 	CONF_PAIRS,         /* struct conf_pair_list: a map of free keys to templates */
+	CONF_TEXT_PAIRS,    /* struct conf_pair_list: a map of free keys to texts */
 	CONF_STATUSES,      /* struct status_set: a list, or one of `404`, `4xx` */
 	CONF_JSON,          /* struct conf_json: any tree */
 	CONF_JSON_TEMPLATE, /* the same; its strings are templates */

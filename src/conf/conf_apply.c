@@ -374,6 +374,7 @@ apply_row(struct applier *ap, const struct conf_row *row, const struct yaml_node
 		apply_texts(ap, row, node, base);
 		break;
 	case CONF_PAIRS:
+	case CONF_TEXT_PAIRS:
 		apply_pairs(ap, row, node, base);
 		break;
 	case CONF_STATUSES:

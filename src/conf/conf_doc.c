@@ -62,6 +62,8 @@ type_name(enum conf_type type)
 		return "texts";
 	case CONF_PAIRS:
 		return "map of templates";
+	case CONF_TEXT_PAIRS:
+		return "map of texts";
 	case CONF_STATUSES:
 		return "status";
 	case CONF_JSON:

@@ -182,7 +182,7 @@ row_node(struct inheritor *in, const struct conf_row *row, const struct layers *
 		return builtin_node(in, row);
 	if (row->type == CONF_NAMED || row->type == CONF_ITEMS)
 		return items_node(in, row, nearest);
-	if (row->type == CONF_PAIRS && nearest->kind == YAML_MAP)
+	if ((row->type == CONF_PAIRS || row->type == CONF_TEXT_PAIRS) && nearest->kind == YAML_MAP)
 		return pairs_node(in, &values);
 	return nearest;
 }

@@ -145,6 +145,7 @@ put_type(const struct conf_row *row, struct buf *out)
 		put_ref("texts", out);
 		break;
 	case CONF_PAIRS:
+	case CONF_TEXT_PAIRS:
 		put_ref("pairs", out);
 		break;
 	case CONF_STATUSES:

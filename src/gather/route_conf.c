@@ -435,6 +435,7 @@ static const struct conf_section request_section = {
 	.doc = "What is taken from the client.",
 };
 
+<<<<<<< HEAD
 static const struct conf_word policies[] = {
 	{ "error", CONFLICT_ERROR },
 	{ "first", CONFLICT_FIRST },
@@ -533,6 +534,8 @@ parse_need(void *base, const struct conf_text *text, struct arena *a)
 	return NULL;
 }
 
+=======
+>>>>>>> bc8479e (wip)
 static const struct conf_row rows[] = {
 	{
 	    .key = "name",
@@ -624,7 +627,7 @@ static const struct conf_row rows[] = {
 	    .key = "response",
 	    .type = CONF_SECTION,
 	    .levels = CONF_IN_DEFAULTS,
-	    .section = &response_section,
+	    .section = &response_conf_section,
 	    .since = "0.1",
 	    .doc = "The merged answer of a route with `calls`. `headers.set` holds for `proxy` "
 		   "as well.",

@@ -6,10 +6,13 @@
 
 #include "base/conf_row.h"
 #include "base/conf_value.h"
+<<<<<<< HEAD
 #include "gather/shape.h"
+=======
+#include "gather/response_conf.h"
+>>>>>>> bc8479e (wip)
 
 enum part_format { PART_JSON, PART_TEXT, PART_BASE64 };
-enum conflict_policy { CONFLICT_ERROR, CONFLICT_FIRST, CONFLICT_LAST, CONFLICT_DEEP, CONFLICT_APPEND };
 enum route_kind { ROUTE_CALLS, ROUTE_PROXY, ROUTE_REPLY };
 
 /* What of the client's request leaves; nothing by default. */
@@ -82,12 +85,7 @@ struct route_conf {
 	uint64_t need; /* how many calls must succeed; 0: those that are required */
 	struct proxy_conf proxy;
 	struct reply_conf reply;
-	struct {
-		enum conflict_policy on_conflict;
-		uint64_t partial_status;
-		struct conf_text partial_meta; /* key of the metadata object; none: no metadata */
-		struct conf_pair_list set_headers; /* values are templates */
-	} response;
+	struct response_conf response;
 };
 
 /*

@@ -1,0 +1,175 @@
+/* The rows of what a configuration says of merged answers. */
+#include "gather/response_conf.h"
+
+#include <stddef.h>
+
+#include "base/compiler.h"
+#include "gather/route_conf.h"
+
+static const struct conf_word policies[] = {
+	{ "error", CONFLICT_ERROR },
+	{ "first", CONFLICT_FIRST },
+	{ "last", CONFLICT_LAST },
+	{ "deep", CONFLICT_DEEP },
+	{ "append", CONFLICT_APPEND },
+	{ NULL, 0 },
+};
+
+static const struct conf_row partial_rows[] = {
+	{
+	    .key = "status",
+	    .type = CONF_COUNT,
+	    .offset = offsetof(struct route_conf, response.partial_status),
+	    .min = 200,
+	    .max = 599,
+	    .fallback = "200",
+	    .since = "0.1",
+	    .doc = "The status of an answer that lacks a part.",
+	},
+	{
+	    .key = "meta",
+	    .type = CONF_TEXT,
+	    .offset = offsetof(struct route_conf, response.partial_meta),
+	    .fallback = "_meta",
+	    .since = "0.1",
+	    .doc =
+		"The key under which an answer says which parts are missing, and why. `\"\"`: it "
+		"does not say.",
+	},
+};
+static const struct conf_section partial_section = {
+	.rows = partial_rows,
+	.n_rows = ARRAY_LEN(partial_rows),
+	.doc = "An answer that lacks a part.",
+};
+static const struct conf_row response_header_rows[] = {
+	{
+	    .key = "set",
+	    .type = CONF_PAIRS,
+	    .offset = offsetof(struct route_conf, response.set_headers),
+	    .since = "0.1",
+	    .doc = "Fields of the answer, by name.",
+	},
+};
+static const struct conf_section response_headers_section = {
+	.rows = response_header_rows,
+	.n_rows = ARRAY_LEN(response_header_rows),
+	.doc = "The fields of the answer.",
+};
+static const struct conf_word occasions[] = {
+	{ "always", STATIC_ALWAYS },
+	{ "complete", STATIC_COMPLETE },
+	{ "partial", STATIC_PARTIAL },
+	{ NULL, 0 },
+};
+static const struct conf_row static_rows[] = {
+	{
+	    .key = "when",
+	    .type = CONF_WORD,
+	    .offset = offsetof(struct route_conf, response.static_when),
+	    .words = occasions,
+	    .fallback = "always",
+	    .since = "0.1",
+	    .doc =
+		"In which answers: `always`, only in those with every part (`complete`), or only "
+		"in those that lack one (`partial`).",
+	},
+	{
+	    .key = "json",
+	    .type = CONF_JSON,
+	    .is_required = true,
+	    .offset = offsetof(struct route_conf, response.static_json),
+	    .since = "0.1",
+	    .doc = "The object.",
+	},
+};
+static const struct conf_section static_section = {
+	.rows = static_rows,
+	.n_rows = ARRAY_LEN(static_rows),
+	.doc = "Data that no call gives.",
+};
+
+static const struct conf_word shapes[] = {
+	{ "object", ANSWER_OBJECT },
+	{ "array", ANSWER_ARRAY },
+	{ NULL, 0 },
+};
+
+static const struct conf_row response_rows[] = {
+	{
+	    .key = "on_conflict",
+	    .type = CONF_WORD,
+	    .offset = offsetof(struct route_conf, response.on_conflict),
+	    .words = policies,
+	    .fallback = "error",
+	    .since = "0.1",
+	    .doc = "What happens when two parts claim the same key: `error` fails the answer, "
+		   "`first` and `last` keep one (in the order of the file), `deep` merges objects, "
+		   "`append` makes or extends an array.",
+	},
+	{
+	    .key = "partial",
+	    .type = CONF_SECTION,
+	    .section = &partial_section,
+	    .since = "0.1",
+	    .doc = "An answer that lacks a part.",
+	},
+	{
+	    .key = "headers",
+	    .type = CONF_SECTION,
+	    .section = &response_headers_section,
+	    .since = "0.1",
+	    .doc = "The fields of the answer.",
+	},
+	{
+	    .key = "static",
+	    .type = CONF_SECTION,
+	    .section = &static_section,
+	    .is_optional = true,
+	    .since = "0.1",
+	    .doc = "An object that belongs to the answer whatever the calls say: it is merged at "
+		   "the root as if it were the part of a first call.",
+	},
+	{
+	    .key = "move",
+	    .type = CONF_TEXT_PAIRS,
+	    .offset = offsetof(struct route_conf, response.move),
+	    .since = "0.1",
+	    .doc = "What is moved in the merged answer, `from.path: to.path`, one after the other. "
+		   "What is not there is not moved; what is in the way meets `on_conflict`.",
+	},
+	{
+	    .key = "append",
+	    .type = CONF_TEXT_PAIRS,
+	    .offset = offsetof(struct route_conf, response.append),
+	    .since = "0.1",
+	    .doc = "Arrays whose elements are appended to another, `from.path: to.path`, after "
+		   "`move`. A value that is no array counts as one element, an array that is not "
+		   "there is made. What is appended stays where it was, unless `drop` lists it.",
+	},
+	{
+	    .key = "drop",
+	    .type = CONF_TEXTS,
+	    .offset = offsetof(struct route_conf, response.drop),
+	    .form = "[ orders.internal, \"orders.list[].secret\" ]",
+	    .fallback = "[]",
+	    .since = "0.1",
+	    .doc = "What is left out of the merged answer in the end, after `move` and `append`.",
+	},
+	{
+	    .key = "shape",
+	    .type = CONF_WORD,
+	    .offset = offsetof(struct route_conf, response.shape),
+	    .words = shapes,
+	    .fallback = "object",
+	    .since = "0.1",
+	    .doc = "`array`: the answer is the list of its members' values, in their order, "
+		   "without the keys and without `partial.meta`. A part that is missing has no "
+		   "element; its call's `default` can hold the place.",
+	},
+};
+const struct conf_section response_conf_section = {
+	.rows = response_rows,
+	.n_rows = ARRAY_LEN(response_rows),
+	.doc = "The merged answer.",
+};
