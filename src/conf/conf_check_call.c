@@ -141,6 +141,20 @@ check_into(const struct conf_check *check, const struct call_conf *call)
 		    STR_FMT(raw), fault.reason, fault.offset + 1);
 }
 
+static void
+check_shape(const struct conf_check *check, const struct call_conf *call)
+{
+	struct json_fault fault;
+	struct conf_pos where;
+	struct shape *shape;
+
+	if (shape_compile(check->arena, &call->shape, &shape, &where, &fault) != ERR_NONE)
+		conf_check_text_fault(check, where, &fault);
+	else if (shape != NULL && call->format != PART_JSON)
+		conf_error_add(check->errors, conf_check_place(call->pos, "as"),
+		    "a part that is no JSON cannot be shaped");
+}
+
 /* Only an object can be merged at the root when there are other parts. */
 static void
 check_root_is_object(
@@ -182,6 +196,7 @@ conf_check_call(const struct conf_check *check, const struct route_conf *route,
 	check_forward_list(check, &call->forward.headers, true);
 	check_forward_list(check, &call->forward.query, false);
 	check_into(check, call);
+	check_shape(check, call);
 	check_root_is_object(check, route, call);
 	check_timeout_fits(check, route, call);
 	check_accepts_something(check, call);

@@ -4,6 +4,7 @@
 #include "conf/conf_check_call.h"
 #include "conf/conf_check_text.h"
 #include "conf/yaml_tree.h"
+#include "gather/answer_shape.h"
 #include "gather/plan.h"
 #include "server/router.h"
 
@@ -163,6 +164,17 @@ check_plan(
 		conf_error_add(check->errors, fault.where, "%s", fault.message);
 }
 
+static void
+check_answer_shape(const struct conf_check *check, const struct route_conf *route)
+{
+	struct answer_shape *shape;
+	struct json_fault fault;
+	struct conf_pos where;
+
+	if (answer_shape_compile(check->arena, &route->response, &shape, &where, &fault) != ERR_NONE)
+		conf_check_text_fault(check, where, &fault);
+}
+
 /* The calls of the route, for references between them. */
 static void
 name_calls(const struct conf_check *check, const struct route_conf *route, struct template_params *params)
@@ -190,6 +202,7 @@ check_calls(
 	if (params != NULL)
 		conf_check_text_fields(
 		    check, &route->response.set_headers, CONF_CHECK_RESPONSE, &with_calls, NULL);
+	check_answer_shape(check, route);
 	if (params != NULL && check->errors->n_errors == before)
 		check_plan(check, route, params);
 }

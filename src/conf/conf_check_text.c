@@ -106,3 +106,14 @@ conf_check_text_method(const struct conf_check *check, const struct conf_text *m
 		conf_error_add(check->errors, method->pos, "methods are written in capitals: %.*s",
 		    STR_FMT(http_table_method_name(m)));
 }
+
+void
+conf_check_text_fault(
+    const struct conf_check *check, struct conf_pos where, const struct json_fault *fault)
+{
+	if (fault->offset == 0)
+		conf_error_add(check->errors, where, "%s", fault->reason);
+	else
+		conf_error_add(check->errors, where, "%s at character %zu", fault->reason,
+		    fault->offset + 1);
+}

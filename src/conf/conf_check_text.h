@@ -21,6 +21,9 @@ void conf_check_text_fields(const struct conf_check *check, const struct conf_pa
 /* One name of a field as above. */
 void conf_check_text_field_name(
     const struct conf_check *check, const struct conf_text *name, enum conf_check_side side);
+/* What is wrong with a path, with the character when there is one to point at. */
+void conf_check_text_fault(
+    const struct conf_check *check, struct conf_pos where, const struct json_fault *fault);
 /* A method that exists; `get` is not GET (RFC 9110 9.1). */
 void conf_check_text_method(const struct conf_check *check, const struct conf_text *method);
 

@@ -14,6 +14,11 @@ static const struct idle_key {
 	{ STR_INIT("proxy"), STR_INIT("request"), { NULL, 0 } },
 	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("on_conflict") },
 	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("partial") },
+	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("static") },
+	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("move") },
+	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("append") },
+	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("drop") },
+	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("shape") },
 	{ STR_INIT("reply"), STR_INIT("response"), { NULL, 0 } },
 };
 

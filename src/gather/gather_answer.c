@@ -2,6 +2,7 @@
 #include "gather/gather_answer.h"
 
 #include "base/compiler.h"
+#include "gather/answer_shape.h"
 #include "gather/gather.h"
 #include "gather/meta.h"
 #include "gather/values.h"
@@ -122,6 +123,27 @@ zip_parts(struct gather *g, size_t *at_fault)
 	return e;
 }
 
+/* What the route makes of the merged answer. */
+static enum err_code
+reshape(struct gather *g, const struct merge_result *merged, struct str meta)
+{
+	struct answer_shape_input in = {
+		.iov = merged->iov,
+		.n = merged->n,
+		.bytes = merged->bytes,
+		.meta = meta,
+		.is_partial = g->answer.is_partial,
+		.js = g->env->js,
+		.arena = g->arena,
+	};
+	struct str text;
+	enum err_code e = answer_shape_apply(g->plan->answer_shape, &in, &text);
+
+	if (e == ERR_NONE)
+		answer_set_body(&g->answer, g->arena, STR("application/json"), text);
+	return e;
+}
+
 static enum err_code
 merge(struct gather *g, struct str meta, size_t *at_fault)
 {
@@ -133,6 +155,8 @@ merge(struct gather *g, struct str meta, size_t *at_fault)
 
 	if (e != ERR_NONE)
 		return e;
+	if (plan->answer_shape != NULL)
+		in.meta = str_none();
 	for (size_t i = 0; i < plan->n_merged; i++)
 		parts[i] = g->known[plan->merged[i]].result;
 	e = merge_run(plan->merge, &in, &merged);
@@ -140,6 +164,9 @@ merge(struct gather *g, struct str meta, size_t *at_fault)
 		*at_fault = plan->merged[merged.conflict_part];
 		return e;
 	}
+	*at_fault = plan->n_calls;
+	if (plan->answer_shape != NULL)
+		return reshape(g, &merged, meta);
 	g->answer.content_type = STR("application/json");
 	g->answer.body = merged.iov;
 	g->answer.n_body = merged.n;
@@ -168,5 +195,6 @@ gather_answer_merge(struct gather *g)
 	g->answer.fields = set_headers(g, g->answer.fields);
 	e = merge(g, meta, &at_fault);
 	if (e != ERR_NONE)
-		answer_problem(&g->answer, g->arena, e, plan->calls[at_fault].conf->name);
+		answer_problem(&g->answer, g->arena, e,
+		    at_fault < plan->n_calls ? plan->calls[at_fault].conf->name : str_none());
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/compiler.h"
+#include "gather/answer_shape.h"
 #include "gather/plan_call.h"
 #include "gather/plan_graph.h"
 #include "gather/zip.h"
@@ -393,6 +394,18 @@ call_names(struct compiler *c)
 	return names;
 }
 
+static enum err_code
+compile_answer_shape(struct compiler *c)
+{
+	struct json_fault fault;
+	struct conf_pos where;
+
+	if (answer_shape_compile(c->arena, &c->setup->conf->response, &c->plan->answer_shape, &where,
+		&fault) != ERR_NONE)
+		return fault_at(c->fault, &where, fault.reason);
+	return ERR_NONE;
+}
+
 enum err_code
 plan_compile(
     struct arena *arena, const struct plan_setup *setup, struct plan **out, struct plan_fault *fault)
@@ -418,6 +431,8 @@ plan_compile(
 		e = compile_places(&c);
 	if (e == ERR_NONE)
 		e = compile_merge(&c);
+	if (e == ERR_NONE)
+		e = compile_answer_shape(&c);
 	if (e == ERR_NONE)
 		e = compile_headers(&c, &params);
 	order_admission(&c);

@@ -56,6 +56,7 @@ struct plan {
 	struct merge_place *places; /* of the calls, by index */
 	size_t *merged;             /* the calls whose parts are merged, by index in the merge plan */
 	size_t n_merged;            /* all but those that are zipped into others */
+	struct answer_shape *answer_shape; /* NULL: the answer is the merged one */
 	struct field_plan *set_headers;
 	size_t n_set_headers;
 	bool has_waits;       /* some call waits for another */

@@ -227,6 +227,44 @@ static const struct conf_row call_rows[] = {
 		"JSON string of base64.",
 	},
 	{
+	    .key = "from",
+	    .type = CONF_TEXT,
+	    .offset = offsetof(struct call_conf, shape.from),
+	    .form = "data.items",
+	    .since = "0.1",
+	    .doc = "What of the answer the part is made of: `data.items`, `[0]`. When it is not "
+		   "there the call fails with `shape_mismatch`.",
+	},
+	{
+	    .key = "select",
+	    .type = CONF_TEXTS,
+	    .offset = offsetof(struct call_conf, shape.select),
+	    .form = "[ id, address.city, \"orders[].id\" ]",
+	    .fallback = "[]",
+	    .since = "0.1",
+	    .doc = "Only these members are kept; `[]` goes through all elements of an array. A "
+		   "path that is not there selects nothing. Empty: all are kept.",
+	},
+	{
+	    .key = "drop",
+	    .type = CONF_TEXTS,
+	    .offset = offsetof(struct call_conf, shape.drop),
+	    .form = "[ internal, \"orders[].secret\" ]",
+	    .fallback = "[]",
+	    .since = "0.1",
+	    .doc = "These members are left out.",
+	},
+	{
+	    .key = "rename",
+	    .type = CONF_TEXT_PAIRS,
+	    .offset = offsetof(struct call_conf, shape.rename),
+	    .form = "{ \"orders[].ts\": created_at }",
+	    .since = "0.1",
+	    .doc = "The keys that members get, by path. Paths here, in `select` and in `drop` have "
+		   "the keys as received. Two members that come to the same key fail the call with "
+		   "`shape_mismatch`.",
+	},
+	{
 	    .key = "into",
 	    .type = CONF_TEXT,
 	    .offset = offsetof(struct call_conf, into),
@@ -435,90 +473,6 @@ static const struct conf_section request_section = {
 	.doc = "What is taken from the client.",
 };
 
-<<<<<<< HEAD
-static const struct conf_word policies[] = {
-	{ "error", CONFLICT_ERROR },
-	{ "first", CONFLICT_FIRST },
-	{ "last", CONFLICT_LAST },
-	{ "deep", CONFLICT_DEEP },
-	{ "append", CONFLICT_APPEND },
-	{ NULL, 0 },
-};
-
-static const struct conf_row partial_rows[] = {
-	{
-	    .key = "status",
-	    .type = CONF_COUNT,
-	    .offset = offsetof(struct route_conf, response.partial_status),
-	    .min = 200,
-	    .max = 599,
-	    .fallback = "200",
-	    .since = "0.1",
-	    .doc = "The status of an answer that lacks a part.",
-	},
-	{
-	    .key = "meta",
-	    .type = CONF_TEXT,
-	    .offset = offsetof(struct route_conf, response.partial_meta),
-	    .fallback = "_meta",
-	    .since = "0.1",
-	    .doc =
-		"The key under which an answer says which parts are missing, and why. `\"\"`: it "
-		"does not say.",
-	},
-};
-static const struct conf_section partial_section = {
-	.rows = partial_rows,
-	.n_rows = ARRAY_LEN(partial_rows),
-	.doc = "An answer that lacks a part.",
-};
-static const struct conf_row response_header_rows[] = {
-	{
-	    .key = "set",
-	    .type = CONF_PAIRS,
-	    .offset = offsetof(struct route_conf, response.set_headers),
-	    .since = "0.1",
-	    .doc = "Fields of the answer, by name.",
-	},
-};
-static const struct conf_section response_headers_section = {
-	.rows = response_header_rows,
-	.n_rows = ARRAY_LEN(response_header_rows),
-	.doc = "The fields of the answer.",
-};
-static const struct conf_row response_rows[] = {
-	{
-	    .key = "on_conflict",
-	    .type = CONF_WORD,
-	    .offset = offsetof(struct route_conf, response.on_conflict),
-	    .words = policies,
-	    .fallback = "error",
-	    .since = "0.1",
-	    .doc = "What happens when two parts claim the same key: `error` fails the answer, "
-		   "`first` and `last` keep one (in the order of the file), `deep` merges objects, "
-		   "`append` makes or extends an array.",
-	},
-	{
-	    .key = "partial",
-	    .type = CONF_SECTION,
-	    .section = &partial_section,
-	    .since = "0.1",
-	    .doc = "An answer that lacks a part.",
-	},
-	{
-	    .key = "headers",
-	    .type = CONF_SECTION,
-	    .section = &response_headers_section,
-	    .since = "0.1",
-	    .doc = "The fields of the answer.",
-	},
-};
-static const struct conf_section response_section = {
-	.rows = response_rows,
-	.n_rows = ARRAY_LEN(response_rows),
-	.doc = "The merged answer.",
-};
-
 static const char *
 parse_need(void *base, const struct conf_text *text, struct arena *a)
 {
@@ -534,8 +488,6 @@ parse_need(void *base, const struct conf_text *text, struct arena *a)
 	return NULL;
 }
 
-=======
->>>>>>> bc8479e (wip)
 static const struct conf_row rows[] = {
 	{
 	    .key = "name",

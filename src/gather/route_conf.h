@@ -6,11 +6,8 @@
 
 #include "base/conf_row.h"
 #include "base/conf_value.h"
-<<<<<<< HEAD
-#include "gather/shape.h"
-=======
 #include "gather/response_conf.h"
->>>>>>> bc8479e (wip)
+#include "gather/shape.h"
 
 enum part_format { PART_JSON, PART_TEXT, PART_BASE64 };
 enum route_kind { ROUTE_CALLS, ROUTE_PROXY, ROUTE_REPLY };
