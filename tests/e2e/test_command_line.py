@@ -75,7 +75,7 @@ def test_schema_takes_what_check_takes(path):
 
 
 @pytest.mark.parametrize("name", ["unknown_top_key", "near_spelling", "duration_without_unit", "word_unknown",
-                                  "count_out_of_range", "listener_without_address", "unbuilt_keys_of_call"])
+                                  "count_out_of_range", "listener_without_address", "unbuilt_keys_of_upstream"])
 def test_schema_refuses_plain_mistakes(name):
     with open(bad(name + ".yaml")) as f:
         document = yaml.safe_load(f)
