@@ -151,12 +151,17 @@ check_proxy(
 		    "the body is streamed and cannot be referred to");
 }
 
-/* What only the whole route can tell: calls that wait for each other, parts that cannot be merged. */
+/* What only the whole route can tell: calls that wait for each other, parts that cannot be merged.
+ */
 static void
 check_plan(
     const struct conf_check *check, struct route_conf *route, const struct template_params *params)
 {
-	const struct plan_setup setup = { route, check->conf->upstreams, params, 0 };
+	/* Calls whose upstream is missing were reported; their index is 0, which must be there. */
+	static const struct upstream_conf missing = { .n_servers = 0 };
+	const struct conf *c = check->conf;
+	const struct plan_setup setup = { route, c->n_upstreams == 0 ? &missing : c->upstreams,
+		params, 0 };
 	struct plan_fault fault;
 	struct plan *plan;
 
@@ -171,13 +176,15 @@ check_answer_shape(const struct conf_check *check, const struct route_conf *rout
 	struct json_fault fault;
 	struct conf_pos where;
 
-	if (answer_shape_compile(check->arena, &route->response, &shape, &where, &fault) != ERR_NONE)
+	if (answer_shape_compile(check->arena, &route->response, &shape, &where, &fault) !=
+	    ERR_NONE)
 		conf_check_text_fault(check, where, &fault);
 }
 
 /* The calls of the route, for references between them. */
 static void
-name_calls(const struct conf_check *check, const struct route_conf *route, struct template_params *params)
+name_calls(
+    const struct conf_check *check, const struct route_conf *route, struct template_params *params)
 {
 	struct str *names = arena_calloc(check->arena, route->n_calls, sizeof *names);
 
@@ -198,7 +205,8 @@ check_calls(
 		with_calls = *params;
 	name_calls(check, route, &with_calls);
 	for (size_t i = 0; i < route->n_calls; i++)
-		conf_check_call(check, route, &route->calls[i], params == NULL ? NULL : &with_calls);
+		conf_check_call(
+		    check, route, &route->calls[i], params == NULL ? NULL : &with_calls);
 	if (params != NULL)
 		conf_check_text_fields(
 		    check, &route->response.set_headers, CONF_CHECK_RESPONSE, &with_calls, NULL);
