@@ -105,14 +105,48 @@ on_drain(void *arg)
 		s->has_drained = true;
 }
 
-/* A worker that goes while the others stay: what it has finishes, what comes goes elsewhere. */
 static void
-plan_drain(struct sim *s)
+on_stop(void *arg)
 {
+	struct sim *s = arg;
+
+	sim_trace(s, "all workers are stopped");
+	s->has_drained = true;
+	s->is_stopped = true;
+	s->n_requests = s->n_begun;
+	sim_worker_stop(s);
+}
+
+static void
+on_jump(void *arg)
+{
+	struct sim *s = arg;
+
+	s->world->now_ns += sim_between(s, 0, 100 * NS_PER_SEC);
+	sim_trace(s, "the clock has jumped");
+	if (s->n_settled < s->n_requests)
+		loop_timer_set(
+		    s->client_loop, &s->jump, s->world->now_ns + sim_between(s, 0, NS_PER_SEC));
+}
+
+/*
+ * A worker that goes while the others stay: what it has finishes, what comes goes elsewhere. All workers
+ * stopped at once. A machine that was suspended.
+ */
+static void
+plan_fate(struct sim *s)
+{
+	uint64_t now_ns = s->client_loop->now_ns;
+
 	timer_init(&s->drain, on_drain, s);
+	timer_init(&s->stop, on_stop, s);
+	timer_init(&s->jump, on_jump, s);
 	if (s->env.mode != SIM_EXACT && sim_chance(s, 200000))
-		loop_timer_set(s->client_loop, &s->drain,
-		    s->client_loop->now_ns + sim_between(s, 0, NS_PER_SEC));
+		loop_timer_set(s->client_loop, &s->drain, now_ns + sim_between(s, 0, NS_PER_SEC));
+	if (s->env.mode != SIM_EXACT && sim_chance(s, 50000))
+		loop_timer_set(s->client_loop, &s->stop, now_ns + sim_between(s, 0, NS_PER_SEC));
+	if (s->env.has_jumps)
+		loop_timer_set(s->client_loop, &s->jump, now_ns + sim_between(s, 0, NS_PER_SEC));
 }
 
 static void
@@ -132,7 +166,7 @@ episode_open(struct sim *s, uint64_t seed, const struct options *o)
 	sim_worker_start_all(s);
 	sim_server_start_all(s);
 	sim_client_start_all(s);
-	plan_drain(s);
+	plan_fate(s);
 }
 
 static void
@@ -148,6 +182,7 @@ episode_run(struct sim *s)
 	if (s->n_clients != 0 || s->n_settled != s->n_requests)
 		sim_fail(s, "all is still, but %zu clients and %zu requests are left", s->n_clients,
 		    s->n_requests - s->n_settled);
+	loop_timer_drop(s->client_loop, &s->stop);
 	sim_worker_check_rest(s);
 }
 

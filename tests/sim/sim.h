@@ -32,6 +32,7 @@ struct sim_env {
 	unsigned slow_chance;  /* of it being slower than a timeout allows */
 	unsigned rude_chance;  /* of a client leaving midway, dripping or sending nonsense */
 	bool has_idle_close;   /* servers close idle connections at any time */
+	bool has_jumps;        /* of the clock */
 	uint64_t header_ms, body_ms, idle_ms, write_stall_ms;
 	uint64_t overload_limit, overload_queue, overload_wait_ms;
 	struct {
@@ -61,6 +62,7 @@ struct sim_request {
 	const struct sim_route *route; /* NULL: nothing of it may ever reach a server */
 	bool is_malformed;             /* refused by its syntax */
 	bool is_head;
+	bool is_http10;
 	bool is_lax;                   /* its client is rude or the network stalls: it may be refused or dropped */
 	bool has_x;                    /* ?x= */
 	struct str body;               /* that it sends */
@@ -92,7 +94,10 @@ struct sim {
 	struct sim_server *servers; /* owned; SIM_UPSTREAMS * SIM_SERVERS */
 	struct sim_workers *workers; /* owned */
 	struct timer drain;          /* of one worker, in the middle of the episode */
+	struct timer stop;           /* of all workers */
+	struct timer jump;           /* of the clock */
 	bool has_drained;
+	bool is_stopped;
 	/* what happened, for the report */
 	size_t n_by_status[6];
 	size_t n_dropped;

@@ -76,6 +76,13 @@ is_rude(const struct sim_client *c)
 	return c->manner != MANNER_GOOD;
 }
 
+/* Anyone may be taken for slow who is not. */
+static bool
+is_time_strange(const struct sim *s)
+{
+	return s->world->faults.stall_chance != 0 || s->env.has_jumps;
+}
+
 static void
 client_free(void *arg)
 {
@@ -159,16 +166,23 @@ flush(struct sim_client *c)
 }
 
 static void
+expect_answer(struct sim_client *c)
+{
+	c->http.is_bodiless = c->waiting[0]->is_head;
+	c->http.is_http10 = c->waiting[0]->is_http10;
+}
+
+static void
 push(struct sim_client *c, struct sim_request *r)
 {
 	assert(c->n_waiting < MAX_PIPELINE);
-	r->is_lax = is_rude(c) || c->sim->world->faults.stall_chance != 0;
+	r->is_lax = is_rude(c) || is_time_strange(c->sim);
 	r->is_sent = true;
 	sim_trace(c->sim, "q%" PRIu64 " (%s) goes out behind %zu others, %zu bytes of body", r->number,
 	    r->route == NULL ? "nonsense" : r->route->name, c->n_waiting, r->body.n);
 	c->waiting[c->n_waiting++] = r;
 	if (c->n_waiting == 1)
-		c->http.is_bodiless = r->is_head;
+		expect_answer(c);
 	set_in(c, &c->patience, 120 * NS_PER_SEC);
 }
 
@@ -178,9 +192,12 @@ send_one(struct sim_client *c, struct sim_request *r)
 	struct buf body = BUF_INIT;
 	bool expects;
 
+	r->is_http10 = c->n_waiting == 0 && sim_chance(c->sim, 20000);
+	if (r->is_http10)
+		c->n_left = 0; /* nothing follows it */
 	sim_oracle_write(
 	    c->sim, r, c->n_left == 0 && sim_chance(c->sim, 500000), &c->out, &body);
-	expects = body.n > 0 && c->n_waiting == 0 && c->out_hold == c->out_at &&
+	expects = body.n > 0 && c->n_waiting == 0 && !r->is_http10 && c->out_hold == c->out_at &&
 	    sim_chance(c->sim, 200000);
 	buf_add_c(&c->out, expects ? "Expect: 100-continue\r\n\r\n" : "\r\n");
 	c->out_hold = c->out.n + (expects ? 0 : body.n);
@@ -226,7 +243,7 @@ pop(struct sim_client *c)
 	for (size_t i = 0; i < c->n_waiting; i++)
 		c->waiting[i] = c->waiting[i + 1];
 	if (c->n_waiting > 0)
-		c->http.is_bodiless = c->waiting[0]->is_head;
+		expect_answer(c);
 }
 
 /* An answer that says close is the last; what was sent behind it is not served. */
@@ -274,7 +291,9 @@ is_end_excused(const struct sim_client *c, enum io_status io)
 		return true;
 	/* Reset, or taken for one who reads nothing because the network held back the answer. */
 	if (c->sim->env.mode == SIM_STORM &&
-	    (io == IO_ERROR || c->sim->world->faults.stall_chance != 0))
+	    (io == IO_ERROR || is_time_strange(c->sim)))
+		return true;
+	if (c->sim->is_stopped)
 		return true;
 	if (c->sim->has_drained && c->n_answers == 0 && !sim_http_has_bytes(&c->http))
 		return true; /* it had just been accepted */
@@ -401,7 +420,7 @@ on_patience(void *arg)
 	struct sim_client *c = arg;
 
 	TAG_CHECK(c, TAG_CLIENT);
-	if (c->n_waiting == 0 && c->state == CLIENT_OPEN)
+	if (c->n_waiting == 0 && c->state == CLIENT_OPEN && !is_time_strange(c->sim))
 		sim_fail(c->sim, "an idle connection is never closed");
 	if (c->n_waiting > 0 && c->sim->env.mode != SIM_STORM)
 		sim_fail(c->sim, "q%" PRIu64 " waits for ever", c->waiting[0]->number);

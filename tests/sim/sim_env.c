@@ -83,6 +83,7 @@ draw_storm(struct sim *s)
 	f->unreachable_chance = (unsigned)PICK(s, 0, 3) * PERCENT;
 	f->silent_chance = (unsigned)PICK(s, 0, 3) * PERCENT;
 	s->env.rude_chance = (unsigned)PICK(s, 0, 5, 30) * PERCENT;
+	s->env.has_jumps = PICK(s, 0, 0, 0, 1) == 1;
 }
 
 void

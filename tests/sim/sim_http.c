@@ -148,8 +148,9 @@ read_framing(struct sim_http *h)
 		return broken(h, "framing fields are repeated");
 	if (!str_is_none(length) && !str_is_none(coding))
 		return broken(h, "both a length and a coding");
-	if (!str_is_none(coding) && !str_eq(coding, STR("chunked")))
-		return broken(h, "an unknown coding");
+	if (!str_is_none(coding) && (!str_eq(coding, STR("chunked")) || h->is_http10))
+		return broken(h, "a coding that the other side does not know");
+	h->is_closing |= h->is_http10;
 	if (!str_is_none(length) && !str_to_u64(length, &h->left))
 		return broken(h, "a length that is no number");
 	if (is_bodiless_status(h))
@@ -299,6 +300,7 @@ sim_http_go_on(struct sim_http *h)
 {
 	h->state = SIM_HTTP_HEAD;
 	h->is_bodiless = false;
+	h->is_http10 = false;
 	h->is_closing = false;
 }
 

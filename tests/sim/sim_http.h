@@ -23,6 +23,7 @@ struct sim_http {
 	enum sim_http_state state;
 	bool is_answer;
 	bool is_bodiless; /* the next answer is to HEAD */
+	bool is_http10;   /* the next answer is to one who knows no chunks and keeps no connection */
 	const char *fault;
 	struct buf in;
 	size_t at;      /* what of `in` was consumed */

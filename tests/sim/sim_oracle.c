@@ -102,10 +102,11 @@ sim_oracle_write(
 	    r->number);
 	if (r->has_x)
 		buf_printf(head, "?x=x%" PRIu64 "&y=secret", r->number);
-	buf_add_c(head, " HTTP/1.1\r\nHost: sim.example\r\nX-Secret: secret\r\n");
+	buf_add_c(head, r->is_http10 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+	buf_add_c(head, "Host: sim.example\r\nX-Secret: secret\r\n");
 	buf_printf(head, "X-Fwd: q%" PRIu64 "\r\nConnection: %sX-Hop\r\nX-Hop: secret\r\n",
 	    r->number, is_last ? "close, " : "");
-	if (has_body(r->route) && sim_chance(s, 500000)) {
+	if (has_body(r->route) && (r->is_http10 || sim_chance(s, 500000))) {
 		buf_printf(head, "Content-Length: %zu\r\n", r->body.n);
 		buf_add(body, r->body);
 	} else if (has_body(r->route)) {
@@ -267,7 +268,7 @@ ambient(const struct sim *s, const struct sim_request *r)
 		reasons |= R(QUEUE_FULL) | R(QUEUE_TIMEOUT) | R(OVERLOADED) | R(OVERLOAD_TIMEOUT) |
 		    R(TIMEOUT) | R(FIRST_BYTE_TIMEOUT) | R(CONNECT_TIMEOUT) | R(DRAINING);
 	if (s->env.mode >= SIM_STORM)
-		reasons |= R(RESET) | R(CONNECT_REFUSED) | R(CONNECT_FAILED);
+		reasons |= R(RESET) | R(CONNECT_REFUSED) | R(CONNECT_FAILED) | R(INVALID_RESPONSE);
 	return reasons;
 }
 

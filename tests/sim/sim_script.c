@@ -153,6 +153,15 @@ ok_stale(struct build *b)
 	b->out->end = SIM_END_STALE;
 }
 
+/* Something unasked follows, at once or later. */
+static void
+ok_noise(struct build *b)
+{
+	add_whole(b, 200);
+	if (b->sim->env.mode == SIM_STORM)
+		b->out->end = SIM_END_NOISE;
+}
+
 static void
 ok_http10(struct build *b)
 {
@@ -370,6 +379,29 @@ stall_in_body(struct build *b)
 	b->out->end = SIM_END_HANG;
 }
 
+/* Each step is in time, all of them are not. */
+static void
+too_slow(struct build *b)
+{
+	struct buf *bytes = &b->out->bytes;
+	size_t whole;
+
+	add_whole(b, 200);
+	whole = bytes->n;
+	for (size_t i = 1; i < SIM_STEPS; i++) {
+		bytes->n = whole * i / SIM_STEPS;
+		step(b, 500 * NS_PER_MS);
+	}
+	bytes->n = whole;
+}
+
+static void
+too_late(struct build *b)
+{
+	step(b, 2500 * NS_PER_MS);
+	add_whole(b, 200);
+}
+
 static void
 stall_in_head(struct build *b)
 {
@@ -431,6 +463,7 @@ static const struct script {
 	{ "ok_until_close", FINE, R(NONE), R(NONE), ok_until_close },
 	{ "ok_last", FINE, R(NONE), R(NONE), ok_last },
 	{ "ok_stale", FINE, R(NONE), R(NONE), ok_stale },
+	{ "ok_noise", FINE, R(NONE), R(NONE), ok_noise },
 	{ "ok_http10", FINE, R(NONE), R(NONE), ok_http10 },
 	{ "ok_interim", FINE, R(NONE), R(NONE), ok_interim },
 	{ "ok_drip", FINE, R(NONE), R(NONE), ok_drip },
@@ -461,6 +494,9 @@ static const struct script {
 	{ "stall_in_head", SLOW, R(TIMEOUT) | R(FIRST_BYTE_TIMEOUT),
 	    R(TIMEOUT) | R(FIRST_BYTE_TIMEOUT), stall_in_head },
 	{ "stall_in_body", SLOW, R(TIMEOUT), R(TIMEOUT), stall_in_body },
+	{ "too_slow", SLOW, R(TIMEOUT), R(NONE) | R(TIMEOUT), too_slow },
+	{ "too_late", SLOW, R(FIRST_BYTE_TIMEOUT) | R(TIMEOUT), R(FIRST_BYTE_TIMEOUT) | R(TIMEOUT),
+	    too_late },
 };
 
 static const struct script *
@@ -540,6 +576,8 @@ sim_script_draw(struct sim *s, const struct sim_request *r, struct sim_call *c, 
 		c->reasons |= R(NONE);
 		c->body = str_none();
 	}
+	if (script->kind == SLOW && s->env.has_jumps)
+		c->reasons |= R(NONE); /* nothing is late when answer and deadline come together */
 	if (s->env.mode == SIM_STORM &&
 	    (script->build == ok_until_close || script->build == ok_http10)) {
 		/* A server that dies ends its answer early, and nothing tells. */

@@ -14,6 +14,7 @@
 enum sim_end {
 	SIM_END_KEEP,  /* ready for the next request */
 	SIM_END_STALE, /* seems so, but closes a little later */
+	SIM_END_NOISE, /* seems so, but says something unasked a little later */
 	SIM_END_CLOSE,
 	SIM_END_RESET,
 	SIM_END_HANG,  /* says nothing more until the other side goes */

@@ -87,7 +87,7 @@ wait_for_request(struct sconn *c)
 	sim_http_go_on(&c->http);
 	if (sim_http_has_bytes(&c->http))
 		sim_fail(s, "bytes came before the answer was out");
-	if (s->env.has_idle_close || c->answer.end == SIM_END_STALE)
+	if (s->env.has_idle_close || c->answer.end != SIM_END_KEEP)
 		loop_timer_set(s->server_loop, &c->timer,
 		    s->server_loop->now_ns + sim_between(s, 0, 100 * NS_PER_MS));
 }
@@ -105,6 +105,7 @@ end_answer(struct sconn *c)
 		break;
 	case SIM_END_KEEP:
 	case SIM_END_STALE:
+	case SIM_END_NOISE:
 		if (c->is_last)
 			sconn_close(c, false);
 		else
@@ -137,6 +138,24 @@ play(struct sconn *c)
 	loop_timer_set(loop, &c->timer, loop->now_ns + c->answer.steps[c->step].delay_ns);
 }
 
+/* Idle for long enough; but not while a request is coming in. */
+static void
+end_idle(struct sconn *c)
+{
+	struct iovec noise = { "noise\r\n", 7 };
+	size_t put;
+
+	if (sim_http_has_bytes(&c->http))
+		return;
+	if (c->answer.end != SIM_END_NOISE) {
+		sconn_close(c, false);
+		return;
+	}
+	sim_trace(c->server->sim, "a server of u%u makes noise", c->server->upstream);
+	stream_writev(c->stream, &noise, 1, &put);
+	c->state = SCONN_HANG;
+}
+
 static void
 on_timer(void *arg)
 {
@@ -144,9 +163,7 @@ on_timer(void *arg)
 
 	TAG_CHECK(c, TAG_SCONN);
 	if (c->state == SCONN_READ) {
-		/* Idle for long enough; but not while a request is coming in. */
-		if (!sim_http_has_bytes(&c->http))
-			sconn_close(c, false);
+		end_idle(c);
 		return;
 	}
 	c->allowed = c->answer.steps[c->step++].upto;
@@ -191,6 +208,8 @@ on_readable(void *arg)
 	}
 	if (io == IO_AGAIN)
 		return;
+	if (c->state == SCONN_HANG && c->answer.end == SIM_END_NOISE)
+		return; /* a request crossed the noise */
 	if (c->state != SCONN_READ)
 		sim_fail(c->server->sim, "bytes came while an answer is under way");
 	sim_http_add(&c->http, str_of(bytes, got));

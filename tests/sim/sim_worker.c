@@ -7,7 +7,8 @@
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "daemon/worker.h"
-#include "server/cconn.h"
+#include "server/cconn_h1.h"
+#include "server/proxy.h"
 #include "sim_env.h"
 #include "upstream/uconn.h"
 
@@ -25,6 +26,7 @@ struct sim_workers {
 	struct shared shared;
 	struct sim_worker at[SIM_WORKERS];
 	unsigned n;
+	bool is_stopped;
 };
 
 static void
@@ -81,6 +83,96 @@ sim_worker_start_all(struct sim *s)
 
 /* ---- invariants */
 
+/* What requests in flight hold, summed over all workers; and how much memory one of them may need. */
+struct holdings {
+	uint32_t permits[1 + SIM_UPSTREAMS]; /* by slot */
+	size_t leases;
+};
+
+/* A streamed answer holds one piece and its frame, whatever the size of the body. */
+#define MAX_STREAMED_BYTES 70000
+
+static void
+add_permit(const struct sim *s, struct holdings *h, size_t slot, const struct permit *p)
+{
+	if (p->state == PERMIT_HELD)
+		h->permits[slot]++;
+	if ((p->state != PERMIT_NONE) != (p->from != NULL))
+		sim_fail(s, "a permit in state %d and where it is from disagree", p->state);
+}
+
+static void
+add_call(const struct sim *s, struct holdings *h, const struct call *c)
+{
+	add_permit(s, h, 1 + c->upstream->index, &c->permit);
+	if (c->attempt.lease.state == LEASE_HELD)
+		h->leases++;
+	if (c->state == CALL_DONE && (c->permit.state != PERMIT_NONE ||
+	        c->attempt.lease.state != LEASE_NONE || timer_is_set(&c->timer)))
+		sim_fail(s, "a call that is done holds something");
+}
+
+static void
+add_conn(const struct sim *s, struct holdings *h, const struct cconn *c)
+{
+	const struct exchange *x;
+
+	if (c->h1 == NULL)
+		return;
+	if (c->h1->out.cap > MAX_STREAMED_BYTES)
+		sim_fail(s, "an exchange holds %zu bytes of its answer", c->h1->out.cap);
+	if (c->state != CCONN_ACTIVE)
+		return;
+	x = &c->h1->exchange;
+	add_permit(s, h, 0, &x->permit);
+	for (size_t i = 0; x->gather != NULL && i < x->gather->plan->n_calls; i++)
+		add_call(s, h, &x->gather->calls[i].call);
+	if (x->proxy == NULL)
+		return;
+	add_call(s, h, &x->proxy->call);
+	if (x->proxy->upload.cap > MAX_STREAMED_BYTES * 2)
+		sim_fail(s, "an exchange holds %zu bytes of an upload", x->proxy->upload.cap);
+}
+
+static void
+check_holdings(const struct sim *s, const struct sim_workers *ws)
+{
+	struct holdings h = { 0 };
+	size_t n_busy = 0;
+
+	for (unsigned i = 0; i < ws->n; i++) {
+		const struct worker *w = ws->at[i].worker;
+		const struct listener *l;
+		const struct cconn *c;
+
+		TAILQ_FOREACH (l, &w->server.listeners, link)
+			for (int state = 0; state < LISTENER_STATES; state++)
+				TAILQ_FOREACH (c, &l->conns[state], link)
+					add_conn(s, &h, c);
+		for (size_t u = 0; u < w->n_upstreams; u++)
+			for (size_t e = 0; e < w->upstreams[u].n_endpoints; e++)
+				n_busy += w->upstreams[u].endpoints[e].pool.n_busy;
+	}
+	for (size_t i = 0; i <= SIM_UPSTREAMS; i++) {
+		uint32_t inflight = atomic_load(&ws->shared.slots[i].inflight);
+
+		if (h.permits[i] != inflight)
+			sim_fail(s, "limiter %zu: %u permits are held, %u are counted", i,
+			    h.permits[i], inflight);
+	}
+	if (h.leases != n_busy)
+		sim_fail(s, "%zu leases on %zu busy connections", h.leases, n_busy);
+}
+
+static bool
+has_work(const struct sim_workers *ws)
+{
+	for (unsigned i = 0; i < ws->n; i++)
+		if (loop_has_work(ws->at[i].loop))
+			return true;
+	return false;
+}
+
 static const struct limiter *
 view_of(const struct sim_worker *w, size_t slot)
 {
@@ -111,6 +203,9 @@ check_limiter(const struct sim *s, const struct sim_workers *ws, size_t i)
 	}
 	if (n_waiting != queued)
 		sim_fail(s, "limiter %zu: %u wait, %u are counted", i, n_waiting, queued);
+	/* With no message under way nobody is left to wake them. */
+	if (queued > 0 && inflight < atomic_load(&slot->limit) && !has_work(ws))
+		sim_fail(s, "limiter %zu: a wake-up is lost: %u wait, %u in flight", i, queued, inflight);
 }
 
 static size_t
@@ -209,6 +304,7 @@ sim_worker_check(struct sim *s)
 
 	for (size_t i = 0; i <= SIM_UPSTREAMS; i++)
 		check_limiter(s, ws, i);
+	check_holdings(s, ws);
 	for (unsigned i = 0; i < ws->n; i++)
 		check_worker(s, &ws->at[i]);
 }
@@ -285,14 +381,25 @@ has_open(const struct sim_workers *ws)
 }
 
 void
-sim_worker_stop_all(struct sim *s)
+sim_worker_stop(struct sim *s)
 {
 	struct sim_workers *ws = s->workers;
 
+	if (ws->is_stopped)
+		return;
+	ws->is_stopped = true;
 	for (unsigned i = 0; i < ws->n; i++) {
 		mem_world_unlisten(&ws->at[i].listener);
 		worker_post_stop(ws->at[i].worker);
 	}
+}
+
+void
+sim_worker_stop_all(struct sim *s)
+{
+	struct sim_workers *ws = s->workers;
+
+	sim_worker_stop(s);
 	while (has_open(ws))
 		if (!mem_world_step(s->world))
 			sim_fail(s, "a worker does not close");

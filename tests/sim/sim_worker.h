@@ -14,6 +14,8 @@ void sim_worker_check(struct sim *s);
 void sim_worker_check_rest(struct sim *s);
 /* One worker, chosen at random, begins to drain; false when that would be the last one. */
 bool sim_worker_drain_one(struct sim *s);
+/* Begins to end them all at once, whatever is in flight. */
+void sim_worker_stop(struct sim *s);
 /* Ends them all and frees everything. */
 void sim_worker_stop_all(struct sim *s);
 
