@@ -9,7 +9,14 @@
  *     W text                   the text as a JSON string
  *     M policy meta_key meta count (name into text)...
  *                              merge; into none: under the name; text none: absent. "ok\n" and the
- * bytes, "conflict PART PLACE", "plan PLACE REASON"
+ *                              bytes, "conflict PART PLACE", "plan PLACE REASON"
+ *     H from selects drops renames text
+ *                              shape; a list is its length and its strings, a rename two of them.
+ *                              "ok\n" and the bytes, the reason token, "plan REASON"
+ *     Z policy inside text results
+ *                              zip; a result may be none. As above
+ *     A policy meta_key static when partial moves appends drops is_array meta text
+ *                              what becomes of a merged answer; static: names and JSON. As above
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,10 +26,14 @@
 #include "codec/json_iter.h"
 #include "codec/json_path.h"
 #include "codec/json_write.h"
+#include "gather/answer_shape.h"
 #include "gather/merge.h"
 #include "gather/part.h"
+#include "gather/shape.h"
+#include "gather/zip.h"
 
 #define MAX_PARTS 64
+#define MAX_LIST 1000
 
 static struct arena arena;
 static struct json_scan js;
@@ -202,6 +213,160 @@ on_merge(void)
 		answer_merge(plan, &in);
 }
 
+static uint32_t
+get_count(void)
+{
+	uint32_t n = get_u32();
+
+	if (n > MAX_LIST)
+		die("too long a list");
+	return n;
+}
+
+static struct conf_text_list
+get_texts(void)
+{
+	struct conf_text_list list = { .n = get_count() };
+
+	list.at = arena_calloc(&arena, list.n, sizeof *list.at);
+	for (size_t i = 0; i < list.n; i++)
+		list.at[i].s = get_str();
+	return list;
+}
+
+static struct conf_pair_list
+get_pairs(void)
+{
+	struct conf_pair_list list = { .n = get_count() };
+
+	list.at = arena_calloc(&arena, list.n, sizeof *list.at);
+	for (size_t i = 0; i < list.n; i++) {
+		list.at[i].name.s = get_str();
+		list.at[i].value.s = get_str();
+	}
+	return list;
+}
+
+static struct json_value
+get_document(void)
+{
+	struct json_value root;
+
+	get_part(&root);
+	return root;
+}
+
+static void
+answer_outcome(enum err_code e, struct str text)
+{
+	if (e != ERR_NONE)
+		answer(str_c(err_token(e)));
+	else
+		answer(arena_printf(&arena, "ok\n%.*s", STR_FMT(text)));
+}
+
+static void
+on_shape(void)
+{
+	struct shape_conf conf = { .from.s = get_str() };
+	struct json_value root, out = { .kind = JSON_NONE };
+	struct shape *shape;
+	struct conf_pos where;
+	struct json_fault fault;
+	enum err_code e = ERR_NONE;
+
+	conf.select = get_texts();
+	conf.drop = get_texts();
+	conf.rename = get_pairs();
+	root = out = get_document();
+	if (shape_compile(&arena, &conf, &shape, &where, &fault) != ERR_NONE) {
+		answer(arena_printf(&arena, "plan %s", fault.reason));
+		return;
+	}
+	if (shape != NULL)
+		e = shape_apply(shape, root, &arena, &out);
+	answer_outcome(e, out.text);
+}
+
+static void
+on_zip(void)
+{
+	struct zip_input in = {
+		.policy = (enum conflict_policy)get_u8(), .js = &js, .arena = &arena
+	};
+	struct json_path inside;
+	struct json_fault fault;
+	struct json_value *results, out;
+	enum err_code e;
+
+	if (json_path_compile(&arena, get_str(), &inside, &fault) != ERR_NONE)
+		die(fault.reason);
+	fault.reason = zip_check(&inside);
+	in.inside = &inside;
+	in.target = out = get_document();
+	in.n = get_count();
+	in.results = results = arena_calloc(&arena, in.n, sizeof *results);
+	for (size_t i = 0; i < in.n; i++)
+		results[i] = get_document();
+	if (fault.reason != NULL) {
+		answer(arena_printf(&arena, "plan %s", fault.reason));
+		return;
+	}
+	e = zip_apply(&in, &out);
+	answer_outcome(e, out.text);
+}
+
+static struct conf_json
+get_static(void)
+{
+	struct conf_pair_list pairs = get_pairs();
+	struct conf_json json = { .kind = CONF_JSON_OBJECT, .n = pairs.n };
+
+	if (pairs.n == 0)
+		return (struct conf_json){ .kind = CONF_JSON_NONE };
+	json.members = arena_calloc(&arena, pairs.n, sizeof *json.members);
+	for (size_t i = 0; i < pairs.n; i++) {
+		json.members[i].name = pairs.at[i].name.s;
+		json.members[i].value.kind = CONF_JSON_RAW;
+		json.members[i].value.text = pairs.at[i].value;
+	}
+	return json;
+}
+
+static void
+on_answer(void)
+{
+	struct response_conf conf = { .on_conflict = (enum conflict_policy)get_u8() };
+	struct answer_shape_input in = { .n = 1, .js = &js, .arena = &arena };
+	struct iovec iov;
+	struct answer_shape *shape;
+	struct str text;
+	struct conf_pos where;
+	struct json_fault fault;
+	enum err_code e = ERR_NONE;
+
+	conf.partial_meta.s = get_str();
+	conf.static_json = get_static();
+	conf.static_when = (enum static_when)get_u8();
+	in.is_partial = get_u8() != 0;
+	conf.move = get_pairs();
+	conf.append = get_pairs();
+	conf.drop = get_texts();
+	conf.shape = get_u8() != 0 ? ANSWER_ARRAY : ANSWER_OBJECT;
+	in.meta = get_str();
+	text = get_document().text;
+	if (answer_shape_compile(&arena, &conf, &shape, &where, &fault) != ERR_NONE) {
+		answer(arena_printf(&arena, "plan %s", fault.reason));
+		return;
+	}
+	iov = (struct iovec){ (void *)(uintptr_t)text.p, text.n };
+	in.iov = &iov;
+	in.bytes = text.n;
+	if (shape != NULL)
+		e = answer_shape_apply(shape, &in, &text);
+	answer_outcome(e, text);
+}
+
 int
 main(void)
 {
@@ -225,6 +390,15 @@ main(void)
 			break;
 		case 'M':
 			on_merge();
+			break;
+		case 'H':
+			on_shape();
+			break;
+		case 'Z':
+			on_zip();
+			break;
+		case 'A':
+			on_answer();
 			break;
 		default:
 			die("unknown request");
