@@ -385,7 +385,7 @@ open_log(struct daemon *d)
 
 	if (!c->access_log.is_enabled)
 		return true;
-	d->log = access_log_new(d->loop, c->access_log.path.s);
+	d->log = access_log_new(c->access_log.path.s);
 	return d->log != NULL;
 }
 

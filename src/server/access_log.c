@@ -1,13 +1,18 @@
 /*
- * The access log. The writer lives on one loop, ports on the workers'; between them travel chunks
- * by message. A chunk belongs to its port until it is posted, then to the writer, which frees it.
+ * The access log. A thread of its own writes: a disk or a pipe that does not take the lines blocks
+ * neither workers nor the thread that obeys signals. A chunk of lines belongs to its port until it
+ * is posted, then to the writer, which frees it.
  */
 #include "server/access_log.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -19,80 +24,35 @@
 #define MAX_WAITING 256
 /* How long a record may wait for others. */
 #define FLUSH_NS (50 * NS_PER_MS)
+/* How long access_log_close() waits for a writer that is stuck. */
+#define CLOSE_WAIT_S 1
+
+/* What the writer is to do: write lines, or go on in another file. */
+struct access_log_chunk {
+	STAILQ_ENTRY(access_log_chunk) link; /* in access_log.waiting */
+	struct buf lines;
+	int new_fd; /* owned until the writer takes it; -1: none */
+};
 
 struct access_log {
-	struct loop *loop;
 	char *path; /* owned; NULL: a standard stream */
-	int fd;
-	bool is_failing;           /* said so already */
-	_Atomic uint32_t n_chunks; /* filling or under way, of all ports */
+	pthread_t thread;
+	bool has_thread;
+	_Atomic uint32_t n_chunks; /* filling or waiting, of all ports */
+
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t changed;
+	STAILQ_HEAD(, access_log_chunk) waiting;
+	bool is_busy; /* the writer has taken a chunk off and is not done with it */
+	bool is_closing;
+
+	/* the writer's own */
+	int fd;                           /* owned unless it is a standard stream */
+	struct access_log_chunk *current; /* owned; what a cancelled writer leaves behind */
+	bool is_failing;                  /* said so already */
 };
 
-struct access_log_chunk {
-	struct msg msg;
-	struct access_log *log;
-	struct buf lines;
-};
-
-/* ---- the writer */
-
-static int
-open_file(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-
-	if (fd < 0)
-		log_error("access log %s: %s", path, strerror(errno));
-	return fd;
-}
-
-struct access_log *
-access_log_new(struct loop *loop, struct str path)
-{
-	struct access_log *log = mem_calloc(1, sizeof(*log));
-
-	log->loop = loop;
-	if (str_eq(path, STR("stderr"))) {
-		log->fd = STDERR_FILENO;
-	} else if (str_eq(path, STR("stdout"))) {
-		log->fd = STDOUT_FILENO;
-	} else {
-		log->path = mem_strndup(path.p, path.n);
-		log->fd = open_file(log->path);
-	}
-	if (log->fd < 0)
-		access_log_close(&log);
-	return log;
-}
-
-void
-access_log_reopen(struct access_log *log)
-{
-	int fd;
-
-	if (log->path == NULL)
-		return;
-	fd = open_file(log->path);
-	if (fd < 0)
-		return;
-	close(log->fd);
-	log->fd = fd;
-	log->is_failing = false;
-}
-
-void
-access_log_close(struct access_log **plog)
-{
-	struct access_log *log = *plog;
-
-	*plog = NULL;
-	if (log == NULL)
-		return;
-	if (log->path != NULL && log->fd >= 0)
-		close(log->fd);
-	free(log->path);
-	free(log);
-}
+/* ---- the writer's thread */
 
 static void
 write_lines(struct access_log *log, struct str lines)
@@ -115,14 +75,216 @@ write_lines(struct access_log *log, struct str lines)
 }
 
 static void
-on_chunk(struct msg *msg)
+change_file(struct access_log *log, int fd)
 {
-	struct access_log_chunk *chunk = CONTAINER_OF(msg, struct access_log_chunk, msg);
+	close(log->fd);
+	log->fd = fd;
+	log->is_failing = false;
+}
 
-	write_lines(chunk->log, buf_str(&chunk->lines));
+static void
+chunk_free(struct access_log_chunk *chunk)
+{
+	if (chunk->new_fd >= 0)
+		close(chunk->new_fd);
 	buf_fini(&chunk->lines);
-	atomic_fetch_sub(&chunk->log->n_chunks, 1);
 	free(chunk);
+}
+
+static void
+obey(struct access_log *log, struct access_log_chunk *chunk)
+{
+	if (chunk->new_fd >= 0)
+		change_file(log, chunk->new_fd);
+	chunk->new_fd = -1;
+	write_lines(log, buf_str(&chunk->lines));
+	log->current = NULL;
+	chunk_free(chunk);
+	atomic_fetch_sub(&log->n_chunks, 1);
+}
+
+/* The next chunk, or NULL when the log closes and nothing is left. */
+static struct access_log_chunk *
+next_chunk(struct access_log *log)
+{
+	struct access_log_chunk *chunk;
+
+	pthread_mutex_lock(&log->lock);
+	log->is_busy = false;
+	pthread_cond_broadcast(&log->changed);
+	while (STAILQ_EMPTY(&log->waiting) && !log->is_closing)
+		pthread_cond_wait(&log->changed, &log->lock);
+	chunk = STAILQ_FIRST(&log->waiting);
+	if (chunk != NULL)
+		STAILQ_REMOVE_HEAD(&log->waiting, link);
+	log->is_busy = chunk != NULL;
+	pthread_mutex_unlock(&log->lock);
+	return chunk;
+}
+
+static void *
+run(void *arg)
+{
+	struct access_log *log = arg;
+	struct access_log_chunk *chunk;
+
+	while ((chunk = next_chunk(log)) != NULL) {
+		log->current = chunk;
+		obey(log, chunk);
+	}
+	return NULL;
+}
+
+/* Signals are the main thread's. */
+static bool
+start(struct access_log *log)
+{
+	sigset_t all, old;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&log->thread, NULL, run, log);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc != 0)
+		log_error("access log: no thread: %s", strerror(rc));
+	log->has_thread = rc == 0;
+	return rc == 0;
+}
+
+/* ---- open and close */
+
+static int
+open_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+
+	if (fd < 0)
+		log_error("access log %s: %s", path, strerror(errno));
+	return fd;
+}
+
+struct access_log *
+access_log_new(struct str path)
+{
+	struct access_log *log = mem_calloc(1, sizeof(*log));
+
+	pthread_mutex_init(&log->lock, NULL);
+	pthread_cond_init(&log->changed, NULL);
+	STAILQ_INIT(&log->waiting);
+	if (str_eq(path, STR("stderr"))) {
+		log->fd = STDERR_FILENO;
+	} else if (str_eq(path, STR("stdout"))) {
+		log->fd = STDOUT_FILENO;
+	} else {
+		log->path = mem_strndup(path.p, path.n);
+		log->fd = open_file(log->path);
+	}
+	if (log->fd < 0 || !start(log))
+		access_log_close(&log);
+	return log;
+}
+
+/* Takes over the chunk. */
+static void
+enqueue(struct access_log *log, struct access_log_chunk *chunk)
+{
+	pthread_mutex_lock(&log->lock);
+	STAILQ_INSERT_TAIL(&log->waiting, chunk, link);
+	pthread_cond_broadcast(&log->changed);
+	pthread_mutex_unlock(&log->lock);
+}
+
+static struct access_log_chunk *
+chunk_new(struct access_log *log)
+{
+	struct access_log_chunk *chunk = mem_calloc(1, sizeof(*chunk));
+
+	chunk->new_fd = -1;
+	atomic_fetch_add(&log->n_chunks, 1);
+	return chunk;
+}
+
+void
+access_log_reopen(struct access_log *log)
+{
+	struct access_log_chunk *chunk;
+	int fd;
+
+	if (log->path == NULL)
+		return;
+	fd = open_file(log->path);
+	if (fd < 0)
+		return;
+	chunk = chunk_new(log);
+	chunk->new_fd = fd;
+	enqueue(log, chunk);
+}
+
+bool
+access_log_flush(struct access_log *log, unsigned seconds)
+{
+	struct timespec until;
+	int rc = 0;
+	bool is_idle;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += seconds;
+	pthread_mutex_lock(&log->lock);
+	while (rc == 0 && (log->is_busy || !STAILQ_EMPTY(&log->waiting)))
+		rc = pthread_cond_timedwait(&log->changed, &log->lock, &until);
+	is_idle = !log->is_busy && STAILQ_EMPTY(&log->waiting);
+	pthread_mutex_unlock(&log->lock);
+	return is_idle;
+}
+
+/* A writer that is stuck in the kernel is cancelled there: write(2) is a cancellation point. */
+static void
+end_thread(struct access_log *log)
+{
+	bool is_stuck = !access_log_flush(log, CLOSE_WAIT_S);
+
+	pthread_mutex_lock(&log->lock);
+	log->is_closing = true;
+	pthread_cond_broadcast(&log->changed);
+	pthread_mutex_unlock(&log->lock);
+	if (is_stuck) {
+		log_warn("access log: nobody takes it; records are lost");
+		pthread_cancel(log->thread);
+	}
+	pthread_join(log->thread, NULL);
+}
+
+static void
+drop_chunks(struct access_log *log)
+{
+	struct access_log_chunk *chunk;
+
+	while ((chunk = STAILQ_FIRST(&log->waiting)) != NULL) {
+		STAILQ_REMOVE_HEAD(&log->waiting, link);
+		chunk_free(chunk);
+	}
+	if (log->current != NULL)
+		chunk_free(log->current);
+}
+
+void
+access_log_close(struct access_log **plog)
+{
+	struct access_log *log = *plog;
+
+	*plog = NULL;
+	if (log == NULL)
+		return;
+	if (log->has_thread)
+		end_thread(log);
+	drop_chunks(log);
+	if (log->path != NULL && log->fd >= 0)
+		close(log->fd);
+	pthread_cond_destroy(&log->changed);
+	pthread_mutex_destroy(&log->lock);
+	free(log->path);
+	free(log);
 }
 
 /* ---- a worker's port */
@@ -135,7 +297,7 @@ post(struct access_log_port *port)
 	port->chunk = NULL;
 	loop_timer_clear(&port->timer);
 	if (chunk != NULL)
-		loop_post(port->log->loop, &chunk->msg);
+		enqueue(port->log, chunk);
 }
 
 static void
@@ -163,20 +325,14 @@ access_log_port_fini(struct access_log_port *port)
 static bool
 open_chunk(struct access_log_port *port)
 {
-	struct access_log_chunk *chunk;
-
 	if (port->chunk != NULL)
 		return true;
 	if (atomic_load(&port->log->n_chunks) >= MAX_WAITING) {
 		metric_add(port->metrics, METRIC_LOG_DROPPED, 0, 0, 1);
 		return false;
 	}
-	atomic_fetch_add(&port->log->n_chunks, 1);
-	chunk = mem_calloc(1, sizeof(*chunk));
-	chunk->msg.fn = on_chunk;
-	chunk->log = port->log;
-	buf_reserve(&chunk->lines, CHUNK_BYTES);
-	port->chunk = chunk;
+	port->chunk = chunk_new(port->log);
+	buf_reserve(&port->chunk->lines, CHUNK_BYTES);
 	loop_timer_set(port->loop, &port->timer, port->loop->now_ns + FLUSH_NS);
 	return true;
 }

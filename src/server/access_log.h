@@ -1,7 +1,7 @@
 /*
  * The access log: one JSON object per line and request. Workers put lines into chunks and post full
- * or old ones to the loop that writes the file; what the writer cannot keep up with is dropped and
- * counted, so that a slow disk never slows a request.
+ * or old ones to a thread that writes them; what it cannot keep up with is dropped and counted, so
+ * that a slow disk never slows a request.
  */
 #ifndef SERVER_ACCESS_LOG_H
 #define SERVER_ACCESS_LOG_H
@@ -11,17 +11,23 @@
 
 struct exchange;
 
-/* ---- the writer's end, on the loop of the main thread */
+/* ---- the log, of the daemon; all functions on one thread */
 
 struct access_log;
 
-/* path: a file (created 0640, appended to), or "stderr" / "stdout". NULL (logged) when it cannot be
- * opened. */
-struct access_log *access_log_new(struct loop *loop, struct str path);
-/* Opens the file anew, after it was moved away. Keeps the old one when that fails (logged). */
+/*
+ * path: a file (created 0640, appended to), or "stderr" / "stdout". NULL (logged) when it cannot be
+ * opened.
+ */
+struct access_log *access_log_new(struct str path);
+/*
+ * Opens the file anew, after it was moved away; what was posted before still goes to the old one.
+ * Keeps that when the new one cannot be opened (logged).
+ */
 void access_log_reopen(struct access_log *log);
-/* Workers have stopped and all their chunks have arrived (a turn of the loop after they were
- * joined). */
+/* Waits until all that was posted is written; false when that takes longer. */
+bool access_log_flush(struct access_log *log, unsigned seconds);
+/* Writes what was posted, unless nobody takes it. Every port has ended. */
 void access_log_close(struct access_log **log);
 
 /* ---- a worker's end */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "server/exchange.h"
 #include "server/server_rig.h"
 
 #define PATH "/tmp/gatherd-access-log-XXXXXX"
@@ -14,12 +15,18 @@ static struct access_log_port port;
 static char path[sizeof(PATH)];
 static char text[20000];
 
+static struct listener listener = { .conf = &r.listener_conf };
+static struct exchange example = { .listener = &listener, .request = { .path = { "/", 1 } } };
+
 static const char *
 log_text(void)
 {
-	int fd = open(path, O_RDONLY);
-	ssize_t n = read(fd, text, sizeof(text) - 1);
+	ssize_t n;
+	int fd;
 
+	ck_assert(access_log_flush(writer, 10));
+	fd = open(path, O_RDONLY);
+	n = read(fd, text, sizeof(text) - 1);
 	ck_assert_int_ge(n, 0);
 	text[n] = '\0';
 	close(fd);
@@ -38,7 +45,7 @@ setup(void)
 	rig_open(&r);
 	rig_reply(&r, "/a/{x}", "GET", "AAA");
 	rig_proxy(&r, "/p");
-	writer = access_log_new(r.loop, str_c(path));
+	writer = access_log_new(str_c(path));
 	ck_assert_ptr_nonnull(writer);
 	r.access_log = &port;
 	rig_start(&r);
@@ -139,15 +146,43 @@ START_TEST(full_chunks_leave_at_once)
 }
 END_TEST
 
+/* A pipe that nobody reads: records are dropped and counted, and closing does not wait for ever. */
+START_TEST(a_stuck_reader_stops_nobody)
+{
+	int pipe_fd[2], standard_output = dup(STDOUT_FILENO);
+	size_t n;
+
+	ck_assert_int_eq(pipe(pipe_fd), 0);
+	dup2(pipe_fd[1], STDOUT_FILENO);
+	rig_open(&r);
+	rig_reply(&r, "/a/{x}", "GET", "AAA");
+	writer = access_log_new(STR("stdout"));
+	r.access_log = &port;
+	rig_start(&r);
+	access_log_port_init(&port, writer, r.loop, &r.metrics);
+	for (n = 0;
+	     n < 300000 && atomic_load(&r.metrics.cells[r.layout.first[METRIC_LOG_DROPPED]]) == 0;
+	     n++)
+		access_log_record(&port, &example);
+	ck_assert_uint_lt(n, 300000);
+	ck_assert(!access_log_flush(writer, 0));
+	server_close(&r.server);
+	access_log_port_fini(&port);
+	access_log_close(&writer);
+	dup2(standard_output, STDOUT_FILENO);
+	close(standard_output);
+	close(pipe_fd[0]);
+	close(pipe_fd[1]);
+	rig_close(&r);
+}
+END_TEST
+
 START_TEST(a_file_that_cannot_be_opened_is_told)
 {
-	rig_open(&r);
-	ck_assert_ptr_null(access_log_new(r.loop, STR("/no/such/folder/log")));
-	loop_free(r.loop);
-	mem_world_free(r.world);
+	ck_assert_ptr_null(access_log_new(STR("/no/such/folder/log")));
 }
 END_TEST
 
 UNIT_MAIN("access_log", writes_one_line_per_request, tells_every_call,
     tells_what_was_refused_and_who_left, reopens_its_file, full_chunks_leave_at_once,
-    a_file_that_cannot_be_opened_is_told)
+    a_stuck_reader_stops_nobody, a_file_that_cannot_be_opened_is_told)
