@@ -1,0 +1,214 @@
+/*
+ * Hostile programs on hostile documents: whatever compiles must make valid JSON of a valid text, or
+ * say why not. The first byte chooses policy and form; 0xff separates the fields that follow, 0xfe
+ * the texts of a list (neither is in UTF-8): from, select, drop, rename, the place of a zip, move,
+ * append, the document.
+ */
+#include <stdlib.h>
+
+#include "base/compiler.h"
+#include "codec/json_iter.h"
+#include "gather/answer_shape.h"
+#include "gather/shape.h"
+#include "gather/zip.h"
+
+#define MAX_LIST 16
+
+#define CHECK(claim)             \
+	do {                     \
+		if (!(claim))    \
+			abort(); \
+	} while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct json_scan js;
+static struct arena arena;
+static struct str rest;
+
+/* A copy with nothing behind it: the sanitizer sees every read too far. */
+static struct str
+tight(struct str s)
+{
+	char *p = malloc(s.n == 0 ? 1 : s.n);
+
+	CHECK(p != NULL);
+	if (s.n > 0)
+		memcpy(p, s.p, s.n);
+	arena_on_reset(&arena, free, p);
+	return str_of(p, s.n);
+}
+
+static struct str
+next_field(void)
+{
+	struct str field;
+
+	return str_split(&rest, (char)0xff, &field) ? field : str_none();
+}
+
+static struct conf_text_list
+next_list(void)
+{
+	struct conf_text_list list = { arena_calloc(&arena, MAX_LIST, sizeof *list.at), 0 };
+	struct str field = next_field(), text;
+
+	while (field.n > 0 && list.n < MAX_LIST && str_split(&field, (char)0xfe, &text))
+		list.at[list.n++].s = tight(text);
+	return list;
+}
+
+static struct conf_pair_list
+next_pairs(void)
+{
+	struct conf_text_list texts = next_list();
+	struct conf_pair_list pairs = { .n = texts.n / 2 };
+
+	pairs.at = arena_calloc(&arena, pairs.n, sizeof *pairs.at);
+	for (size_t i = 0; i < pairs.n; i++)
+		pairs.at[i] = (struct conf_pair){ texts.at[2 * i], texts.at[2 * i + 1] };
+	return pairs;
+}
+
+/* Nesting may have grown beyond what a part may have; nothing else may be wrong. */
+static void
+check_output(struct str text)
+{
+	struct json_value root;
+	struct json_fault fault;
+
+	if (json_scan_text(&js, tight(text), 0, &root, &fault) != ERR_NONE)
+		CHECK(strcmp(fault.reason, "nested too deeply") == 0);
+	else
+		CHECK(root.text.n == text.n);
+}
+
+static void
+check_outcome(enum err_code e, struct str text)
+{
+	if (e == ERR_NONE)
+		check_output(text);
+	else
+		CHECK(e == ERR_SHAPE_MISMATCH || e == ERR_MERGE_CONFLICT || e == ERR_BUDGET);
+}
+
+static struct json_value
+shape(const struct shape_conf *conf, struct json_value root)
+{
+	struct json_value out = root;
+	struct shape *shape;
+	struct conf_pos where;
+	struct json_fault fault = { 0, NULL };
+	enum err_code e;
+
+	if (shape_compile(&arena, conf, &shape, &where, &fault) != ERR_NONE) {
+		CHECK(fault.reason != NULL);
+		return root;
+	}
+	if (shape == NULL)
+		return root;
+	e = shape_apply(shape, root, &arena, &out);
+	check_outcome(e, out.text);
+	if (e == ERR_NONE)
+		CHECK(out.kind == json_iter_kind(out.text.p[0]));
+	return e == ERR_NONE ? out : root;
+}
+
+/* The elements go into themselves. */
+static void
+zip(enum conflict_policy policy, struct str place, struct json_value root)
+{
+	struct json_value results[64], list, out = root;
+	struct json_path inside, outer;
+	struct json_fault fault;
+	struct json_iter it;
+	struct json_member member;
+	struct zip_input in = { .target = root,
+		.inside = &inside,
+		.results = results,
+		.policy = policy,
+		.js = &js,
+		.arena = &arena };
+
+	if (json_path_compile(&arena, place, &inside, &fault) != ERR_NONE ||
+	    zip_check(&inside) != NULL)
+		return;
+	outer = inside;
+	for (outer.n = 0; inside.steps[outer.n].kind != JSON_STEP_EACH;)
+		outer.n++;
+	list = json_path_find(&outer, root);
+	json_iter_init(&it, list);
+	while (in.n < ARRAY_LEN(results) && json_iter_next(&it, &member))
+		results[in.n++] = member.value;
+	check_outcome(zip_apply(&in, &out), out.text);
+}
+
+static void
+reshape(const struct response_conf *conf, struct json_value root)
+{
+	struct iovec iov = { (void *)(uintptr_t)root.text.p, root.text.n };
+	struct answer_shape_input in = { .iov = &iov,
+		.n = 1,
+		.bytes = root.text.n,
+		.meta = STR("{\"complete\":false}"),
+		.js = &js,
+		.arena = &arena };
+	struct answer_shape *shape;
+	struct conf_pos where;
+	struct json_fault fault = { 0, NULL };
+	struct str text;
+	enum err_code e;
+
+	if (answer_shape_compile(&arena, conf, &shape, &where, &fault) != ERR_NONE) {
+		CHECK(fault.reason != NULL);
+		return;
+	}
+	if (shape == NULL)
+		return;
+	e = answer_shape_apply(shape, &in, &text);
+	check_outcome(e, text);
+}
+
+static void
+run(uint8_t choice)
+{
+	enum conflict_policy policy = (enum conflict_policy)(choice % 5);
+	struct conf_json_member member = { .name = STR("a"),
+		.value = { .kind = CONF_JSON_RAW, .text.s = STR("1.10") } };
+	struct shape_conf conf = { .from.s = tight(next_field()) };
+	struct response_conf response = { .on_conflict = policy, .partial_meta.s = STR("b") };
+	struct json_value root;
+	struct str place;
+
+	if (conf.from.s.n == 0)
+		conf.from.s = str_none();
+	conf.select = next_list();
+	conf.drop = response.drop = next_list();
+	conf.rename = next_pairs();
+	place = tight(next_field());
+	response.move = next_pairs();
+	response.append = next_pairs();
+	response.shape = (choice & 0x40) != 0 ? ANSWER_ARRAY : ANSWER_OBJECT;
+	if ((choice & 0x80) != 0)
+		response.static_json =
+		    (struct conf_json){ .kind = CONF_JSON_OBJECT, .members = &member, .n = 1 };
+	if (json_scan_text(&js, tight(rest), 0, &root, NULL) != ERR_NONE)
+		return;
+	zip(policy, place, root);
+	reshape(&response, root);
+	zip(policy, place, shape(&conf, root));
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size < 1)
+		return 0;
+	json_scan_init(&js, size);
+	arena_init(&arena, NULL, 0);
+	rest = str_of((const char *)data + 1, size - 1);
+	run(data[0]);
+	arena_reset(&arena);
+	json_scan_fini(&js);
+	return 0;
+}
