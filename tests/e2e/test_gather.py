@@ -189,6 +189,17 @@ def test_optional_call_is_left_out_and_named(gatherd, upstream):
     assert body["a"] == body["c"] == {"ok": True}
 
 
+def test_proxy_status_names_every_missing_part(gatherd, upstream):
+    """RFC 9209."""
+    up = upstream().on("/a", json_reply(b"oops")).on("/b", json_reply(b"{}", status=500))
+    d = gatherd(three(up, a={"required": False}, b={"required": False}), {"up": up})
+    response = d.get("/all")
+    expect.is_partial(response, a="invalid_body", b="status_not_accepted")
+    told = ", ".join(response.all("Proxy-Status"))
+    assert "invalid_body" in told and "status_not_accepted" in told, told
+    assert not gatherd(three(up, a={"default": 1}, b={"default": 2}), {"up": up}).get("/all").all("Proxy-Status")
+
+
 def test_default_takes_the_place_of_a_failed_call(gatherd, upstream):
     up = upstream().on("/b", json_reply(b"{}", status=503))
     d = gatherd(three(up, b={"required": False, "default": {"items": [], "n": 0}}), {"up": up})

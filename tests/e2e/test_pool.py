@@ -126,12 +126,28 @@ def test_an_upstream_that_comes_back_is_used_again(gatherd, upstream):
     wait.until(lambda: d.get("/x").status == 200, "the upstream to be used again")
 
 
+def test_host_names_are_resolved_before_serving(gatherd, upstream):
+    up = upstream()
+    d = gatherd([ROUTE], {"up": {"servers": ["http://localhost:%d" % up.port]}})
+    assert d.get("/x").status == 200
+    assert up.only_request().header("Host") == "localhost:%d" % up.port
+
+
+def test_a_name_that_does_not_resolve_is_said_at_start(gatherd, tmp_path):
+    from harness import daemon
+    good = gatherd([ROUTE], {"up": {"servers": ["http://127.0.0.1:1"]}})
+    with open(good.config_path) as f:
+        text = f.read().replace("http://127.0.0.1:1", "http://no-such-host.invalid:1")
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(text)
+    ran = daemon.run("run", "-c", str(bad))
+    assert ran.returncode in (1, 78)
+    assert "no-such-host.invalid" in ran.stderr
+
+
 def test_unix_socket_listener_and_upstream(gatherd, tmp_path):
     """One gatherd behind another, joined by unix sockets."""
-    import tempfile
-    import os
-    folder = tempfile.mkdtemp(prefix="gatherd-unix-")
-    back_path = os.path.join(folder, "back.sock")
+    back_path = str(tmp_path / "back.sock")
     back = gatherd([{"path": "/{id}", "reply": {"status": 200, "json": {"id": "{id}"}}}], listener={"address": "unix:" + back_path})
     front = gatherd([{"path": "/{id}", "calls": {"it": {"upstream": "up", "path": "/{id}"}}}],
                     {"up": {"servers": ["http+unix:" + back_path]}})

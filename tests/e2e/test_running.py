@@ -190,6 +190,19 @@ def test_one_record_per_request_with_every_call_in_it(gatherd, upstream):
     assert good["bytes"] >= len(b'{"a":1}')
 
 
+def test_a_proxied_request_has_its_call_in_the_record(gatherd, upstream):
+    up = upstream(json_reply(b"hello", delay=0.02))
+    d = gatherd([{"path": "/p/{rest...}", "name": "files", "methods": "any", "proxy": {"upstream": "up"}}], {"up": up})
+    d.request("/p/x", "PUT", body=b"body")
+    record = d.access_log()[0]
+    assert (record["method"], record["route"], record["status"]) == ("PUT", "files", 200)
+    assert len(record["calls"]) == 1
+    call = record["calls"][0]
+    assert (call["upstream"], call["status"], call["reason"], call["reused"]) == ("up", 200, "none", False)
+    assert call["server"].endswith(":%d" % up.port) and call["total_ms"] >= 20
+    assert d.metric("gatherd_calls_total", upstream="up", reason="none") == 1
+
+
 def test_refused_requests_are_logged_too(gatherd):
     d = gatherd([REPLY])
     d.get("/nowhere")
