@@ -328,6 +328,8 @@ free_workers(struct daemon *d)
 		struct worker_thread *t = &d->threads[i];
 
 		if (t->worker != NULL) {
+			if (!t->is_started)
+				t->worker->on_closed = NULL; /* nobody waits for it */
 			worker_close(t->worker);
 			loop_turn(t->loop, 0);
 			worker_free(t->worker);
