@@ -43,6 +43,17 @@
 	X(CONNECT_REFUSED, 502, "connect_refused", "the upstream refused the connection") \
 	X(CONNECT_FAILED, 502, "connect_failed", "the upstream cannot be reached") \
 	X(CONNECT_TIMEOUT, 504, "connect_timeout", "the connection to the upstream took too long") \
+	X(TLS_UNTRUSTED, 502, "tls_untrusted", \
+	    "no trusted authority vouches for the upstream's certificate") \
+	X(TLS_NAME_MISMATCH, 502, "tls_name_mismatch", \
+	    "the upstream's certificate is for another name") \
+	X(TLS_CERTIFICATE_EXPIRED, 502, "tls_certificate_expired", \
+	    "the upstream's certificate has expired or is not valid yet") \
+	X(TLS_CLIENT_CERTIFICATE, 502, "tls_client_certificate", \
+	    "the client's certificate is missing or was refused in the TLS handshake") \
+	X(TLS_PROTOCOL, 502, "tls_protocol", \
+	    "the peer does not speak TLS, or no version or cipher that is allowed here") \
+	X(TLS_HANDSHAKE, 502, "tls_handshake", "the TLS handshake failed") \
 	X(FIRST_BYTE_TIMEOUT, 504, "first_byte_timeout", "the upstream did not begin to answer in time") \
 	X(TIMEOUT, 504, "timeout", "the upstream did not finish its answer in time") \
 	X(RESET, 502, "reset", "the upstream closed the connection before its answer was complete") \

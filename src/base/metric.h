@@ -27,6 +27,10 @@ enum metric_dim { DIM_NONE, DIM_LISTENER, DIM_ROUTE, DIM_CALL, DIM_UPSTREAM, DIM
 	    "Client connections accepted.") \
 	X(CLIENT_REFUSED, COUNTER, "gatherd_client_connections_refused_total", LISTENER, NONE, \
 	    "Client connections closed at once because limits.connections was reached.") \
+	X(CLIENT_HANDSHAKES, COUNTER, "gatherd_client_handshakes_total", LISTENER, REASON, \
+	    "TLS handshakes with clients ended, by reason (none: fine).") \
+	X(CLIENT_RESUMPTIONS, COUNTER, "gatherd_client_resumptions_total", LISTENER, NONE, \
+	    "TLS handshakes with clients that resumed a session.") \
 	X(REQUESTS, COUNTER, "gatherd_requests_total", ROUTE, STATUS, \
 	    "Requests answered, by status; 499: the client left before.") \
 	X(REQUEST_REASONS, COUNTER, "gatherd_request_failures_total", ROUTE, REASON, \

@@ -2,6 +2,7 @@
 #include "conf/conf_check.h"
 
 #include "conf/conf_check_route.h"
+#include "conf/conf_check_tls.h"
 #include "conf/yaml_tree.h"
 
 static const struct yaml_node *
@@ -131,6 +132,7 @@ check_upstream(const struct conf_check *check, struct upstream_conf *up)
 {
 	check_mock_excludes_servers(check, up);
 	check_servers_differ(check, up);
+	conf_check_tls_upstream(check, up);
 	conf_check_route_mocks(check, up);
 }
 
@@ -142,6 +144,8 @@ conf_check(struct conf *c, struct arena *a, struct conf_errors *errors)
 	check_has_listener(&check);
 	check_has_route(&check);
 	check_addresses(&check);
+	for (size_t i = 0; i < c->n_listeners; i++)
+		conf_check_tls_listener(&check, &c->listeners[i]);
 	for (size_t i = 0; i < c->n_upstreams; i++)
 		check_upstream(&check, &c->upstreams[i]);
 	conf_check_route_all(&check);

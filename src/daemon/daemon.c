@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/certs.h"
 #include "daemon/mock.h"
 #include "daemon/notify.h"
 #include "daemon/worker.h"
@@ -41,6 +42,7 @@ struct daemon {
 	struct generation *gen;
 	struct shared shared;
 	struct loop *loop; /* the main thread's */
+	struct certs *certs;
 	struct access_log *log;
 	struct worker_thread *threads;
 	size_t n_threads;
@@ -119,7 +121,8 @@ on_hangup(evutil_socket_t signum, short what, void *arg)
 	(void)what;
 	if (d->log != NULL)
 		access_log_reopen(d->log);
-	log_info("SIGHUP: logs reopened; the configuration is not read again, restart for that");
+	certs_reread(d->certs);
+	log_info("SIGHUP: logs reopened, certificates read; the configuration is not read again, restart for that");
 }
 
 /* A worker has ended; with the last one the main loop ends as well. */
@@ -183,7 +186,7 @@ open_listener(struct daemon *d, size_t index)
 			return tell_listen_failure(&at, conf->name);
 		if (fd < 0 || (i == 0 && sock_local_addr(fd, &at) != ERR_NONE))
 			return tell_listen_failure(&at, conf->name);
-		worker_listen(d->threads[i].worker, index, fd);
+		worker_listen(d->threads[i].worker, index, fd, certs_context(d->certs, index));
 	}
 	tell_listening(&at, conf->name);
 	return true;
@@ -255,6 +258,19 @@ unlink_sockets(const struct daemon *d)
 	if (!str_is_none(c->admin.socket.s))
 		unlink_socket(&c->admin.socket_address);
 }
+
+/* ---- certificates */
+
+static void
+on_certificates(void *owner, size_t listener, struct tls_ctx *const *contexts)
+{
+	struct daemon *d = owner;
+
+	for (size_t i = 0; i < d->n_threads; i++)
+		worker_post_certificates(d->threads[i].worker, listener, contexts[i]);
+}
+
+static const struct certs_events certs_events = { .on_changed = on_certificates };
 
 /* ---- threads */
 
@@ -396,11 +412,13 @@ start(struct daemon *d)
 {
 	watch_signals(d);
 	init_server(d);
-	if (!open_log(d) || !make_workers(d) || !open_listeners(d))
+	d->certs = certs_new(d->gen->conf, d->loop, d->n_threads);
+	if (d->certs == NULL || !open_log(d) || !make_workers(d) || !open_listeners(d))
 		return false;
 	open_mocks(d);
 	if (!start_workers(d))
 		return false;
+	certs_watch(d->certs, &certs_events, d);
 	atomic_store(&d->shared.view.is_ready, true);
 	notify_ready();
 	log_info("ready: %zu workers, %zu routes, %zu upstreams", d->n_threads,
@@ -418,6 +436,7 @@ stop(struct daemon *d)
 	}
 	join_workers(d);
 	free_workers(d);
+	certs_free(d->certs);
 	server_close(&d->server);
 	loop_turn(d->loop, 0);
 	server_fini(&d->server);

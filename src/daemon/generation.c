@@ -43,8 +43,49 @@ generation_free(struct generation *gen)
 {
 	for (size_t i = 0; i < gen->n_mocks; i++)
 		mock_close(&gen->mocks[i]);
+	for (size_t i = 0; gen->tls_files != NULL && i < gen->conf->n_upstreams; i++)
+		tls_client_files_fini(&gen->tls_files[i]);
 	arena_reset(&gen->arena);
 	free(gen);
+}
+
+static bool
+has_tls_server(const struct upstream_conf *up)
+{
+	for (size_t i = 0; i < up->n_servers; i++)
+		if (up->servers[i].is_tls)
+			return true;
+	return false;
+}
+
+/* The files may have changed since they were checked. */
+static enum err_code
+read_tls_files(struct generation *gen, size_t i)
+{
+	struct tls_client_files *files = &gen->tls_files[i];
+	struct tls_fault fault;
+	struct tls_client *trial = NULL;
+
+	if (tls_client_files_load(files, &gen->conf->upstreams[i].tls, &fault) == ERR_NONE)
+		trial = tls_client_new(files, NULL, &fault);
+	tls_client_free(trial);
+	if (trial != NULL)
+		return ERR_NONE;
+	conf_error_add(&gen->errors, fault.pos, "%s", fault.text);
+	return ERR_BAD_CONFIG;
+}
+
+static enum err_code
+read_all_tls_files(struct generation *gen)
+{
+	const struct conf *c = gen->conf;
+	enum err_code e = ERR_NONE;
+
+	gen->tls_files = arena_calloc(&gen->arena, c->n_upstreams, sizeof *gen->tls_files);
+	for (size_t i = 0; i < c->n_upstreams && e == ERR_NONE; i++)
+		if (has_tls_server(&c->upstreams[i]))
+			e = read_tls_files(gen, i);
+	return e;
 }
 
 static enum err_code
@@ -60,7 +101,7 @@ build(struct generation *gen)
 	}
 	generation_own_listener(&gen->admin_socket, STR("admin"), &c->admin.socket_address);
 	generation_own_listener(&gen->admin_address, STR("admin"), &c->admin.address);
-	return ERR_NONE;
+	return read_all_tls_files(gen);
 }
 
 static enum err_code

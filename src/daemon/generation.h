@@ -7,6 +7,7 @@
 
 #include "conf/conf.h"
 #include "conf/conf_error.h"
+#include "net/tls_client.h"
 #include "server/site.h"
 
 /* A `mock:` upstream, as a listener of gatherd's own. */
@@ -22,6 +23,7 @@ struct generation {
 	struct site *site;
 	struct generation_mock *mocks;
 	size_t n_mocks;
+	struct tls_client_files *tls_files; /* by index of the upstream; empty without https */
 	struct listener_conf admin_socket; /* of conf->admin, when it is there */
 	struct listener_conf admin_address;
 	struct conf_errors errors;

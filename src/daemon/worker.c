@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "net/tls_ctx.h"
+#include "net/tls_io.h"
 
 #define SETTLING_NS (10 * NS_PER_MS) /* how often a draining worker looks whether it is done */
 
@@ -30,6 +32,18 @@ on_settling(void *arg)
 		loop_timer_set(w->loop, &w->settling, w->loop->now_ns + SETTLING_NS);
 }
 
+/* The generation has made a context of the same files before. */
+static void
+use_tls(struct worker *w, size_t i)
+{
+	const struct tls_client_files *files = &w->shared->gen->tls_files[i];
+	struct tls_fault fault;
+
+	if (files->trusted != NULL &&
+	    upstream_use_tls(&w->upstreams[i], files, w->tls_io, &fault) != ERR_NONE)
+		abort();
+}
+
 static void
 init_upstreams(struct worker *w)
 {
@@ -37,9 +51,11 @@ init_upstreams(struct worker *w)
 
 	w->n_upstreams = c->n_upstreams;
 	w->upstreams = mem_calloc(c->n_upstreams, sizeof *w->upstreams);
-	for (size_t i = 0; i < c->n_upstreams; i++)
+	for (size_t i = 0; i < c->n_upstreams; i++) {
 		upstream_init(&w->upstreams[i], &c->upstreams[i], i, shared_upstream(w->shared, i),
 		    w->index, w->loop, &w->shared->shards[w->index]);
+		use_tls(w, i);
+	}
 }
 
 static void
@@ -77,6 +93,7 @@ worker_new(const struct worker_setup *setup)
 	timer_init(&w->settling, on_settling, w);
 	json_scan_init(&w->js, setup->seed);
 	limiter_init(&w->admission, shared_admission(w->shared), w->index, w->loop);
+	w->tls_io = tls_io_new();
 	init_upstreams(w);
 	w->env = (struct gather_env){ w->loop, w->upstreams, &w->js };
 	init_server(w, setup);
@@ -86,7 +103,7 @@ worker_new(const struct worker_setup *setup)
 }
 
 void
-worker_listen(struct worker *w, size_t index, int fd)
+worker_listen(struct worker *w, size_t index, int fd, struct tls_ctx *tls)
 {
 	const struct generation *gen = w->shared->gen;
 	struct listener_setup setup = {
@@ -95,6 +112,8 @@ worker_listen(struct worker *w, size_t index, int fd)
 		.index = index,
 		.site = gen->site,
 		.shared = &w->shared->listeners[index],
+		.tls = tls,
+		.tls_io = w->tls_io,
 		.fd = fd,
 	};
 
@@ -135,6 +154,37 @@ worker_close(struct worker *w)
 		w->on_closed(w->arg);
 }
 
+struct certificates_msg {
+	struct msg msg;
+	struct worker *worker;
+	size_t index;
+	struct tls_ctx *ctx; /* owned until it is handed on */
+};
+
+static void
+on_certificates_message(struct msg *m)
+{
+	struct certificates_msg *cm = CONTAINER_OF(m, struct certificates_msg, msg);
+
+	if (cm->worker->is_closed)
+		tls_ctx_close(&cm->ctx);
+	else
+		listener_use_certificates(cm->worker->listeners[cm->index], cm->ctx);
+	free(cm);
+}
+
+void
+worker_post_certificates(struct worker *w, size_t index, struct tls_ctx *ctx)
+{
+	struct certificates_msg *cm = mem_calloc(1, sizeof *cm);
+
+	cm->msg.fn = on_certificates_message;
+	cm->worker = w;
+	cm->index = index;
+	cm->ctx = ctx;
+	loop_post(w->loop, &cm->msg);
+}
+
 void
 worker_post_drain(struct worker *w)
 {
@@ -158,5 +208,6 @@ worker_free(struct worker *w)
 	free(w->upstreams);
 	free(w->listeners);
 	json_scan_fini(&w->js);
+	tls_io_free(w->tls_io);
 	free(w);
 }

@@ -22,6 +22,7 @@ struct worker {
 	struct gather_env env;
 	struct access_log_port log_port;
 	bool has_log;
+	struct tls_io *tls_io; /* owned */
 	struct server server;
 	struct listener **listeners; /* owned list, by index in the configuration */
 	size_t n_listeners;
@@ -47,8 +48,13 @@ struct worker_setup {
 };
 
 struct worker *worker_new(const struct worker_setup *setup);
-/* Serves listener `index` of the configuration; fd is a listening socket, taken over, or -1: worker_accept() only. */
-void worker_listen(struct worker *w, size_t index, int fd);
+/*
+ * Serves listener `index` of the configuration; fd is a listening socket, taken over, or -1: worker_accept() only.
+ * tls is taken over; NULL: plain HTTP.
+ */
+void worker_listen(struct worker *w, size_t index, int fd, struct tls_ctx *tls);
+/* Other certificates for listener `index`, from any thread; takes ctx over. */
+void worker_post_certificates(struct worker *w, size_t index, struct tls_ctx *ctx);
 /* A connection that came through listener `index`; takes the stream over. */
 void worker_accept(struct worker *w, size_t index, struct stream *stream, const struct addr *peer);
 /* Begins to drain: no more connections, what is in flight finishes within the configured time. On its thread. */

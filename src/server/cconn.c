@@ -17,12 +17,14 @@
 
 _Static_assert(CCONN_CLOSED < LISTENER_STATES, "a list per state");
 
+static void on_connected(void *arg, enum err_code e);
 static void on_readable(void *arg);
 static void on_writable(void *arg);
 static void on_timer(void *arg);
 static void on_later(void *arg);
 
 static const struct stream_events stream_events = {
+	.on_connected = on_connected,
 	.on_readable = on_readable,
 	.on_writable = on_writable,
 };
@@ -78,7 +80,9 @@ cconn_new(struct listener *l, struct stream *stream, const struct addr *peer)
 	defer_init(&c->later, on_later, c);
 	stream_set_owner(stream, &stream_events, c);
 	stream_want_read(stream, true);
-	cconn_await_read(c, l->conf->timeouts.header_ns);
+	/* A handshake has a time-out of its own, which the listener's gate keeps. */
+	if (l->tls == NULL)
+		cconn_await_read(c, l->conf->timeouts.header_ns);
 	return c;
 }
 
@@ -230,6 +234,19 @@ discard(struct cconn *c)
 		return;
 	c->lingered_bytes += got;
 	if (io != IO_OK || c->lingered_bytes > LINGER_BYTES)
+		cconn_close(c);
+}
+
+/* Only streams with a handshake tell: the time of the first head begins now. */
+static void
+on_connected(void *arg, enum err_code e)
+{
+	struct cconn *c = arg;
+
+	TAG_CHECK(c, CCONN_TAG);
+	if (e == ERR_NONE)
+		cconn_await_read(c, c->listener->conf->timeouts.header_ns);
+	else
 		cconn_close(c);
 }
 

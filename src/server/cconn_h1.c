@@ -118,7 +118,7 @@ fill_request(struct cconn_h1_stream *stream)
 	r->path = head->path;
 	r->query = head->query;
 	r->authority = head->authority;
-	r->scheme = "http";
+	r->scheme = c->listener->scheme;
 	r->minor = head->minor;
 	r->headers = &head->fields;
 	r->peer_ip = str_of(c->ip, c->n_ip);

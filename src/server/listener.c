@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "net/acceptor.h"
 #include "net/stream_tcp.h"
+#include "net/stream_tls.h"
+#include "net/tls_ctx.h"
 #include "server/cconn.h"
 #include "server/server.h"
 
@@ -18,6 +20,57 @@ on_accept(void *owner, int fd, const struct addr *peer)
 }
 
 static const struct acceptor_events acceptor_events = { .on_accept = on_accept };
+
+static void
+count(struct listener *l, enum metric_id id, uint64_t n)
+{
+	if (l->kind == LISTENER_PUBLIC)
+		metric_add(l->server->setup.metrics, id, l->index, 0, n);
+}
+
+static void
+on_handshake_ended(void *owner, enum err_code e, const SSL *ssl)
+{
+	struct listener *l = owner;
+
+	if (l->kind == LISTENER_PUBLIC)
+		metric_add(l->server->setup.metrics, METRIC_CLIENT_HANDSHAKES, l->index, e, 1);
+	if (e == ERR_NONE && SSL_session_reused(ssl))
+		count(l, METRIC_CLIENT_RESUMPTIONS, 1);
+}
+
+static void
+open_gate(struct listener *l, const struct listener_setup *setup)
+{
+	const struct tls_gate_setup gate = {
+		.loop = l->server->loop,
+		.io = setup->tls_io,
+		.ctx = setup->tls,
+		.timeout_ns = l->conf->timeouts.handshake_ns,
+		.limit = l->conf->limits.handshakes,
+		.on_ended = on_handshake_ended,
+		.owner = l,
+	};
+
+	l->tls = mem_calloc(1, sizeof *l->tls);
+	tls_gate_init(l->tls, &gate);
+}
+
+static void
+close_gate(struct listener *l)
+{
+	if (l->tls == NULL)
+		return;
+	tls_gate_fini(l->tls);
+	free(l->tls);
+	l->tls = NULL;
+}
+
+void
+listener_use_certificates(struct listener *l, struct tls_ctx *ctx)
+{
+	tls_gate_replace(l->tls, ctx);
+}
 
 struct listener *
 listener_new(struct server *server, const struct listener_setup *setup)
@@ -32,18 +85,14 @@ listener_new(struct server *server, const struct listener_setup *setup)
 	l->shared = setup->shared;
 	for (size_t i = 0; i < LISTENER_STATES; i++)
 		TAILQ_INIT(&l->conns[i]);
+	l->scheme = setup->tls == NULL ? "http" : "https";
+	if (setup->tls != NULL)
+		open_gate(l, setup);
 	if (setup->fd >= 0)
 		l->acceptor = acceptor_new(server->loop, setup->fd, &acceptor_events, l);
 	server_lend_fields(server, setup->conf->limits.headers);
 	TAILQ_INSERT_TAIL(&server->listeners, l, link);
 	return l;
-}
-
-static void
-count(struct listener *l, enum metric_id id, uint64_t n)
-{
-	if (l->kind == LISTENER_PUBLIC)
-		metric_add(l->server->setup.metrics, id, l->index, 0, n);
 }
 
 /* limits.connections holds over all workers; the count goes back in listener_forget(). */
@@ -71,6 +120,8 @@ listener_add(struct listener *l, struct stream *stream, const struct addr *peer)
 	count(l, METRIC_CLIENT_ACCEPTED, 1);
 	count(l, METRIC_CLIENT_CONNECTIONS, 1);
 	l->n_conns++;
+	if (l->tls != NULL)
+		stream = stream_tls_accept(l->tls, stream);
 	cconn_new(l, stream, peer);
 }
 
@@ -128,6 +179,7 @@ listener_close(struct listener **pl)
 	for (size_t i = 0; i < LISTENER_STATES; i++)
 		while (i != CCONN_CLOSED && !TAILQ_EMPTY(&l->conns[i]))
 			cconn_close(TAILQ_FIRST(&l->conns[i]));
+	close_gate(l);
 	TAILQ_REMOVE(&l->server->listeners, l, link);
 	l->is_closed = true;
 	bury_when_empty(l);

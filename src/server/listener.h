@@ -7,6 +7,7 @@
 
 #include "base/compiler.h"
 #include "net/loop.h"
+#include "net/tls_gate.h"
 #include "server/listener_conf.h"
 
 struct acceptor;
@@ -39,6 +40,8 @@ struct listener {
 	size_t index;                             /* of the label in metrics; PUBLIC only */
 	const struct site *site;                  /* NULL for ADMIN */
 	struct listener_shared *shared;           /* borrowed; NULL: connections are not limited */
+	struct tls_gate *tls;                     /* owned; NULL: plain HTTP */
+	const char *scheme;                       /* that requests come by; a constant */
 	struct acceptor *acceptor;                /* owned; NULL: closed, or none (simulator) */
 	struct cconn_list conns[LISTENER_STATES]; /* by enum cconn_state */
 	size_t n_conns; /* CLOSED ones, which are freed at the end of the turn, included */
@@ -52,6 +55,8 @@ struct listener_setup {
 	size_t index;
 	const struct site *site;
 	struct listener_shared *shared;
+	struct tls_ctx *tls;   /* taken over; NULL: plain HTTP */
+	struct tls_io *tls_io; /* borrowed, the worker's; with tls */
 	int fd; /* listening socket, taken over; -1: none, connections come through listener_add()
 		 */
 };
@@ -59,6 +64,8 @@ struct listener_setup {
 struct listener *listener_new(struct server *server, const struct listener_setup *setup);
 /* Takes over an accepted connection. */
 void listener_add(struct listener *l, struct stream *stream, const struct addr *peer);
+/* Other certificates for the handshakes to come; takes ctx over. */
+void listener_use_certificates(struct listener *l, struct tls_ctx *ctx);
 /* Accepts no more; connections live on. Harmless when done. */
 void listener_stop(struct listener *l);
 /* Stops, tells idle connections to go and the others to close after their answer. */

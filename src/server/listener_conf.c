@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "server/listener_tls_conf.h"
 
 static const char *
 parse_address(void *base, const struct conf_text *text, struct arena *a)
@@ -34,6 +35,17 @@ parse_trusted_proxy(void *base, const struct conf_text *text, struct arena *a)
 }
 
 static const struct conf_row timeout_rows[] = {
+	{
+	    .key = "handshake",
+	    .type = CONF_DURATION,
+	    .offset = offsetof(struct listener_conf, timeouts.handshake_ns),
+	    .min = NS_PER_MS,
+	    .max = 3600 * NS_PER_SEC,
+	    .fallback = "5s",
+	    .since = "0.1",
+	    .doc = "How long a client may take for the TLS handshake, from the connect to its end. "
+		   "Then it is disconnected.",
+	},
 	{
 	    .key = "header",
 	    .type = CONF_DURATION,
@@ -98,6 +110,18 @@ static const struct conf_row limit_rows[] = {
 		"Client connections of this listener. Those beyond the limit are closed at once.",
 	},
 	{
+	    .key = "handshakes",
+	    .type = CONF_COUNT,
+	    .offset = offsetof(struct listener_conf, limits.handshakes),
+	    .min = 1,
+	    .max = 1000000,
+	    .fallback = "1000",
+	    .unit = "handshakes per worker",
+	    .since = "0.1",
+	    .doc = "TLS handshakes that have begun and not ended. At the limit the oldest gives way "
+		   "to a new one.",
+	},
+	{
 	    .key = "header_bytes",
 	    .type = CONF_SIZE,
 	    .offset = offsetof(struct listener_conf, limits.header_bytes),
@@ -157,6 +181,14 @@ static const struct conf_row rows[] = {
 	    .since = "0.1",
 	    .doc = "Networks whose `X-Forwarded-For`, `-Proto` and `-Host` are believed and "
 		   "extended. From all others they are dropped.",
+	},
+	{
+	    .key = "tls",
+	    .type = CONF_SECTION,
+	    .section = &listener_tls_conf_section,
+	    .is_optional = true,
+	    .since = "0.1",
+	    .doc = "TLS to clients. Without this section the listener speaks plain HTTP.",
 	},
 	{
 	    .key = "timeouts",

@@ -6,6 +6,7 @@
 #include "base/conf_value.h"
 #include "net/addr.h"
 #include "net/cidr.h"
+#include "net/tls_conf.h"
 
 struct listener_conf {
 	struct str name;
@@ -14,7 +15,9 @@ struct listener_conf {
 	struct addr address;
 	struct cidr *trusted_proxies;
 	size_t n_trusted_proxies;
+	struct tls_server_conf tls;
 	struct {
+		uint64_t handshake_ns;   /* of TLS, from accept to its end */
 		uint64_t header_ns;      /* from the first byte of a head (or accept) to its end */
 		uint64_t body_ns;        /* between two pieces of a request body */
 		uint64_t idle_ns;        /* keep-alive without a request */
@@ -22,6 +25,7 @@ struct listener_conf {
 	} timeouts;
 	struct {
 		uint64_t connections; /* over all workers */
+		uint64_t handshakes;  /* of TLS, begun and not ended, per worker */
 		uint64_t header_bytes;
 		uint64_t headers;
 		uint64_t body; /* bytes; buffered request bodies; proxy routes stream and are not

@@ -1,6 +1,9 @@
 /* One address of an upstream. Runs on its worker's thread. */
 #include "upstream/endpoint.h"
 
+#include <stdlib.h>
+
+#include "base/mem.h"
 #include "upstream/upstream.h"
 
 #define EWMA_SHIFT 3 /* a new sample weighs 1/8 */
@@ -18,9 +21,22 @@ endpoint_init(struct endpoint *ep, struct upstream *up, const struct server_conf
 }
 
 void
+endpoint_use_tls(struct endpoint *ep, struct tls_client *client)
+{
+	struct str wanted = ep->upstream->conf->tls.server_name.s;
+
+	ep->tls = mem_calloc(1, sizeof *ep->tls);
+	tls_client_peer_init(ep->tls, client, wanted.n != 0 ? wanted : ep->server->name);
+}
+
+void
 endpoint_fini(struct endpoint *ep)
 {
 	assert(ep->active == 0);
+	if (ep->tls != NULL)
+		tls_client_peer_fini(ep->tls);
+	free(ep->tls);
+	ep->tls = NULL;
 	ep->host_line = str_none();
 	buf_fini(&ep->host_text);
 }

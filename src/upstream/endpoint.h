@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "net/addr.h"
+#include "net/tls_client.h"
 #include "upstream/pool.h"
 
 struct upstream;
@@ -12,6 +13,7 @@ struct endpoint {
 	struct upstream *upstream; /* owner */
 	const struct server_conf *server;
 	struct addr addr;
+	struct tls_peer *tls; /* owned; NULL: plain HTTP */
 	char name[ADDR_TEXT_MAX]; /* for logs; NUL-terminated */
 	struct str host_line;     /* "Host: x\r\n", into host_text */
 	struct buf host_text;
@@ -23,6 +25,8 @@ struct endpoint {
 
 void endpoint_init(struct endpoint *ep, struct upstream *up, const struct server_conf *server,
     const struct addr *addr);
+/* From now on it is spoken to by TLS; client outlives it. */
+void endpoint_use_tls(struct endpoint *ep, struct tls_client *client);
 /* Its pool is closed. */
 void endpoint_fini(struct endpoint *ep);
 /* An answer began ns after its request left. */

@@ -5,6 +5,7 @@
 
 #include "base/compiler.h"
 #include "base/mem.h"
+#include "net/stream_tls.h"
 #include "upstream/endpoint.h"
 
 #define UCONN_TAG 0x75636f6eu
@@ -180,6 +181,16 @@ static const struct stream_events stream_events = {
 	.on_writable = on_writable,
 };
 
+static struct stream *
+connect_stream(struct uconn *uc)
+{
+	struct endpoint *ep = uc->pool->endpoint;
+
+	if (ep->tls == NULL)
+		return stream_connect(uc->pool->loop, &ep->addr, &stream_events, uc);
+	return stream_tls_connect(ep->tls, uc->pool->loop, &ep->addr, &stream_events, uc);
+}
+
 struct uconn *
 uconn_open(struct pool *pool)
 {
@@ -190,6 +201,6 @@ uconn_open(struct pool *pool)
 	timer_init(&uc->timer, on_timer, uc);
 	uc->state = UCONN_CLOSED;
 	uconn_set_state(uc, UCONN_CONNECT);
-	uc->stream = stream_connect(pool->loop, &pool->endpoint->addr, &stream_events, uc);
+	uc->stream = connect_stream(uc);
 	return uc;
 }

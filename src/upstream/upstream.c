@@ -34,6 +34,19 @@ upstream_init(struct upstream *up, const struct upstream_conf *conf, size_t inde
 		add_endpoints(up, &conf->servers[i]);
 }
 
+enum err_code
+upstream_use_tls(struct upstream *up, const struct tls_client_files *files, struct tls_io *io,
+    struct tls_fault *fault)
+{
+	up->tls = tls_client_new(files, io, fault);
+	if (up->tls == NULL)
+		return ERR_BAD_CONFIG;
+	for (size_t i = 0; i < up->n_endpoints; i++)
+		if (up->endpoints[i].server->is_tls)
+			endpoint_use_tls(&up->endpoints[i], up->tls);
+	return ERR_NONE;
+}
+
 void
 upstream_close(struct upstream *up)
 {
@@ -46,6 +59,8 @@ upstream_fini(struct upstream *up)
 {
 	for (size_t i = 0; i < up->n_endpoints; i++)
 		endpoint_fini(&up->endpoints[i]);
+	tls_client_free(up->tls);
+	up->tls = NULL;
 	free(up->endpoints);
 	up->endpoints = NULL;
 	free(up->fields);

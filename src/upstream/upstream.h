@@ -18,6 +18,7 @@ struct upstream {
 	struct limiter limiter;
 	struct endpoint *endpoints; /* owned */
 	size_t n_endpoints;
+	struct tls_client *tls; /* owned; NULL: no server has an https URL */
 	struct rnd rnd;
 	struct metric_shard *metrics; /* the worker's */
 	size_t index;                 /* in the configuration, for metrics */
@@ -29,6 +30,12 @@ struct upstream {
 /* slot: of this upstream in the shared area. conf and slot outlive the upstream. */
 void upstream_init(struct upstream *up, const struct upstream_conf *conf, size_t index,
     struct limiter_slot *slot, unsigned worker, struct loop *loop, struct metric_shard *metrics);
+/*
+ * Its servers with an https URL are spoken to by TLS. Of the files only the context is kept. ERR_BAD_CONFIG and
+ * *fault when OpenSSL does not take them.
+ */
+enum err_code upstream_use_tls(struct upstream *up, const struct tls_client_files *files,
+    struct tls_io *io, struct tls_fault *fault);
 /* Closes every connection; every call on it is done. */
 void upstream_close(struct upstream *up);
 /* After upstream_close() and a turn of the loop, when no other worker can kick its limiter any more. */

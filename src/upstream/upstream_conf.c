@@ -6,8 +6,10 @@
 
 #include "base/compiler.h"
 #include "codec/uri.h"
+#include "upstream/upstream_tls_conf.h"
 
 #define HTTP_PORT 80
+#define HTTPS_PORT 443
 #define NAME_MAX_BYTES 253 /* RFC 1035 2.3.4 */
 
 static bool
@@ -41,11 +43,12 @@ ipv6_inside(struct str host, struct arena *a)
 static const char *
 parse_authority(struct server_conf *s, struct str authority, struct arena *a)
 {
+	uint64_t usual = s->is_tls ? HTTPS_PORT : HTTP_PORT;
 	struct str host, port;
 
 	if (!uri_split_authority(authority, &host, &port))
-		return "expected http://HOST[:PORT]";
-	s->port = HTTP_PORT;
+		return "expected http://HOST[:PORT] or https://HOST[:PORT]";
+	s->port = usual;
 	if (!str_is_none(port) && (!str_to_u64(port, &s->port) || s->port == 0))
 		return "the port must be a number from 1 to 65535";
 	if (host.p[0] == '[')
@@ -56,7 +59,7 @@ parse_authority(struct server_conf *s, struct str authority, struct arena *a)
 		return "the host must be a name, an IPv4 address or an IPv6 address in brackets";
 	s->name = arena_str(a, s->name);
 	s->host = arena_printf(a, "%.*s:%u", STR_FMT(host), (unsigned)s->port);
-	if (s->port == HTTP_PORT)
+	if (s->port == usual)
 		s->host.n = host.n;
 	return NULL;
 }
@@ -79,15 +82,14 @@ parse_url(void *base, const struct conf_text *text, struct arena *a)
 	struct str rest = text->s;
 
 	s->url = *text;
-	if (str_has_prefix(rest, STR("https://")))
-		return "https is not built yet; put a TLS client in front, or use http";
 	if (str_has_prefix(rest, STR("http+unix:")))
 		return parse_unix(s, str_of(rest.p + 10, rest.n - 10), a);
 	if (str_has_prefix(rest, STR("unix:")))
 		return parse_unix(s, str_of(rest.p + 5, rest.n - 5), a);
-	if (!str_has_prefix(rest, STR("http://")))
-		return "expected http://HOST[:PORT] or http+unix:/PATH";
-	rest = str_of(rest.p + 7, rest.n - 7);
+	s->is_tls = str_has_prefix(rest, STR("https://"));
+	if (!s->is_tls && !str_has_prefix(rest, STR("http://")))
+		return "expected http://HOST[:PORT], https://HOST[:PORT] or http+unix:/PATH";
+	rest = str_of(rest.p + 7 + s->is_tls, rest.n - 7 - s->is_tls);
 	if (rest.n != 0 && rest.p[rest.n - 1] == '/')
 		rest.n--;
 	if (str_find(rest, '/') != rest.n || str_find(rest, '?') != rest.n)
@@ -114,7 +116,7 @@ static const struct conf_row server_rows[] = {
 	    .key = "url",
 	    .type = CONF_PARSED,
 	    .parse = parse_url,
-	    .form = "http://HOST[:PORT] or http+unix:/PATH",
+	    .form = "http://HOST[:PORT], https://HOST[:PORT] or http+unix:/PATH",
 	    .is_required = true,
 	    .since = "0.1",
 	    .doc = "Where the server is. A host name is resolved once, at start; each of its "
@@ -269,7 +271,7 @@ static const struct conf_row timeout_rows[] = {
 	    .max = 3600 * NS_PER_SEC,
 	    .fallback = "1s",
 	    .since = "0.1",
-	    .doc = "For the connection to be made.",
+	    .doc = "For the connection to be made, the TLS handshake included.",
 	},
 	{
 	    .key = "first_byte",
@@ -418,6 +420,13 @@ static const struct conf_row rows[] = {
 	    .form = "HOST[:PORT]",
 	    .since = "0.1",
 	    .doc = "The Host that the service sees. Without it: the host and port of the server.",
+	},
+	{
+	    .key = "tls",
+	    .type = CONF_SECTION,
+	    .section = &upstream_tls_conf_section,
+	    .since = "0.1",
+	    .doc = "TLS to servers with an https URL.",
 	},
 	{
 	    .key = "pool",

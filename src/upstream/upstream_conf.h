@@ -5,11 +5,13 @@
 #include "base/conf_row.h"
 #include "base/conf_value.h"
 #include "net/addr.h"
+#include "net/tls_conf.h"
 
 struct server_conf {
-	struct conf_text url;  /* http://host:port or http+unix:/path */
-	struct str host;       /* for the Host field, port included when it is not 80 */
+	struct conf_text url;  /* http://host:port, https://host:port or http+unix:/path */
+	struct str host;       /* for the Host field, port included when it is not the scheme's */
 	struct str name;       /* the host alone, NUL-terminated, to be resolved; none for unix sockets */
+	bool is_tls;
 	uint64_t port;
 	struct addr *addrs;    /* filled at start: every address that the name has */
 	size_t n_addrs;
@@ -37,6 +39,7 @@ struct upstream_conf {
 	size_t n_servers;
 	struct mock_conf *mocks;
 	size_t n_mocks;
+	struct tls_client_conf tls; /* of servers with is_tls */
 	struct conf_text host; /* overrides the server's Host */
 	struct {
 		uint64_t max_connections; /* per server and worker */

@@ -57,7 +57,7 @@ start(struct sim *s, struct sim_workers *ws, unsigned i)
 	setup.on_closed = on_closed;
 	setup.arg = w;
 	w->worker = worker_new(&setup);
-	worker_listen(w->worker, 0, -1);
+	worker_listen(w->worker, 0, -1, NULL);
 	w->listener = mem_world_listen(s->world, w->loop, &s->listen_at, &listener_events, w);
 }
 

@@ -1,0 +1,209 @@
+/* Client contexts. Files are read by the main thread; the rest runs on the worker's. */
+#include "net/tls_client.h"
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "net/tls_cert.h"
+#include "net/tls_error.h"
+#include "net/tls_io.h"
+
+/* ---- files */
+
+static enum err_code
+load_trusted(struct tls_client_files *files, struct tls_fault *fault)
+{
+	files->trusted = X509_STORE_new();
+	if (files->trusted == NULL)
+		abort();
+	if (str_is_none(files->conf->ca.s)) {
+		X509_STORE_set_default_paths(files->trusted);
+		return ERR_NONE;
+	}
+	/* What the operator lists is trusted as it is, be it an intermediate or the server's own. */
+	X509_STORE_set_flags(files->trusted, X509_V_FLAG_PARTIAL_CHAIN);
+	return tls_cert_load_ca(&files->conf->ca, files->trusted, NULL, fault);
+}
+
+static enum err_code
+load_own(struct tls_client_files *files, struct tls_fault *fault)
+{
+	const struct tls_cert_conf conf = {
+		.certificate = files->conf->client_certificate,
+		.key = files->conf->client_key,
+	};
+	struct tls_cert cert;
+	enum err_code e;
+
+	if (str_is_none(conf.certificate.s))
+		return ERR_NONE;
+	e = tls_cert_load(&cert, &conf, fault);
+	if (e != ERR_NONE)
+		return e;
+	files->leaf = cert.leaf;
+	files->chain = cert.chain;
+	files->key = cert.key;
+	cert.leaf = NULL;
+	cert.chain = NULL;
+	cert.key = NULL;
+	tls_cert_fini(&cert);
+	return ERR_NONE;
+}
+
+enum err_code
+tls_client_files_load(struct tls_client_files *files, const struct tls_client_conf *conf,
+    struct tls_fault *fault)
+{
+	enum err_code e;
+
+	*files = (struct tls_client_files){ .conf = conf };
+	e = load_trusted(files, fault);
+	if (e == ERR_NONE)
+		e = load_own(files, fault);
+	if (e != ERR_NONE)
+		tls_client_files_fini(files);
+	return e;
+}
+
+void
+tls_client_files_fini(struct tls_client_files *files)
+{
+	X509_STORE_free(files->trusted);
+	X509_free(files->leaf);
+	sk_X509_pop_free(files->chain, X509_free);
+	EVP_PKEY_free(files->key);
+	*files = (struct tls_client_files){ 0 };
+}
+
+/* ---- the context */
+
+/* A session can serve any number of connections; the newest one lasts longest. */
+static int
+on_session(SSL *ssl, SSL_SESSION *session)
+{
+	struct tls_peer *peer = SSL_get_app_data(ssl);
+
+	SSL_SESSION_free(peer->session);
+	peer->session = session;
+	return 1; /* the reference is ours */
+}
+
+static enum err_code
+use_own(SSL_CTX *c, const struct tls_client_files *files, struct tls_fault *fault)
+{
+	char why[128];
+
+	ERR_clear_error();
+	if (files->leaf == NULL ||
+	    (SSL_CTX_use_certificate(c, files->leaf) == 1 && SSL_CTX_set1_chain(c, files->chain) == 1 &&
+		SSL_CTX_use_PrivateKey(c, files->key) == 1))
+		return ERR_NONE;
+	tls_error_text(why, sizeof why);
+	return tls_cert_refuse(fault, &files->conf->client_certificate,
+	    "%s cannot be used: %s; issue one with a key of RSA 2048, P-256 or stronger",
+	    files->conf->client_certificate.s.p, why);
+}
+
+/*
+ * An end without a goodbye is an error here: an answer that only the close ends would otherwise be cut short
+ * by whoever can reset the connection (RFC 9112 9.8).
+ */
+static void
+set_behaviour(SSL_CTX *c, const struct tls_client_conf *conf)
+{
+	static const unsigned char spoken[] = "\x08http/1.1";
+
+	SSL_CTX_set_min_proto_version(
+	    c, conf->min_version == TLS_VERSION_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+	SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION);
+	SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+		SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_read_ahead(c, 1);
+	SSL_CTX_set_verify(c, conf->is_unverified ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_session_cache_mode(
+	    c, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR);
+	SSL_CTX_sess_set_new_cb(c, on_session);
+	SSL_CTX_set_alpn_protos(c, spoken, sizeof spoken - 1);
+}
+
+struct tls_client *
+tls_client_new(const struct tls_client_files *files, struct tls_io *io, struct tls_fault *fault)
+{
+	struct tls_client *client = mem_calloc(1, sizeof *client);
+
+	client->io = io;
+	client->ctx = SSL_CTX_new(TLS_client_method());
+	if (client->ctx == NULL)
+		abort();
+	set_behaviour(client->ctx, files->conf);
+	SSL_CTX_set1_cert_store(client->ctx, files->trusted);
+	if (use_own(client->ctx, files, fault) != ERR_NONE) {
+		tls_client_free(client);
+		client = NULL;
+	}
+	return client;
+}
+
+void
+tls_client_free(struct tls_client *client)
+{
+	if (client == NULL)
+		return;
+	SSL_CTX_free(client->ctx);
+	free(client);
+}
+
+/* ---- servers */
+
+static bool
+is_address(const char *name)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, name, bytes) == 1 || inet_pton(AF_INET6, name, bytes) == 1;
+}
+
+void
+tls_client_peer_init(struct tls_peer *peer, struct tls_client *client, struct str name)
+{
+	*peer = (struct tls_peer){ .client = client, .name = mem_strndup(name.p, name.n) };
+	peer->is_address = is_address(peer->name);
+}
+
+void
+tls_client_peer_fini(struct tls_peer *peer)
+{
+	SSL_SESSION_free(peer->session);
+	free(peer->name);
+	*peer = (struct tls_peer){ 0 };
+}
+
+/* RFC 9110 4.3.4: the certificate must be for the name that was asked for. */
+static void
+expect_name(SSL *ssl, const struct tls_peer *peer)
+{
+	if (peer->is_address) {
+		X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), peer->name);
+		return;
+	}
+	SSL_set_tlsext_host_name(ssl, peer->name);
+	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	SSL_set1_host(ssl, peer->name);
+}
+
+SSL *
+tls_client_begin(struct tls_peer *peer)
+{
+	SSL *ssl = SSL_new(peer->client->ctx);
+
+	if (ssl == NULL)
+		abort();
+	SSL_set_app_data(ssl, peer);
+	expect_name(ssl, peer);
+	if (peer->session != NULL && SSL_SESSION_is_resumable(peer->session))
+		SSL_set_session(ssl, peer->session);
+	return ssl;
+}
