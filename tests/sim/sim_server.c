@@ -37,6 +37,7 @@ struct sconn {
 	size_t allowed; /* bytes that the steps so far let out */
 	struct timer timer;
 	bool is_last;   /* closes when the answer is out */
+	bool is_watched; /* the timer says that it was idle for too long */
 	unsigned n_requests;
 	struct grave grave;
 };
@@ -78,6 +79,18 @@ sconn_close(struct sconn *c, bool is_reset)
 	loop_bury(s->server_loop, &c->grave, sconn_free, c);
 }
 
+/* Left alone, the other side has to close it when its idle_timeout is over. */
+static void
+watch_idle(struct sconn *c)
+{
+	struct sim *s = c->server->sim;
+	uint64_t idle_ns = s->env.up[c->server->upstream].idle_ms * NS_PER_MS;
+
+	c->is_watched = true;
+	loop_timer_set(
+	    s->server_loop, &c->timer, s->server_loop->now_ns + idle_ns + 100 * NS_PER_MS);
+}
+
 static void
 wait_for_request(struct sconn *c)
 {
@@ -90,6 +103,8 @@ wait_for_request(struct sconn *c)
 	if (s->env.has_idle_close || c->answer.end != SIM_END_KEEP)
 		loop_timer_set(s->server_loop, &c->timer,
 		    s->server_loop->now_ns + sim_between(s, 0, 100 * NS_PER_MS));
+	else
+		watch_idle(c);
 }
 
 static void
@@ -147,6 +162,12 @@ end_idle(struct sconn *c)
 
 	if (sim_http_has_bytes(&c->http))
 		return;
+	if (c->is_watched) {
+		if (c->server->sim->env.mode != SIM_STORM)
+			sim_fail(c->server->sim, "an idle connection to u%u is kept for too long",
+			    c->server->upstream);
+		return;
+	}
 	if (c->answer.end != SIM_END_NOISE) {
 		sconn_close(c, false);
 		return;
@@ -171,6 +192,15 @@ on_timer(void *arg)
 }
 
 static void
+check_max_requests(const struct sim *s, const struct sconn *c)
+{
+	uint64_t max = s->env.up[c->server->upstream].max_requests;
+
+	if (max != 0 && c->n_requests > max)
+		sim_fail(s, "request %u on a connection to u%u", c->n_requests, c->server->upstream);
+}
+
+static void
 begin_answer(struct sconn *c)
 {
 	struct sim *s = c->server->sim;
@@ -180,6 +210,8 @@ begin_answer(struct sconn *c)
 
 	call = sim_oracle_arrival(s, c->server->upstream, &c->http, &r, &index);
 	call->is_retry_allowed = c->n_requests++ > 0;
+	c->is_watched = false;
+	check_max_requests(s, c);
 	sim_script_draw(s, r, call, index, &c->answer);
 	sim_trace(s, "server of u%u has q%" PRIu64 " call %s, plays %s", c->server->upstream,
 	    r->number, r->route->calls[index].name, sim_script_name(call->script));
