@@ -44,8 +44,13 @@ struct sim_env {
 	} up[SIM_UPSTREAMS];
 };
 
+#define SIM_ITEMS 10 /* items of a for_each are numbers below this */
+#define SIM_LIST 12  /* of them in one list, at most */
+#define SIM_PARALLEL 3
+
 /* One call of a request, as the servers saw it. */
 struct sim_call {
+	bool is_open;            /* its answer is not all out */
 	unsigned n_seen;         /* how often it arrived */
 	bool is_retry_allowed;   /* the last arrival was on a connection that had served before */
 	int script;              /* of the last arrival */
@@ -70,6 +75,11 @@ struct sim_request {
 	bool is_settled;               /* answered or dropped */
 	unsigned status;               /* of the answer */
 	struct sim_call calls[SIM_CALLS];
+	struct str ref; /* that the first call told, for the others */
+	/* Of a for_each: the list that its first call told, and the calls of its second by item. */
+	uint8_t list[SIM_LIST];
+	unsigned n_list;
+	struct sim_call *items; /* in the arena; NULL: no list was told */
 };
 
 struct sim_client;

@@ -158,7 +158,14 @@ yaml_call(const struct sim_route *r, unsigned i, struct buf *out)
 	buf_printf(out, "      %s:\n        upstream: u%u\n        path: /%c/{id}\n",
 	    r->calls[i].name, r->calls[i].upstream, r->calls[i].name[0]);
 	buf_add_c(out, "        max_body: 20KiB\n");
-	if (i == 1)
+	if (r->calls[i].refers != NULL && r->calls[i].refers[0] == 'r')
+		buf_printf(out, "        query: { ref: \"{calls.%s.body.ref}\" }\n", r->calls[0].name);
+	else if (r->calls[i].refers != NULL)
+		buf_printf(out,
+		    "        for_each: \"{calls.%s.body.list}\"\n        distinct: true\n"
+		    "        parallel: %d\n        query: { item: \"{item}\" }\n",
+		    r->calls[0].name, SIM_PARALLEL);
+	else if (i == 1)
 		buf_add_c(out, "        query: { id: \"{id}\", x: \"{query.x|none}\" }\n"
 			       "        headers: { X-Id: \"{id}\" }\n");
 	if (!r->calls[i].is_required)

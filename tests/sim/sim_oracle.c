@@ -26,6 +26,13 @@ static const struct sim_route routes[] = {
 	{ .name = "post", .kind = SIM_KIND_CALLS, .method = "POST", .n_calls = 2,
 	    .calls = { { .name = "i", .upstream = 1, .is_required = true },
 	        { .name = "j", .upstream = 2 } } },
+	{ .name = "chain", .kind = SIM_KIND_CALLS, .method = "GET", .n_calls = 3,
+	    .calls = { { .name = "k", .upstream = 0, .is_required = true },
+	        { .name = "l", .upstream = 1, .is_required = true, .refers = "ref" },
+	        { .name = "o", .upstream = 2, .refers = "ref" } } },
+	{ .name = "each", .kind = SIM_KIND_CALLS, .method = "GET", .n_calls = 2,
+	    .calls = { { .name = "m", .upstream = 2, .is_required = true },
+	        { .name = "n", .upstream = 1, .refers = "list" } } },
 	{ .name = "p", .kind = SIM_KIND_PROXY, .method = "GET", .n_calls = 1,
 	    .calls = { { .name = "p", .upstream = 1, .is_required = true } } },
 	{ .name = "put", .kind = SIM_KIND_PROXY, .method = "PUT", .n_calls = 1,
@@ -117,6 +124,12 @@ sim_oracle_write(
 
 /* ---- what arrives at servers */
 
+static struct str
+unquoted(struct str s)
+{
+	return s.n >= 2 ? str_of(s.p + 1, s.n - 2) : str_none();
+}
+
 static void
 expect_field(
     struct sim *s, const struct sim_http *h, const char *name, const char *value, bool is_there)
@@ -146,7 +159,28 @@ check_fields(struct sim *s, const struct sim_request *r, size_t index, const str
 	expect_field(s, h, "X-Forwarded-For", NULL, true);
 	expect_field(s, h, "Host", NULL, true);
 	if (!is_proxy)
-		expect_field(s, h, "X-Id", id, index == 1);
+		expect_field(s, h, "X-Id", id, index == 1 && r->route->calls[1].refers == NULL);
+}
+
+/* "ref" of the answer that the first call was given. */
+static void
+check_reference(struct sim *s, const struct sim_request *r, struct str query)
+{
+	if (r->calls[0].n_seen == 0 || r->calls[0].is_open)
+		sim_fail(s, "q%" PRIu64 ": a call came before what it refers to", r->number);
+	if (!str_has_prefix(query, STR("ref=")) ||
+	    !str_eq(str_of(query.p + 4, query.n - 4), r->ref))
+		sim_fail(s, "q%" PRIu64 ": %.*s, not ref=%.*s", r->number, STR_FMT(query),
+		    STR_FMT(r->ref));
+}
+
+static struct str
+query_of(struct str target)
+{
+	struct str path;
+
+	str_split(&target, '?', &path);
+	return str_is_none(target) ? STR("") : target;
 }
 
 static void
@@ -158,6 +192,9 @@ check_target(struct sim *s, const struct sim_request *r, size_t index, struct st
 	if (r->route->kind == SIM_KIND_PROXY)
 		snprintf(want, sizeof want, "/%s/q%" PRIu64 "%s%s%s", r->route->name, r->number,
 		    r->has_x ? "?x=" : "", r->has_x ? x : "", r->has_x ? "&y=secret" : "");
+	else if (r->route->calls[index].refers != NULL)
+		snprintf(want, sizeof want, "/%c/q%" PRIu64 "?%.*s", r->route->calls[index].name[0],
+		    r->number, STR_FMT(query_of(target)));
 	else if (index == 1)
 		snprintf(want, sizeof want, "/%c/q%" PRIu64 "?id=q%" PRIu64 "&x=%s",
 		    r->route->calls[1].name[0], r->number, r->number, r->has_x ? x : "none");
@@ -222,6 +259,36 @@ find_call(struct sim *s, const struct sim_request *r, char key, unsigned upstrea
 	sim_fail(s, "q%" PRIu64 " has no call %c", r->number, key);
 }
 
+/* The call for one item of the list. */
+static struct sim_call *
+find_item(struct sim *s, struct sim_request *r, struct str query)
+{
+	unsigned item = query.n == 6 ? (unsigned)(query.p[5] - '0') : SIM_ITEMS, n_open = 0;
+	bool is_listed = false;
+
+	for (unsigned i = 0; i < r->n_list; i++)
+		is_listed |= r->list[i] == item;
+	if (r->items == NULL || !is_listed || !str_has_prefix(query, STR("item=")))
+		sim_fail(s, "q%" PRIu64 ": an item that is not in the list: %.*s", r->number,
+		    STR_FMT(query));
+	for (unsigned i = 0; i < SIM_ITEMS; i++)
+		n_open += r->items[i].is_open;
+	if (n_open >= SIM_PARALLEL && s->env.mode == SIM_EXACT && s->env.slow_chance == 0 &&
+	    s->env.evil_chance == 0)
+		sim_fail(s, "q%" PRIu64 ": more items at once than may be", r->number);
+	return &r->items[item];
+}
+
+static void
+check_repeats(const struct sim *s, const struct sim_request *r, const struct sim_call *c, char key)
+{
+	if (c->n_seen > 0 && !c->is_retry_allowed)
+		sim_fail(s, "q%" PRIu64 ": call %c was repeated on a connection that was new",
+		    r->number, key);
+	if (c->n_seen > 1 || (c->n_seen > 0 && str_eq(str_c(r->route->method), STR("POST"))))
+		sim_fail(s, "q%" PRIu64 ": call %c came %u times", r->number, key, c->n_seen + 1);
+}
+
 struct sim_call *
 sim_oracle_arrival(struct sim *s, unsigned upstream, const struct sim_http *h,
     struct sim_request **request, size_t *index)
@@ -229,6 +296,7 @@ sim_oracle_arrival(struct sim *s, unsigned upstream, const struct sim_http *h,
 	struct str target;
 	struct sim_request *r;
 	struct sim_call *c;
+	const char *refers;
 	char key;
 
 	r = find_request(s, sim_http_start(h), &key, &target);
@@ -237,11 +305,12 @@ sim_oracle_arrival(struct sim *s, unsigned upstream, const struct sim_http *h,
 	*index = find_call(s, r, key, upstream);
 	*request = r;
 	c = &r->calls[*index];
-	if (c->n_seen > 0 && !c->is_retry_allowed)
-		sim_fail(s, "q%" PRIu64 ": call %c was repeated on a connection that was new",
-		    r->number, key);
-	if (c->n_seen > 1 || (c->n_seen > 0 && str_eq(str_c(r->route->method), STR("POST"))))
-		sim_fail(s, "q%" PRIu64 ": call %c came %u times", r->number, key, c->n_seen + 1);
+	refers = r->route->calls[*index].refers;
+	if (refers != NULL && refers[0] == 'l')
+		c = find_item(s, r, query_of(target));
+	else if (refers != NULL)
+		check_reference(s, r, query_of(target));
+	check_repeats(s, r, c, key);
 	c->n_seen++;
 	s->n_calls_seen++;
 	check_target(s, r, *index, target);
@@ -281,17 +350,15 @@ reason_bit(struct str token)
 	return 0;
 }
 
-static struct str
-unquoted(struct str s)
-{
-	return s.n >= 2 ? str_of(s.p + 1, s.n - 2) : str_none();
-}
-
 static uint64_t
 reasons_of(const struct sim *s, const struct sim_request *r, size_t i)
 {
 	uint64_t reasons = ambient(s, r);
 
+	/* An answer without a body, `null`, has nothing that could be referred to. */
+	if (r->route->calls[i].refers != NULL && (r->calls[0].status == 204 ||
+	        str_is_none(r->calls[0].body) || r->calls[0].body.n == 0))
+		reasons |= R(MISSING_RESULT);
 	return r->calls[i].n_seen == 0 ? reasons : reasons | r->calls[i].reasons;
 }
 
@@ -344,6 +411,30 @@ check_problem(struct sim *s, struct sim_request *r, const struct sim_http *h)
 	wrong(s, r, h, "a call that the route has not");
 }
 
+/* The part of a for_each: an element per item, each the answer of its call, or null when that failed. */
+static void
+check_items(struct sim *s, struct sim_request *r, const struct sim_http *h, struct str part)
+{
+	for (unsigned i = 0; i < r->n_list; i++) {
+		const struct sim_call *c = &r->items[r->list[i]];
+		struct str element;
+
+		/* '[' or ',' */
+		part = str_of(part.p + 1, part.n - 1);
+		if (!sim_json_value(&part, &element))
+			wrong(s, r, h, "a list that is too short");
+		if (c->n_seen > 0 && (c->reasons & R(NONE)) &&
+		    (str_is_none(c->body) || str_eq(element, c->body)))
+			continue;
+		if (!str_eq(element, STR("null")))
+			wrong(s, r, h, "an element that is not what the server sent");
+		if (s->env.mode == SIM_EXACT && c->n_seen > 0 && c->reasons == R(NONE) && c->body.n > 0)
+			wrong(s, r, h, "a good answer is left out");
+	}
+	if (!str_eq(part, r->n_list == 0 ? STR("[]") : STR("]")))
+		wrong(s, r, h, "a list that is too long");
+}
+
 /* One part of a merged answer; true when it is there. */
 static bool
 check_part(struct sim *s, struct sim_request *r, const struct sim_http *h, size_t i)
@@ -351,7 +442,12 @@ check_part(struct sim *s, struct sim_request *r, const struct sim_http *h, size_
 	struct sim_call *c = &r->calls[i];
 	struct str body = buf_str(&h->body), meta, error;
 	struct str part = sim_json_member(body, str_c(r->route->calls[i].name));
+	const char *refers = r->route->calls[i].refers;
 
+	if (refers != NULL && refers[0] == 'l' && !str_is_none(part) && r->items != NULL) {
+		check_items(s, r, h, part);
+		return true;
+	}
 	if (!str_is_none(part) && c->n_seen > 0 && (c->reasons & R(NONE))) {
 		if (str_is_none(c->body))
 			return true;

@@ -9,7 +9,7 @@
 
 struct build {
 	struct sim *sim;
-	const struct sim_request *request;
+	struct sim_request *request;
 	struct sim_call *call;
 	size_t index;
 	struct sim_answer *out;
@@ -519,6 +519,29 @@ draw(struct sim *s)
 
 /* ---- bodies: each value of a kind that is easily spoiled */
 
+/* What later calls of the route refer to. */
+static void
+fill_referred(struct build *b)
+{
+	struct sim_request *r = b->request;
+
+	if (r->route->n_calls < 2 || r->route->calls[1].refers == NULL || b->index != 0)
+		return;
+	if (r->route->calls[1].refers[0] == 'r') {
+		r->ref = arena_printf(&b->sim->arena, "r%" PRIu64, sim_between(b->sim, 0, 1000000));
+		buf_printf(&b->body, ",\"ref\":\"%.*s\"", STR_FMT(r->ref));
+		return;
+	}
+	r->items = arena_calloc(&b->sim->arena, SIM_ITEMS, sizeof *r->items);
+	r->n_list = (unsigned)sim_between(b->sim, 0, SIM_LIST);
+	buf_add_c(&b->body, ",\"list\":[");
+	for (unsigned i = 0; i < r->n_list; i++) {
+		r->list[i] = (uint8_t)sim_between(b->sim, 0, SIM_ITEMS - 1);
+		buf_printf(&b->body, "%s%u", i == 0 ? "" : ", ", r->list[i]);
+	}
+	buf_add_char(&b->body, ']');
+}
+
 static void
 fill_json(struct build *b)
 {
@@ -533,6 +556,7 @@ fill_json(struct build *b)
 	for (uint64_t i = 0; i < n; i++)
 		buf_printf(out, ",%s\"k%" PRIu64 "\":%s", i % 2 ? " " : "", i,
 		    oddities[sim_between(b->sim, 0, ARRAY_LEN(oddities) - 1)]);
+	fill_referred(b);
 	if (sim_chance(b->sim, 100000)) {
 		buf_add_c(out, ",\"pad\":\"");
 		for (uint64_t i = sim_between(b->sim, 0, 15000); i > 0; i--)
@@ -549,7 +573,7 @@ fill_text(struct build *b)
 }
 
 void
-sim_script_draw(struct sim *s, const struct sim_request *r, struct sim_call *c, size_t index,
+sim_script_draw(struct sim *s, struct sim_request *r, struct sim_call *c, size_t index,
     struct sim_answer *out)
 {
 	struct build b = { .sim = s, .request = r, .call = c, .index = index, .out = out };

@@ -34,7 +34,7 @@ struct sim_answer {
  * Draws the answer to call number `index` of r; fills the call's script, reasons, status and body
  * (none: what the client gets of it cannot be foretold).
  */
-void sim_script_draw(struct sim *s, const struct sim_request *r, struct sim_call *c, size_t index,
+void sim_script_draw(struct sim *s, struct sim_request *r, struct sim_call *c, size_t index,
     struct sim_answer *out);
 const char *sim_script_name(int script);
 

@@ -32,6 +32,7 @@ struct sconn {
 	TAILQ_ENTRY(sconn) link;
 	struct sim_http http;
 	struct sim_answer answer;
+	struct sim_call *call; /* that is being answered; NULL: none */
 	size_t at;      /* what of the answer is out */
 	size_t step;
 	size_t allowed; /* bytes that the steps so far let out */
@@ -63,12 +64,21 @@ sconn_free(void *arg)
 }
 
 static void
+close_call(struct sconn *c)
+{
+	if (c->call != NULL)
+		c->call->is_open = false;
+	c->call = NULL;
+}
+
+static void
 sconn_close(struct sconn *c, bool is_reset)
 {
 	struct sim *s = c->server->sim;
 
 	if (c->stream == NULL)
 		return;
+	close_call(c);
 	if (is_reset)
 		stream_reset(&c->stream);
 	else
@@ -110,6 +120,7 @@ wait_for_request(struct sconn *c)
 static void
 end_answer(struct sconn *c)
 {
+	close_call(c);
 	switch (c->answer.end) {
 	case SIM_END_CLOSE:
 	case SIM_END_RESET:
@@ -215,6 +226,8 @@ begin_answer(struct sconn *c)
 	sim_script_draw(s, r, call, index, &c->answer);
 	sim_trace(s, "server of u%u has q%" PRIu64 " call %s, plays %s", c->server->upstream,
 	    r->number, r->route->calls[index].name, sim_script_name(call->script));
+	c->call = call;
+	call->is_open = true;
 	c->is_last = str_ieq(sim_http_field(&c->http, STR("Connection"), 0), STR("close"));
 	c->state = SCONN_ANSWER;
 	c->at = 0;
