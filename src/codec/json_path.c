@@ -179,9 +179,7 @@ json_path_compile_into(
 	if (e != ERR_NONE)
 		return e;
 	*fault = (struct json_fault){ 0, NULL };
-	if (path->n > 0 && path->steps[0].kind != JSON_STEP_KEY)
-		fault->reason = "the answer is an object: a key is expected first";
-	for (size_t i = 1; i < path->n; i++) {
+	for (size_t i = 0; i < path->n; i++) {
 		if (path->steps[i].kind == JSON_STEP_INDEX)
 			fault->reason = "a part cannot be put at an index of an array";
 		else if (path->steps[i].kind == JSON_STEP_EACH && i + 1 < path->n)

@@ -41,7 +41,8 @@ enum err_code json_path_compile(
     struct arena *a, struct str text, struct json_path *path, struct json_fault *fault);
 /*
  * As json_path_compile(), for places that parts are merged into: "." the root, "a.b" nested, "a[]"
- * appended. Brackets are refused anywhere but at the end.
+ * appended, "[]" appended to an answer that is an array. Brackets are refused anywhere but at the
+ * end.
  */
 enum err_code json_path_compile_into(
     struct arena *a, struct str text, struct json_path *path, struct json_fault *fault);

@@ -22,6 +22,13 @@ has_same_path(const struct json_path *a, const struct json_path *b)
 	return true;
 }
 
+/* Whether the part makes the answer an array. */
+static bool
+is_root_array(const struct json_path *path)
+{
+	return path->n == 1 && path->steps[0].kind == JSON_STEP_EACH;
+}
+
 /* Whether calls may share the place: the root and arrays have room for more than one. */
 static bool
 is_shared_place(const struct json_path *path)
@@ -36,6 +43,8 @@ find_clash(const struct merge_plan *plan, size_t i)
 	const struct merge_place *places = plan->spec.places;
 	const struct json_path *into = &places[i].into;
 
+	if (is_root_array(into) != plan->is_array)
+		return "an answer that is an array takes all its parts into \"[]\"";
 	if (into->n > 0 && plan->meta.into.n > 0 &&
 	    str_eq(into->steps[0].key, plan->meta.into.steps[0].key))
 		return "the place belongs to the metadata object";
@@ -53,7 +62,7 @@ has_own_name(const struct merge_plan *plan, size_t i)
 {
 	const struct json_path *into = &plan->spec.places[i].into;
 
-	if (into->n != 1)
+	if (into->n != 1 || plan->is_array)
 		return false;
 	for (size_t j = 0; j < i; j++) {
 		if (has_same_path(into, &plan->spec.places[j].into))
@@ -91,7 +100,8 @@ merge_plan_new(struct arena *a, const struct merge_spec *spec, struct merge_plan
 
 	plan->spec = *spec;
 	plan->is_flat = true;
-	if (!str_is_none(spec->meta_key))
+	plan->is_array = spec->n > 0 && is_root_array(&spec->places[0].into);
+	if (!str_is_none(spec->meta_key) && !plan->is_array)
 		json_path_of_key(a, spec->meta_key, &plan->meta.into);
 	for (size_t i = 0; i < spec->n; i++) {
 		const char *clash = find_clash(plan, i);

@@ -7,7 +7,8 @@
  * Each part has a place, its call's `into`: a name of its own (the usual case), "." (its members
  * become members of the answer), "a.b" (objects on the way are made as needed, or shared with what
  * is there), "a[]" (an array gives its elements, any other value is one element; an array that
- * another part put there is added to).
+ * another part put there is added to), "[]" (the same where the answer itself is the array: all calls
+ * of the route have this place).
  *
  * Two values for one place meet the route's policy; the place of the first in the order of the file
  * is kept:
@@ -66,14 +67,15 @@ struct merge_glue {
 struct merge_plan {
 	struct merge_spec spec;
 	struct merge_place meta; /* of the metadata object; no steps: there is never one */
-	bool is_flat; /* every part has a name of its own at the root: only glue is needed */
+	bool is_array; /* every part is appended to the root */
+	bool is_flat;  /* every part has a name of its own at the root: only glue is needed */
 	struct merge_glue *glue; /* of each call, then of the metadata; when flat */
 };
 
 /*
  * The plan, in the arena; what the spec refers to must live as long. ERR_BAD_CONFIG when the calls
- * can never be merged: one place for two of them under CONFLICT_ERROR, or a call in the place of
- * the metadata.
+ * can never be merged: one place for two of them under CONFLICT_ERROR, a call in the place of the
+ * metadata, or only some of them appended to the root.
  */
 enum err_code merge_plan_new(struct arena *a, const struct merge_spec *spec,
     struct merge_plan **plan, struct merge_fault *fault);

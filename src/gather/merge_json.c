@@ -503,8 +503,14 @@ claim_root(struct merger *m, const struct merge_plan *plan, const struct merge_i
 }
 
 static enum err_code
-emit_root(struct merger *m, struct place *root)
+emit_root(struct merger *m, const struct merge_plan *plan, struct place *root)
 {
+	if (plan->is_array && root->n == 0) {
+		slices_copy(&m->out, STR("[]"));
+		return ERR_NONE;
+	}
+	if (plan->is_array)
+		return emit_place(m, root);
 	if (root->n == 1 && root->claims[0].n_steps == 0) {
 		slices_add(&m->out, root->claims[0].value.text);
 		return ERR_NONE;
@@ -530,7 +536,7 @@ merge_json_run(
 	} else {
 		e = claim_root(&m, plan, in, &root);
 		if (e == ERR_NONE)
-			e = emit_root(&m, &root);
+			e = emit_root(&m, plan, &root);
 	}
 	json_keys_clear(m.keys);
 	if (e != ERR_NONE)

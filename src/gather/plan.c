@@ -403,6 +403,9 @@ compile_answer_shape(struct compiler *c)
 	if (answer_shape_compile(c->arena, &c->setup->conf->response, &c->plan->answer_shape, &where,
 		&fault) != ERR_NONE)
 		return fault_at(c->fault, &where, fault.reason);
+	if (c->plan->merge->is_array && c->setup->conf->response.static_json.kind != CONF_JSON_NONE)
+		return fault_at(c->fault, &c->setup->conf->response.static_json.text.pos,
+		    "static data is merged into an object, and this answer is an array");
 	return ERR_NONE;
 }
 

@@ -268,10 +268,11 @@ static const struct conf_row call_rows[] = {
 	    .key = "into",
 	    .type = CONF_TEXT,
 	    .offset = offsetof(struct call_conf, into),
-	    .form = "., a.b or a[]",
+	    .form = "., a.b, a[] or []",
 	    .since = "0.1",
 	    .doc =
-		"Where the part lands: `.` is the root, `a.b` nested, `a[]` appended to an array. "
+		"Where the part lands: `.` is the root, `a.b` nested, `a[]` appended to an array; "
+		"`[]` in all calls of a route makes the answer an array, which has no `partial.meta`. "
 		"Without it: under the name of the call. A key with a dot in it is quoted: "
 		"`a.\"b.c\"`.",
 	},

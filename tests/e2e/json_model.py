@@ -317,7 +317,7 @@ def merge(policy, parts, meta_key=None, meta=None):
         value = parse(parts[0][1])[0]
         if value.kind != "object":
             return compact(node_of(value))
-    root = Node("object", False)
+    root = Node("array" if parts and parts[0][0] == ["[]"] else "object", False)
     conflict = None
     for index, (steps, text) in enumerate(parts):
         if text is None:
@@ -330,7 +330,7 @@ def merge(policy, parts, meta_key=None, meta=None):
             continue
         node = claim(steps, parse(text)[0])
         node.owned = False  # the root is everyone's
-        if meta is not None:
+        if meta is not None and root.kind == "object":
             node.members.pop(meta_key, None)
         try:
             settle(root, node, policy, index)
@@ -338,6 +338,6 @@ def merge(policy, parts, meta_key=None, meta=None):
             conflict = conflict or found
     if conflict:
         raise conflict
-    if meta is not None and meta_key is not None:
+    if meta is not None and meta_key is not None and root.kind == "object":
         root.members[meta_key] = [json.dumps(meta_key).encode()[1:-1], node_of(parse(meta)[0])]
     return compact(root)

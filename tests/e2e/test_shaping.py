@@ -117,3 +117,12 @@ def test_static_data_belongs_to_the_answers_it_is_for(gatherd, up):
     assert d.get("/partial").body == b'{"number":1.10}'
     for when, start in (("always", static), ("partial", static), ("complete", b'{"number":1.10')):
         assert d.get("/%s/partial" % when).body.startswith(start + b',"_meta":{"complete":false')
+
+
+def test_parts_appended_to_the_root_make_the_answer_an_array(gatherd, up):
+    calls = {"orders": {"from": "data.items", "into": "[]", "select": "[].ts"}, "user": {"select": "name", "into": "[]"},
+             "b": {"path": "/fails", "required": False, "into": "[]"}}
+    d = gatherd([route("/x", calls)], {"up": up})
+    answer = d.get("/x")
+    assert answer.body == b'[{"ts":"t1"}, {"ts":"t2"},{"name":"A"}]'
+    assert answer.header("Proxy-Status") is not None

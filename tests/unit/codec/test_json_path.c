@@ -69,10 +69,9 @@ START_TEST(refuses_with_place_and_reason)
 		{ json_path_compile,
 		    "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q", 65,
 		    "the path has too many steps" },
-		{ json_path_compile_into, "[]", 0,
-		    "the answer is an object: a key is expected first" },
+		{ json_path_compile_into, "[].a", 0, "\"[]\" can only be the last step" },
 		{ json_path_compile_into, "[0].a", 0,
-		    "the answer is an object: a key is expected first" },
+		    "a part cannot be put at an index of an array" },
 		{ json_path_compile_into, "a[0]", 0,
 		    "a part cannot be put at an index of an array" },
 		{ json_path_compile_into, "a[].b", 0, "\"[]\" can only be the last step" },
@@ -96,7 +95,7 @@ END_TEST
 
 START_TEST(takes_places_for_parts)
 {
-	static const char *const good[] = { ".", "a", "a.b", "a[]", "a.\"x.y\"[]" };
+	static const char *const good[] = { ".", "a", "a.b", "a[]", "a.\"x.y\"[]", "[]" };
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)
 		ck_assert_int_eq(compile(json_path_compile_into, good[i]), ERR_NONE);

@@ -80,6 +80,11 @@ START_TEST(refuses_plans_that_cannot_work)
 	ck_assert_int_eq(plan_of(CONFLICT_LAST, "_meta.x", "b", &fault), ERR_BAD_CONFIG);
 	ck_assert_uint_eq(fault.place, 0);
 	ck_assert_str_eq(fault.reason, "the place belongs to the metadata object");
+	ck_assert_int_eq(plan_of(CONFLICT_LAST, "[]", "a", &fault), ERR_BAD_CONFIG);
+	ck_assert_uint_eq(fault.place, 1);
+	ck_assert_str_eq(fault.reason, "an answer that is an array takes all its parts into \"[]\"");
+	ck_assert_int_eq(plan_of(CONFLICT_LAST, ".", "[]", &fault), ERR_BAD_CONFIG);
+	ck_assert_int_eq(plan_of(CONFLICT_ERROR, "[]", "[]", &fault), ERR_NONE);
 	ck_assert_int_eq(plan_of(CONFLICT_LAST, "a.b", "a.b", &fault), ERR_NONE);
 	ck_assert_int_eq(plan_of(CONFLICT_ERROR, "a[]", "a[]", &fault), ERR_NONE);
 	ck_assert_int_eq(plan_of(CONFLICT_ERROR, ".", ".", &fault), ERR_NONE);

@@ -117,6 +117,20 @@ START_TEST(appends)
 }
 END_TEST
 
+START_TEST(an_answer_may_be_an_array)
+{
+	static const struct merge_case cases[] = {
+		{ CONFLICT_ERROR, { { "a", "[]", "[ 1 , 2 ]" }, { "b", "[]", "{\"_meta\":1}" } },
+		    "{\"complete\":false}", "[1 , 2,{\"_meta\":1}]" },
+		{ CONFLICT_ERROR, { { "a", "[]", NULL }, { "b", "[]", "[ ]" } }, NULL, "[ ]" },
+		{ CONFLICT_ERROR, { { "a", "[]", NULL }, { "b", "[]", NULL } }, "{}", "[]" },
+		{ CONFLICT_ERROR, { { "a", "[]", "5" } }, NULL, "[5]" },
+	};
+
+	check(cases, ARRAY_LEN(cases));
+}
+END_TEST
+
 START_TEST(settles_by_policy)
 {
 	static const struct merge_case cases[] = {
@@ -254,5 +268,5 @@ START_TEST(merges_many_keys_with_many)
 END_TEST
 
 UNIT_MAIN("merge_json", merges_at_the_root, takes_other_kinds_at_the_root_only_alone, nests,
-    appends, settles_by_policy, gives_the_metadata_its_place, keeps_bytes,
-    needs_little_memory_for_large_parts, merges_many_keys_with_many)
+    appends, an_answer_may_be_an_array, settles_by_policy, gives_the_metadata_its_place,
+    keeps_bytes, needs_little_memory_for_large_parts, merges_many_keys_with_many)
