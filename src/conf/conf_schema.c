@@ -61,6 +61,13 @@ put_count(const struct conf_row *row, struct buf *out)
 	put_ref("variable", out);
 }
 
+/* A word such as 1.2, which YAML that knows no schema takes for a number. */
+static bool
+reads_as_number(const char *word)
+{
+	return word[strspn(word, "0123456789.")] == '\0';
+}
+
 static void
 put_words(const struct conf_row *row, struct buf *out)
 {
@@ -69,6 +76,8 @@ put_words(const struct conf_row *row, struct buf *out)
 		if (w != row->words)
 			buf_add_char(out, ',');
 		put_string(w->word, out);
+		if (reads_as_number(w->word))
+			buf_printf(out, ",%s", w->word);
 	}
 	buf_add_c(out, "]},");
 	put_ref("variable", out);
