@@ -21,6 +21,8 @@
 #define TAG_ACCEPTOR 0x61636370
 /* So that a flood of connections cannot starve those that are there. */
 #define ACCEPTS_PER_TURN 64
+/* The end of a listener with an attentive owner; the longest backlog that is asked for. */
+#define FINISH_ACCEPTS 4096
 #define PAUSE_NS (100 * NS_PER_MS)
 
 struct acceptor {
@@ -100,8 +102,8 @@ static bool
 accept_one(struct acceptor *a)
 {
 	struct addr peer = { .len = sizeof peer.sa };
-	int fd = accept4(
-	    a->fd, (struct sockaddr *)&peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd =
+	    accept4(a->fd, (struct sockaddr *)&peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= 0) {
 		a->is_short = false;
@@ -154,6 +156,16 @@ acceptor_new(struct loop *loop, int fd, const struct acceptor_events *events, vo
 	(void)rc;
 	set_watching(a, true);
 	return a;
+}
+
+void
+acceptor_finish(struct acceptor **pa)
+{
+	struct acceptor *a = *pa;
+
+	for (int i = 0; a != NULL && i < FINISH_ACCEPTS && accept_one(a); i++)
+		continue;
+	acceptor_close(pa);
 }
 
 static void

@@ -20,5 +20,10 @@ struct acceptor *acceptor_new(
     struct loop *loop, int fd, const struct acceptor_events *events, void *owner);
 /* Closes the socket; sets *a to NULL; harmless when it is. */
 void acceptor_close(struct acceptor **a);
+/*
+ * Accepts what has already connected, so that closing resets nobody, and closes. on_accept is called
+ * from inside. Harmless when *a is NULL.
+ */
+void acceptor_finish(struct acceptor **a);
 
 #endif

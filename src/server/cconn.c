@@ -329,9 +329,18 @@ cconn_reset(struct cconn *c)
 	end(c, stream_reset);
 }
 
+static bool
+is_idle(const struct cconn *c)
+{
+	return c->state == CCONN_KEEPALIVE || (c->state == CCONN_HEAD && c->h1 == NULL);
+}
+
 void
 cconn_drain(struct cconn *c)
 {
-	if (c->state == CCONN_KEEPALIVE || (c->state == CCONN_HEAD && c->h1 == NULL))
+	/* A request that has already arrived is answered; closing on it would reset the client. */
+	if (is_idle(c))
+		cconn_h1_on_readable(c);
+	if (is_idle(c))
 		cconn_close(c);
 }

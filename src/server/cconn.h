@@ -64,7 +64,10 @@ void cconn_close(struct cconn *c);
 /* The same, and the client is told of a failure: a plain close would look like the end of the
  * answer. */
 void cconn_reset(struct cconn *c);
-/* The server drains: idle connections close, others close after their answer. */
+/*
+ * The server drains: idle connections on which nothing has arrived close, others close after their
+ * answer.
+ */
 void cconn_drain(struct cconn *c);
 const char *cconn_state_name(enum cconn_state s);
 

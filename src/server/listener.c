@@ -159,7 +159,7 @@ listener_drain(struct listener *l)
 {
 	struct cconn *c, *next;
 
-	listener_stop(l);
+	acceptor_finish(&l->acceptor);
 	for (size_t i = 0; i < LISTENER_STATES; i++)
 		for (c = TAILQ_FIRST(&l->conns[i]); c != NULL; c = next) {
 			next = TAILQ_NEXT(c, link);

@@ -68,7 +68,10 @@ void listener_add(struct listener *l, struct stream *stream, const struct addr *
 void listener_use_certificates(struct listener *l, struct tls_ctx *ctx);
 /* Accepts no more; connections live on. Harmless when done. */
 void listener_stop(struct listener *l);
-/* Stops, tells idle connections to go and the others to close after their answer. */
+/*
+ * Takes in who has already connected and stops; idle connections close, the others after their
+ * answer.
+ */
 void listener_drain(struct listener *l);
 /* Closes everything at once and frees at the end of the turn; sets *l to NULL. */
 void listener_close(struct listener **l);

@@ -117,6 +117,28 @@ START_TEST(may_be_closed_in_its_callback)
 }
 END_TEST
 
+START_TEST(finishing_takes_in_who_waits)
+{
+	struct scene s;
+
+	scene_open(&s);
+	connect_clients(&s, 100);
+	acceptor_finish(&s.owner.acceptor);
+	ck_assert_ptr_null(s.owner.acceptor);
+	ck_assert_uint_eq(s.owner.n, 100);
+	acceptor_finish(&s.owner.acceptor);
+	loop_turn(s.loop, 0);
+	scene_close(&s);
+	scene_open(&s);
+	s.owner.closes_when_told = true;
+	connect_clients(&s, 3);
+	acceptor_finish(&s.owner.acceptor);
+	ck_assert_uint_eq(s.owner.n, 1);
+	loop_turn(s.loop, 0);
+	scene_close(&s);
+}
+END_TEST
+
 /* Leaves the process with no descriptor but those it has. */
 static void
 exhaust_fds(void)
@@ -193,6 +215,6 @@ START_TEST(workers_can_share_an_address)
 END_TEST
 
 UNIT_MAIN("acceptor", accepts_and_names_the_peer, a_turn_has_a_budget,
-    may_be_closed_in_its_callback, out_of_descriptors_it_pauses_and_goes_on,
-    a_stale_unix_socket_is_replaced_and_a_live_one_is_not,
+    may_be_closed_in_its_callback, finishing_takes_in_who_waits,
+    out_of_descriptors_it_pauses_and_goes_on, a_stale_unix_socket_is_replaced_and_a_live_one_is_not,
     workers_can_share_an_address)

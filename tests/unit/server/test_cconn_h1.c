@@ -366,6 +366,26 @@ START_TEST(draining_right_after_an_answer_closes)
 }
 END_TEST
 
+START_TEST(draining_answers_what_has_arrived)
+{
+	setup();
+	rig_connect(&r, 1);
+	rig_ask(&r, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+	buf_clear(&r.client[0].in);
+	rig_put(&r.client[0], STR("GET /a HTTP/1.1\r\nHost: x\r\n\r\n"));
+	rig_put(&r.client[1], STR("GET /b HTTP/1.1\r\nHost: x\r\n\r\n"));
+	server_drain(&r.server);
+	rig_settle(&r);
+	rig_assert_has(&r.client[0], "Connection: close\r\n");
+	rig_assert_ends(&r.client[0], "AAA");
+	rig_assert_has(&r.client[1], "Connection: close\r\n");
+	rig_assert_ends(&r.client[1], "BBBB");
+	ck_assert(r.client[0].is_ended && r.client[1].is_ended);
+	ck_assert(server_is_idle(&r.server));
+	rig_close(&r);
+}
+END_TEST
+
 START_TEST(closing_cancels_what_is_under_way)
 {
 	setup();
@@ -394,4 +414,5 @@ UNIT_MAIN("cconn_h1", answers_and_keeps_the_connection, idle_connections_hold_no
     bodies_nobody_wants_are_dropped, bounds_bodies, broken_chunks_are_refused,
     a_client_that_takes_nothing_is_cut_off, large_answers_arrive_whole, limits_connections,
     draining_closes_after_the_answer, draining_right_after_an_answer_closes,
-    closing_cancels_what_is_under_way, leaving_clients_end_their_exchange)
+    draining_answers_what_has_arrived, closing_cancels_what_is_under_way,
+    leaving_clients_end_their_exchange)
