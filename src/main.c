@@ -15,20 +15,26 @@
 #include "conf/conf_load.h"
 #include "conf/conf_schema.h"
 #include "daemon/daemon.h"
+#include "daemon/explain.h"
 
 #define EXIT_USAGE 2
 #define DEFAULT_FILE SYSCONFDIR "/gatherd/gatherd.yaml"
 
+#define FIELDS_MAX 256
+
 struct options {
 	const char *file;
 	bool is_effective;
+	struct explain_options request; /* of `explain` */
+	struct str fields[FIELDS_MAX];
 };
 
 struct command {
 	const char *name;
-	int (*run)(const struct options *options);
+	int (*run)(struct options *options);
 	bool takes_file;
 	bool takes_effective;
+	bool takes_request;
 	const char *help;
 };
 
@@ -72,7 +78,7 @@ count_errors(const char *file, size_t n)
 }
 
 static int
-on_check(const struct options *options)
+on_check(struct options *options)
 {
 	struct conf_errors errors;
 	struct arena arena;
@@ -92,7 +98,7 @@ on_check(const struct options *options)
 }
 
 static int
-on_dump(const struct options *options)
+on_dump(struct options *options)
 {
 	struct conf_errors errors;
 	struct arena arena;
@@ -112,7 +118,7 @@ on_dump(const struct options *options)
 }
 
 static int
-on_schema(const struct options *options)
+on_schema(struct options *options)
 {
 	struct buf text = BUF_INIT;
 
@@ -122,7 +128,7 @@ on_schema(const struct options *options)
 }
 
 static int
-on_reference(const struct options *options)
+on_reference(struct options *options)
 {
 	struct buf text = BUF_INIT;
 
@@ -132,7 +138,7 @@ on_reference(const struct options *options)
 }
 
 static int
-on_metrics(const struct options *options)
+on_metrics(struct options *options)
 {
 	struct buf text = BUF_INIT;
 
@@ -142,18 +148,32 @@ on_metrics(const struct options *options)
 }
 
 static int
-on_run(const struct options *options)
+on_run(struct options *options)
 {
 	return daemon_run(options->file);
 }
 
+static int
+on_explain(struct options *options)
+{
+	struct buf text = BUF_INIT;
+	int status, printed;
+
+	options->request.file = options->file;
+	status = explain_run(&options->request, &text);
+	printed = print(&text);
+	return printed != EXIT_SUCCESS ? printed : status;
+}
+
 static const struct command commands[] = {
-	{ "run", on_run, true, false, "serve until SIGTERM" },
-	{ "check", on_check, true, false, "say everything that is wrong in the configuration" },
-	{ "dump", on_dump, true, true, "print the configuration; --effective: with all defaults" },
-	{ "schema", on_schema, false, false, "print the JSON schema of the configuration" },
-	{ "reference", on_reference, false, false, "print the reference of all keys" },
-	{ "metrics", on_metrics, false, false, "print the reference of all metrics" },
+	{ "run", on_run, true, false, false, "serve until SIGTERM" },
+	{ "check", on_check, true, false, false, "say everything that is wrong in the configuration" },
+	{ "explain", on_explain, true, false, true,
+	    "METHOD URL: say what becomes of a request, and why" },
+	{ "dump", on_dump, true, true, false, "print the configuration; --effective: with all defaults" },
+	{ "schema", on_schema, false, false, false, "print the JSON schema of the configuration" },
+	{ "reference", on_reference, false, false, false, "print the reference of all keys" },
+	{ "metrics", on_metrics, false, false, false, "print the reference of all metrics" },
 };
 
 static void
@@ -164,6 +184,7 @@ usage(FILE *to)
 		fprintf(to, "  %-10s  %s\n", commands[i].name, commands[i].help);
 	fprintf(to, "\n"
 		    "  -c, --config FILE  the configuration (" DEFAULT_FILE ")\n"
+		    "  -H, --header 'Name: value', -d, --data BODY  of the request to explain\n"
 		    "  -h, --help         this text\n"
 		    "  -V, --version      the version\n"
 		    "\n"
@@ -186,19 +207,51 @@ find_command(const char *name)
 	return NULL;
 }
 
+static bool
+take_request_option(const struct command *command, struct options *options, int c)
+{
+	struct explain_options *r = &options->request;
+
+	if (!command->takes_request || (c == 'H' && r->n_fields == FIELDS_MAX))
+		return false;
+	if (c == 'H')
+		options->fields[r->n_fields++] = str_c(optarg);
+	else if (c == 'd')
+		r->body = str_c(optarg);
+	return c == 'H' || c == 'd';
+}
+
+/* The words that are no options: METHOD and URL. */
+static int
+take_words(const struct command *command, int argc, char **argv, struct options *options)
+{
+	if (!command->takes_request && optind != argc)
+		return complain("unexpected argument ", argv[optind]);
+	if (!command->takes_request)
+		return EXIT_SUCCESS;
+	if (argc - optind != 2)
+		return complain("METHOD and URL are needed, and nothing else", "");
+	options->request.method = str_c(argv[optind]);
+	options->request.url = str_c(argv[optind + 1]);
+	options->request.fields = options->fields;
+	return EXIT_SUCCESS;
+}
+
 /* EXIT_SUCCESS: run the command. Else: the status to end with, all said; -1: ended well. */
 static int
 parse_options(const struct command *command, int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },
+		{ "data", required_argument, NULL, 'd' },
 		{ "effective", no_argument, NULL, 'e' },
+		{ "header", required_argument, NULL, 'H' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:d:hH:", longs, NULL)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
 			return -1;
@@ -207,12 +260,10 @@ parse_options(const struct command *command, int argc, char **argv, struct optio
 			options->file = optarg;
 		else if (c == 'e' && command->takes_effective)
 			options->is_effective = true;
-		else
+		else if (!take_request_option(command, options, c))
 			return complain("not an option of this command", "");
 	}
-	if (optind != argc)
-		return complain("unexpected argument ", argv[optind]);
-	return EXIT_SUCCESS;
+	return take_words(command, argc, argv, options);
 }
 
 int

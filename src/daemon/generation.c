@@ -135,6 +135,21 @@ generation_load(const char *path, bool *is_config)
 }
 
 struct generation *
+generation_read(const char *path)
+{
+	struct generation *gen = generation_new();
+	enum err_code e = conf_load(path, &gen->arena, &gen->conf, &gen->errors);
+
+	if (e == ERR_NONE)
+		e = build(gen);
+	conf_error_print(&gen->errors, stderr);
+	if (e == ERR_NONE)
+		return gen;
+	generation_free(gen);
+	return NULL;
+}
+
+struct generation *
 generation_load_text(struct str text)
 {
 	struct generation *gen = generation_new();

@@ -34,6 +34,11 @@ struct generation {
  * file from a failing system). Blocks on files and names. Free with generation_free().
  */
 struct generation *generation_load(const char *path, bool *is_config);
+/*
+ * The same without the world outside, for commands that explain: names are not resolved, and mock services have no
+ * sockets. NULL: the file is bad, and standard error says why.
+ */
+struct generation *generation_read(const char *path);
 /* The same from a text, for tests: names are not resolved, so servers must be addresses; no mocks. */
 struct generation *generation_load_text(struct str text);
 void generation_free(struct generation *gen);

@@ -1,0 +1,291 @@
+/* What becomes of one request. Nothing is opened and nobody is asked; main thread. */
+#include "daemon/explain.h"
+
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "base/near.h"
+#include "base/rnd.h"
+#include "codec/json_scan.h"
+#include "conf/conf_bound.h"
+#include "conf/yaml_tree.h"
+#include "daemon/canned.h"
+#include "daemon/explain_call.h"
+#include "daemon/explain_graph.h"
+#include "daemon/explain_place.h"
+#include "daemon/generation.h"
+#include "gather/forward.h"
+
+#define NEAREST 3
+
+/* An explanation under way. */
+struct explain {
+	const struct generation *gen;
+	struct canned canned;
+	struct arena *arena;
+	struct buf *out;
+};
+
+/* ---- no route */
+
+static void
+put_route(struct explain *x, const struct route_conf *route)
+{
+	struct buf *out = x->out;
+
+	buf_printf(out, "  %.*s  ", STR_FMT(route->path.s));
+	for (size_t i = 0; i < route->methods.n; i++)
+		buf_printf(out, "%s%.*s", i == 0 ? "" : ", ", STR_FMT(route->methods.at[i].s));
+	buf_add_c(out, route->methods.n == 0 ? "any method  " : "  ");
+	explain_place_at(out, &route->pos);
+	buf_add_char(out, '\n');
+}
+
+/* By edits of the text; a route is told once. */
+static const struct route_conf *
+find_nearest(struct explain *x, bool *is_told)
+{
+	const struct conf *c = x->gen->conf;
+	size_t best = SIZE_MAX, at = 0;
+
+	for (size_t i = 0; i < c->n_routes; i++) {
+		size_t distance = near_distance(x->canned.request.path, c->routes[i].path.s);
+
+		if (is_told[i] || (best != SIZE_MAX && distance >= best))
+			continue;
+		best = distance == SIZE_MAX ? distance - 1 : distance;
+		at = i;
+	}
+	if (best == SIZE_MAX)
+		return NULL;
+	is_told[at] = true;
+	return &c->routes[at];
+}
+
+static void
+put_nearest(struct explain *x)
+{
+	bool *is_told = arena_calloc(x->arena, x->gen->conf->n_routes, sizeof *is_told);
+
+	buf_add_c(x->out, "the nearest routes:\n");
+	for (size_t i = 0; i < NEAREST; i++) {
+		const struct route_conf *route = find_nearest(x, is_told);
+
+		if (route != NULL)
+			put_route(x, route);
+	}
+}
+
+/* Routes that take this path by another method: each is asked for by a method of its own. */
+static void
+put_other_methods(struct explain *x)
+{
+	const struct conf *c = x->gen->conf;
+
+	for (size_t i = 0; i < c->n_routes; i++) {
+		struct request r = x->canned.request;
+		struct router_match match;
+
+		if (c->routes[i].methods.n == 0)
+			continue;
+		r.method_text = c->routes[i].methods.at[0].s;
+		r.method = http_table_method(r.method_text);
+		if (router_find(x->gen->site->router, &r, x->arena, &match) == ERR_NONE &&
+		    match.index == i)
+			put_route(x, &c->routes[i]);
+	}
+}
+
+static int
+say_no_route(struct explain *x, enum err_code e, struct str allow)
+{
+	buf_printf(x->out, "answer: %u %s: %s\n", err_status(e), err_token(e), err_text(e));
+	if (e == ERR_METHOD_NOT_ALLOWED) {
+		buf_printf(x->out, "Allow: %.*s\nroutes of this path:\n", STR_FMT(allow));
+		put_other_methods(x);
+	} else if (e == ERR_NO_ROUTE) {
+		put_nearest(x);
+	}
+	return EXIT_FAILURE;
+}
+
+/* ---- the route */
+
+static void
+put_parameters(struct explain *x, const struct route_conf *route)
+{
+	struct template_error error;
+	struct route_path path;
+
+	if (route_path_parse(x->arena, route->path.s, &path, &error) != ERR_NONE)
+		return;
+	for (size_t i = 0; i < path.params.n; i++)
+		buf_printf(x->out, "  {%.*s} = %.*s\n", STR_FMT(path.params.names[i]),
+		    STR_FMT(x->canned.request.params[i]));
+}
+
+static void
+put_route_limits(struct explain *x, const struct route_conf *route)
+{
+	const struct conf *c = x->gen->conf;
+
+	explain_place_line(x->out, "timeout", &route->pos, "timeout");
+	explain_place_line(x->out, "need", &route->pos, "need");
+	explain_place_line(x->out, "body", &route->pos, "request.body.max");
+	for (size_t i = 0; i < c->n_listeners; i++)
+		explain_place_line(x->out, "listener body", &c->listeners[i].pos, "limits.body");
+	explain_place_line(x->out, "in flight", &c->effective->pos, "overload.concurrency.limit");
+}
+
+static void
+put_graph(struct explain *x, const struct plan *plan)
+{
+	struct explain_graph_bar *bars = arena_calloc(x->arena, plan->n_calls, sizeof *bars);
+	uint64_t worst_ns = explain_graph_worst(plan, bars);
+	char text[CONF_ROW_VALUE_MAX];
+	size_t n;
+
+	for (size_t i = 0; i < plan->n_calls; i++) {
+		const char *before = "after ";
+
+		for (size_t k = 0; k < plan->n_calls; k++) {
+			if ((plan->calls[i].deps >> k & 1) == 0)
+				continue;
+			bars[i].note = arena_printf(x->arena, "%.*s%s%.*s", STR_FMT(bars[i].note), before,
+			    STR_FMT(plan->calls[k].conf->name));
+			before = ", ";
+		}
+	}
+	buf_add_c(x->out, "\ncalls by wave, with the time that each may take (# the critical path)\n");
+	explain_graph_draw(x->out, bars, plan->n_calls);
+	if (plan->conf->timeout_ns >= worst_ns)
+		return;
+	n = conf_row_put_duration(text, plan->conf->timeout_ns);
+	buf_printf(x->out, "      the route's timeout ends it after %.*s\n", (int)n, text);
+}
+
+static void
+put_worst(struct explain *x, const struct route *route)
+{
+	uint64_t n = 1;
+
+	if (route->conf->kind == ROUTE_CALLS) {
+		n = 0;
+		for (size_t i = 0; i < route->plan.calls->n_calls; i++)
+			n += explain_call_most(&route->plan.calls->calls[i]);
+	} else if (route->conf->kind == ROUTE_REPLY) {
+		n = 0;
+	}
+	buf_printf(x->out, "\nworst case\n  %llu request%s to upstreams\n  %llu bytes per exchange\n",
+	    (unsigned long long)n, n == 1 ? "" : "s",
+	    (unsigned long long)conf_bound_route(x->gen->conf, route->conf));
+}
+
+/* False: the client's body is no JSON, and the route needs it to be. */
+static bool
+parse_body(struct explain *x, const struct plan *plan, struct template_env *env)
+{
+	struct str body = x->canned.request.body;
+	struct json_scan js;
+	enum err_code e;
+
+	if (!plan->needs_body_json || body.n == 0)
+		return true;
+	json_scan_init(&js, 0);
+	e = json_scan_text(&js, body, 0, &env->body, NULL);
+	json_scan_fini(&js);
+	return e == ERR_NONE;
+}
+
+static int
+put_calls(struct explain *x, const struct route *route)
+{
+	const struct plan *plan = route->plan.calls;
+	struct template_env env = { .request = &x->canned.request };
+
+	env.calls = arena_calloc(x->arena, plan->n_calls, sizeof *env.calls);
+	if (!parse_body(x, plan, &env))
+		return say_no_route(x, ERR_BAD_BODY, str_none());
+	put_graph(x, plan);
+	for (size_t i = 0; i < plan->n_calls; i++)
+		explain_call_put(x->out, plan, i, &env, x->arena);
+	put_worst(x, route);
+	return EXIT_SUCCESS;
+}
+
+static int
+put_proxy(struct explain *x, const struct route *route)
+{
+	const struct template_env env = { .request = &x->canned.request };
+
+	explain_call_put_proxy(x->out, route,
+	    &x->gen->conf->upstreams[route->plan.proxy.upstream], &env, x->arena);
+	put_worst(x, route);
+	return EXIT_SUCCESS;
+}
+
+static int
+put_reply(struct explain *x, const struct route *route)
+{
+	explain_place_line(x->out, "status", &route->conf->pos, "reply.status");
+	put_worst(x, route);
+	return EXIT_SUCCESS;
+}
+
+static int
+explain(struct explain *x)
+{
+	struct request *r = &x->canned.request;
+	struct router_match match;
+	const struct route *route;
+	struct rnd rnd;
+	enum err_code e;
+
+	if (r->method == METHOD_CONNECT || r->method == METHOD_TRACE)
+		return say_no_route(x, ERR_METHOD_UNKNOWN, str_none());
+	e = router_find(x->gen->site->router, r, x->arena, &match);
+	if (e != ERR_NONE)
+		return say_no_route(x, e, match.allow);
+	route = &x->gen->site->routes[match.index];
+	rnd_init(&rnd, 1); /* the same text every time */
+	forward_trace(r, &rnd);
+	buf_printf(x->out, "route %.*s  ", STR_FMT(route->conf->path.s));
+	explain_place_at(x->out, &route->conf->pos);
+	buf_add_char(x->out, '\n');
+	put_parameters(x, route->conf);
+	put_route_limits(x, route->conf);
+	switch (route->conf->kind) {
+	case ROUTE_CALLS:
+		return put_calls(x, route);
+	case ROUTE_PROXY:
+		return put_proxy(x, route);
+	case ROUTE_REPLY:
+		break;
+	}
+	return put_reply(x, route);
+}
+
+int
+explain_run(const struct explain_options *options, struct buf *out)
+{
+	struct generation *gen = generation_read(options->file);
+	struct canned_setup setup = {
+		.method = options->method,
+		.url = options->url,
+		.fields = options->fields,
+		.n_fields = options->n_fields,
+		.body = options->body,
+	};
+	struct explain x = { .gen = gen, .out = out };
+	enum err_code e;
+	int status;
+
+	if (gen == NULL)
+		return EX_CONFIG;
+	x.arena = &gen->arena;
+	setup.listener = &gen->conf->listeners[0];
+	e = canned_build(x.arena, &setup, &x.canned);
+	status = e != ERR_NONE ? say_no_route(&x, e, str_none()) : explain(&x);
+	generation_free(gen);
+	return status;
+}

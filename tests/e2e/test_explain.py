@@ -1,0 +1,174 @@
+"""`gatherd explain`: what it says of a request is what the daemon does with it."""
+import re
+
+import pytest
+import yaml
+from harness import daemon
+from harness.upstream import json_reply
+
+CONF = """\
+version: 1
+listeners: { public: { address: "127.0.0.1:0" } }
+defaults: { call: { timeout: 800ms } }
+upstreams:
+  a: { servers: [ "http://a.example:8080" ], timeouts: { total: 3s } }
+  b: { servers: [ "http://127.0.0.1:9" ], concurrency: { limit: 5 } }
+routes:
+  - path: /users/{id}
+    methods: [ GET, POST ]
+    timeout: 2s
+    calls:
+      user: { upstream: a, path: "/users/{id}" }
+      orders: { upstream: b, path: "/orders/{calls.user.body.id}", query: { n: "{query.n}" } }
+      prices:
+        upstream: b
+        path: "/prices?ids={items.id}"
+        for_each: "{calls.orders.body.items}"
+        max_items: 100
+        batch: { max: 15, match: id }
+        when: "{query.n} > 1"
+      side: { upstream: b, required: false, path: /side, timeout: 100ms }
+  - { path: "/files/{rest...}", proxy: { upstream: a, path: "/f/{rest}" } }
+  - { path: /hello, reply: { json: { hello: world } } }
+"""
+
+
+@pytest.fixture
+def explain(tmp_path):
+    path = tmp_path / "conf.yaml"
+    path.write_text(CONF)
+
+    def run(*words):
+        ran = daemon.run("explain", *words, "-c", str(path))
+        assert not ran.stderr, ran.stderr
+        return ran.returncode, ran.stdout.replace(str(path), "conf.yaml")
+    return run
+
+
+def test_the_route_with_its_parameters_and_places(explain):
+    status, text = explain("GET", "/users/4%2F2?n=5")
+    assert status == 0
+    assert text.startswith("route /users/{id}  conf.yaml:8\n  {id} = 4%2F2\n"
+                           "  timeout        2s          conf.yaml:10  routes[0].timeout\n")
+    assert re.search(r"^  timeout +800ms +conf.yaml:3  defaults.call.timeout$", text, re.M)
+    assert re.search(r"^  total +3s +conf.yaml:5  upstreams.a.timeouts.total$", text, re.M)
+    assert re.search(r"^  at once +5 +conf.yaml:6  upstreams.b.concurrency.limit$", text, re.M)
+    assert re.search(r"^  timeout +100ms +conf.yaml:21  routes\[0\].calls.side.timeout$", text, re.M)
+    assert re.search(r"^  connect +1s +built-in$", text, re.M)
+
+
+def test_the_graph_has_waves_and_a_critical_path(explain):
+    _, text = explain("GET", "/users/1?n=5")
+    rows = re.findall(r"^ +(\d)  ([* ]) (\w+) +\|( *)([=#]+) *\| +(\d+) ms(.*)$", text, re.M)
+    assert [(r[0], r[1], r[2], r[5], r[6].strip()) for r in rows] == [
+        ("1", "*", "user", "800", ""), ("1", " ", "side", "100", ""),
+        ("2", "*", "orders", "800", "after user"), ("3", "*", "prices", "800", "after orders")]
+    assert len(rows[2][3]) == len(rows[0][4]), "orders begins where user ends"
+    assert "the route's timeout ends it after 2s" in text
+
+
+def test_references_to_answers_stay_and_the_rest_is_filled_in(explain):
+    _, text = explain("GET", "/users/1?n=5")
+    assert "  > GET /users/1 HTTP/1.1\n  > Host: a.example:8080\n" in text
+    assert "  > GET /orders/{calls.user.body.id}?n=5 HTTP/1.1\n" in text
+    assert "  > GET /prices?ids={items.id} HTTP/1.1\n" in text
+    assert "only when {query.n} > 1: holds\n" in text and "at most 7 requests such as\n" in text
+    assert "\nworst case\n  10 requests to upstreams\n" in text
+    assert re.search(r"^  \d+ bytes per exchange$", text, re.M)
+
+
+def test_what_cannot_be_sent_is_told(explain):
+    _, text = explain("GET", "/users/1")
+    assert "  is not sent: missing_reference: " in text
+    assert "  > GET /orders/{calls.user.body.id}?n={query.n} HTTP/1.1\n" in text
+    assert "only when {query.n} > 1: does not hold: it is skipped\n" in text
+
+
+def test_no_route_names_the_nearest(explain):
+    status, text = explain("GET", "/helo")
+    assert status == 1
+    assert text.startswith("answer: 404 no_route: ")
+    assert "the nearest routes:\n  /hello  GET  conf.yaml:23\n" in text
+
+
+def test_another_method_names_the_routes_of_the_path(explain):
+    status, text = explain("DELETE", "/users/1")
+    assert status == 1
+    assert text.startswith("answer: 405 method_not_allowed: ") and "\nAllow: GET, HEAD, POST\n" in text
+    assert text.endswith("routes of this path:\n  /users/{id}  GET, POST  conf.yaml:8\n")
+
+
+@pytest.mark.parametrize("words, reason", [
+    (["GET", "no-slash"], "400 bad_target"), (["G T", "/hello"], "400 "), (["GET", "/a/../b"], "400 bad_target"),
+    (["GET", "/hello", "-H", "No colon"], "400 "), (["CONNECT", "/hello"], "400 "),
+    (["GET", "/hello", "-H", "Content-Length: 5", "-H", "Content-Length: 6"], "400 "),
+])
+def test_a_request_that_the_daemon_refuses_is_refused(explain, words, reason):
+    status, text = explain(*words)
+    assert status == 1 and text.startswith("answer: " + reason), text
+
+
+def test_proxies_and_replies(explain):
+    _, text = explain("GET", "http://shop.example/files/a/b?c=d", "-H", "Cookie: e=f", "-H", "Connection: close")
+    assert "  > GET /f/a/b?c=d HTTP/1.1\n" in text and "  > X-Forwarded-Host: shop.example\n" in text
+    assert "  > Cookie: e=f\n" in text and "Connection" not in text
+    status, text = explain("HEAD", "/hello")
+    assert status == 0 and "  0 requests to upstreams\n" in text
+
+
+@pytest.mark.parametrize("words", [[], ["GET"], ["GET", "/", "more"], ["GET", "/", "--effective"]], ids=" ".join)
+def test_misuse(words):
+    ran = daemon.run("explain", *words)
+    assert ran.returncode == 2 and ran.stderr and not ran.stdout
+
+
+def test_a_bad_file_is_told_of(tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("version: 2\n")
+    ran = daemon.run("explain", "GET", "/", "-c", str(path))
+    assert ran.returncode == 78 and str(path) + ":1:10: " in ran.stderr
+
+
+def test_what_is_told_to_leave_is_what_leaves(gatherd, upstream):
+    up = upstream(json_reply(b"{}"))
+    calls = {
+        "plain": {"path": "/plain/{id}", "query": {"q": "{query.q}", "r": "a b"}},
+        "listed": {"path": "/listed", "forward": {"headers": ["Accept-Language", "X-None"], "query": "*"}},
+        "all": {"path": "/all", "forward": {"headers": "*"}, "headers": {"X-Id": "{id}"}},
+        "json": {"path": "/json", "method": "POST", "json": {"id": "{id}", "b": "{body.list}", "n": 1.50}},
+        "body": {"path": "/body", "method": "PUT", "body": "{body}"},
+    }
+    d = gatherd([{"path": "/x/{id}", "methods": ["POST"], "timeout": "5s",
+                  "calls": {name: {"upstream": "up", **call} for name, call in calls.items()}}], {"up": up})
+    fields = ["Accept-Language: de", "X-Own: 1", "Connection: x-hop", "X-Hop: 1", "Content-Type: application/json",
+              "User-Agent: test"]
+    body = '{"list":[1, {"a":"\\u00e9"}]}'
+    url = "/x/%C3%A9?q=%26&z=1"
+    answer = d.request(url, "POST", body=body.encode(), fields=[tuple(f.split(": ")) for f in fields])
+    assert answer.status == 200, answer.body
+    told = daemon.run("explain", "POST", url, "-d", body, "-c", d.config_path,
+                      *[word for f in fields for word in ("-H", f)])
+    assert told.returncode == 0, told.stderr
+    requests = {}
+    for block in told.stdout.split("\ncall ")[1:]:
+        lines = [line[4:] for line in block.split("\n") if line.startswith("  >")]
+        at = lines.index("") if "" in lines else len(lines)
+        requests[lines[0]] = (sorted(lines[1:at]), "\n".join(lines[at + 1:]))
+    for real in up.requests:
+        said_fields, said_body = requests.pop(real.first_line.decode())
+        real_fields = sorted(("%s: %s" % f).encode("latin-1").decode() for f in real.fields)
+        varying = re.compile("(?i)(traceparent|X-Forwarded-Host): ")
+        assert [f for f in said_fields if not varying.match(f)] == [f for f in real_fields if not varying.match(f)]
+        assert said_body == real.body.decode()
+    assert not requests
+
+
+def test_the_demo_is_explained():
+    path = daemon.ROOT + "/conf/demo.yaml"
+    with open(path, encoding="utf-8") as f:
+        routes = yaml.safe_load(f)["routes"]
+    for route in routes:
+        ran = daemon.run("explain", "GET", route["path"].replace("{id}", "7"), "-c", path)
+        assert ran.returncode == 0 and not ran.stderr
+        for name in route["calls"]:
+            assert "\ncall %s -> upstream " % name in ran.stdout
