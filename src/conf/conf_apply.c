@@ -324,8 +324,13 @@ static void
 apply_items(
     struct applier *ap, const struct conf_row *row, const struct yaml_node *node, void *base)
 {
+	struct yaml_entry only = { .value = (struct yaml_node *)node };
+	struct yaml_node one = { .kind = YAML_LIST, .pos = node->pos, .entries = &only, .n = 1 };
 	char *items;
 
+	/* What can be said with one text is the list of that one. */
+	if (row->type == CONF_ITEMS && node->kind == YAML_SCALAR && row->section->short_key != NULL)
+		node = &one;
 	if (node->kind != (row->type == CONF_NAMED ? YAML_MAP : YAML_LIST)) {
 		expected(ap, node, conf_row_type_text(row->type));
 		return;

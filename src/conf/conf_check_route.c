@@ -142,6 +142,9 @@ check_proxy(
 {
 	bool uses_body = false;
 
+	if (route->response.copy_headers.n + route->response.remove_headers.n != 0)
+		conf_error_add(check->errors, conf_check_place(route->pos, "response.headers"),
+		    "`copy` and `remove` are for routes with `calls`; a proxy passes all fields on");
 	conf_check_call_upstream(check, &route->proxy.upstream_name, &route->proxy.upstream);
 	if (params == NULL)
 		return;

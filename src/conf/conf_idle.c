@@ -19,6 +19,9 @@ static const struct idle_key {
 	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("append") },
 	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("drop") },
 	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("shape") },
+	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("status") },
+	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("body") },
+	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("errors") },
 	{ STR_INIT("reply"), STR_INIT("response"), { NULL, 0 } },
 };
 

@@ -100,6 +100,12 @@ items_node(struct inheritor *in, const struct conf_row *row, struct yaml_node *l
 {
 	struct yaml_node *out;
 
+	if (row->type == CONF_ITEMS && list->kind == YAML_SCALAR && row->section->short_key != NULL) {
+		struct yaml_node *one = yaml_tree_new(in->arena, YAML_LIST, list);
+
+		yaml_tree_add(one, str_none(), list, in->arena);
+		list = one;
+	}
 	if (list->kind != (row->type == CONF_NAMED ? YAML_MAP : YAML_LIST))
 		return list;
 	out = yaml_tree_new(in->arena, list->kind, list);

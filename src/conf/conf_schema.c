@@ -103,11 +103,16 @@ put_item(const struct conf_section *section, struct buf *out)
 static void
 put_items(const struct conf_row *row, struct buf *out)
 {
+	if (row->section->short_key != NULL) {
+		buf_add_c(out, "{\"anyOf\":[");
+		put_ref("text", out);
+		buf_add_char(out, ',');
+	}
 	buf_add_c(out, "{\"type\":\"array\",\"minItems\":");
 	buf_add_u64(out, row->min);
 	buf_add_c(out, ",\"items\":");
 	put_item(row->section, out);
-	buf_add_char(out, '}');
+	buf_add_c(out, row->section->short_key != NULL ? "}]}" : "}");
 }
 
 static void

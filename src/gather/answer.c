@@ -3,7 +3,6 @@
 
 #include "base/compiler.h"
 #include "codec/http_table.h"
-#include "gather/meta.h"
 
 #define RETRY_AFTER_S 1 /* queues are short: a second later is another load */
 
@@ -18,13 +17,15 @@ answer_set_body(struct answer *out, struct arena *arena, struct str content_type
 }
 
 void
-answer_problem(struct answer *out, struct arena *arena, enum err_code e, struct str call)
+answer_problem_of(struct answer *out, struct arena *arena, enum err_code e, struct str call,
+    const struct meta_detail *detail)
 {
 	struct meta_problem problem = {
 		.status = err_status(e),
 		.title = http_table_reason(err_status(e)),
 		.call = call,
 		.error = e,
+		.upstream = *detail,
 	};
 
 	*out = (struct answer){ .status = problem.status, .reason = e };
@@ -32,4 +33,10 @@ answer_problem(struct answer *out, struct arena *arena, enum err_code e, struct 
 		out->retry_after_s = RETRY_AFTER_S;
 	answer_set_body(
 	    out, arena, STR("application/problem+json"), meta_of_problem(arena, &problem));
+}
+
+void
+answer_problem(struct answer *out, struct arena *arena, enum err_code e, struct str call)
+{
+	answer_problem_of(out, arena, e, call, &(struct meta_detail){ .status = 0 });
 }

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "gather/meta.h"
 
 /* Memory: the exchange's arena and the calls' buffers, until the exchange is done. */
 struct answer {
@@ -27,5 +28,8 @@ void answer_set_body(struct answer *out, struct arena *arena, struct str content
  * call: name of the call that decided, or none.
  */
 void answer_problem(struct answer *out, struct arena *arena, enum err_code e, struct str call);
+/* The same, telling what the upstream of that call said. */
+void answer_problem_of(struct answer *out, struct arena *arena, enum err_code e, struct str call,
+    const struct meta_detail *detail);
 
 #endif

@@ -2,49 +2,35 @@
 #include "gather/gather_answer.h"
 
 #include "base/compiler.h"
+#include "gather/answer_fields.h"
 #include "gather/answer_shape.h"
 #include "gather/gather.h"
 #include "gather/meta.h"
 #include "gather/values.h"
 #include "gather/zip.h"
 
-/* ---- fields */
-
-static struct str
-set_headers(struct gather *g, struct str before)
-{
-	struct str text = before, value;
-
-	for (size_t i = 0; i < g->plan->n_set_headers; i++) {
-		const struct field_plan *f = &g->plan->set_headers[i];
-
-		/* A field whose value is not there is left out: nothing is sent with a hole. */
-		if (template_eval(&f->value, &g->values, g->arena, &value) != ERR_NONE)
-			continue;
-		text = arena_printf(g->arena, "%.*s%.*s: %.*s\r\n", STR_FMT(text), STR_FMT(f->name),
-		    STR_FMT(value));
-	}
-	return text;
-}
-
-/* RFC 9209: one member per missing call. */
-static struct str
-proxy_status(struct gather *g, const struct meta_call *missing, size_t n)
-{
-	struct str text = STR("");
-
-	for (size_t i = 0; i < n; i++)
-		text = arena_printf(g->arena, "%.*sProxy-Status: gatherd;error=%s;details=\"%.*s\"\r\n",
-		    STR_FMT(text), err_token(missing[i].error), STR_FMT(missing[i].name));
-	return text;
-}
-
 /* ---- errors */
+
+/* response.errors: what the upstream said, for clients that may know. */
+static struct meta_detail
+detail_of(const struct gather *g, const struct gather_call *gc)
+{
+	const struct call *c = gather_call_of(gc);
+	struct meta_detail detail = { .status = 0 };
+
+	if (g->plan->conf->response.errors != ERRORS_DETAIL)
+		return detail;
+	detail.status = c->status;
+	detail.body = str_of(c->body.p, c->body.n < META_BODY_MAX ? c->body.n : META_BODY_MAX);
+	return detail;
+}
 
 void
 gather_answer_fail(struct gather *g, const struct gather_call *gc)
 {
-	answer_problem(&g->answer, g->arena, gc->error, gc->plan->conf->name);
+	struct meta_detail detail = detail_of(g, gc);
+
+	answer_problem_of(&g->answer, g->arena, gc->error, gc->plan->conf->name, &detail);
 }
 
 void
@@ -53,7 +39,7 @@ gather_answer_pass(struct gather *g, const struct gather_call *gc)
 	g->answer = (struct answer){
 		.status = gc->task.call.status,
 		.reason = ERR_STATUS_NOT_ACCEPTED,
-		.fields = set_headers(g, STR("")),
+		.fields = answer_fields_write(g, NULL, 0),
 	};
 	answer_set_body(&g->answer, g->arena, gc->task.content_type, gc->task.call.body);
 }
@@ -81,8 +67,12 @@ collect_missing(const struct gather *g, struct meta_call *missing)
 
 		if (!is_missing(g, i))
 			continue;
-		missing[n++] = (struct meta_call){ gc->plan->conf->name, gc->error,
-			done > g->started_ns ? (done - g->started_ns) / NS_PER_MS : 0 };
+		missing[n++] = (struct meta_call){
+			.name = gc->plan->conf->name,
+			.error = gc->error,
+			.ms = done > g->started_ns ? (done - g->started_ns) / NS_PER_MS : 0,
+			.detail = detail_of(g, gc),
+		};
 	}
 	return n;
 }
@@ -174,26 +164,79 @@ merge(struct gather *g, struct str meta, size_t *at_fault)
 	return ERR_NONE;
 }
 
+/* ---- response.status and response.body */
+
+/* The first rule that holds and gives a status; a partial answer keeps its own when none does. */
+static void
+settle_status(struct gather *g)
+{
+	for (size_t i = 0; i < g->plan->n_status; i++) {
+		const struct status_plan *rule = &g->plan->status[i];
+		struct str text;
+		uint64_t status;
+
+		if (rule->when != NULL && !condition_holds(rule->when, &g->values, g->arena))
+			continue;
+		if (template_eval(&rule->status, &g->values, g->arena, &text) != ERR_NONE ||
+		    !str_to_u64(text, &status) || status < 200 || status > 599)
+			continue;
+		g->answer.status = (unsigned)status;
+		return;
+	}
+}
+
+/* {calls.N.body} alone: the bytes of that answer, with its word for what they are. */
+static bool
+is_whole_answer(const struct template *t)
+{
+	return template_is_reference(t) && t->ops[0].kind == TEMPLATE_CALL_BODY &&
+	    t->ops[0].path.n == 0;
+}
+
+static enum err_code
+write_body(struct gather *g)
+{
+	const struct template *t = &g->plan->body;
+	struct json_value v = template_json_value(t, &g->values, g->arena);
+	struct str text;
+	enum err_code e;
+
+	if (is_whole_answer(t) && v.kind != JSON_NONE) {
+		const struct task *task = &g->calls[t->ops[0].call].task;
+
+		answer_set_body(&g->answer, g->arena, task->content_type, task->call.body);
+		return ERR_NONE;
+	}
+	if (v.kind != JSON_NONE) {
+		answer_set_body(&g->answer, g->arena, STR("application/json"), v.text);
+		return ERR_NONE;
+	}
+	e = template_eval(t, &g->values, g->arena, &text);
+	if (e == ERR_NONE)
+		answer_set_body(&g->answer, g->arena, STR("text/plain; charset=utf-8"), text);
+	return e;
+}
+
 void
 gather_answer_merge(struct gather *g)
 {
 	const struct plan *plan = g->plan;
 	struct meta_call *missing = arena_alloc(g->arena, plan->n_calls * sizeof *missing);
-	size_t n_missing = collect_missing(g, missing), at_fault = 0;
+	size_t n_missing = collect_missing(g, missing), at_fault = plan->n_calls;
 	struct str meta = str_none();
 	enum err_code e;
 
-	g->answer = (struct answer){ .status = 200, .fields = STR("") };
+	g->answer = (struct answer){ .status = 200 };
 	if (n_missing != 0) {
 		g->answer.status = (unsigned)plan->conf->response.partial_status;
 		g->answer.is_partial = true;
 		g->answer.reason = missing[0].error;
-		g->answer.fields = proxy_status(g, missing, n_missing);
 		if (!str_is_none(plan->conf->response.partial_meta.s))
 			meta = meta_of_calls(g->arena, missing, n_missing);
 	}
-	g->answer.fields = set_headers(g, g->answer.fields);
-	e = merge(g, meta, &at_fault);
+	g->answer.fields = answer_fields_write(g, missing, n_missing);
+	settle_status(g);
+	e = plan->body.n != 0 ? write_body(g) : merge(g, meta, &at_fault);
 	if (e != ERR_NONE)
 		answer_problem(&g->answer, g->arena, e,
 		    at_fault < plan->n_calls ? plan->calls[at_fault].conf->name : str_none());

@@ -14,6 +14,15 @@ finish(struct arena *a, struct buf *b)
 	return text;
 }
 
+static void
+add_detail(struct buf *b, const struct meta_detail *detail)
+{
+	if (detail->status == 0)
+		return;
+	buf_printf(b, ",\"status\":%u,\"body\":", detail->status);
+	json_write_buf(b, detail->body);
+}
+
 struct str
 meta_of_calls(struct arena *a, const struct meta_call *calls, size_t n)
 {
@@ -28,6 +37,7 @@ meta_of_calls(struct arena *a, const struct meta_call *calls, size_t n)
 		json_write_buf(&b, calls[i].name);
 		buf_printf(&b, ":{\"error\":\"%s\",\"ms\":", err_token(calls[i].error));
 		buf_add_u64(&b, calls[i].ms);
+		add_detail(&b, &calls[i].detail);
 		buf_add_char(&b, '}');
 	}
 	buf_add_c(&b, "}}");
@@ -56,6 +66,12 @@ meta_of_problem(struct arena *a, const struct meta_problem *problem)
 	if (!str_is_none(problem->call))
 		add_member(&b, "call", problem->call);
 	add_member(&b, "reason", str_c(err_token(problem->error)));
+	if (problem->upstream.status != 0) {
+		buf_add_c(&b, ",\"upstream\":{\"reason\":");
+		json_write_buf(&b, str_c(err_token(problem->error)));
+		add_detail(&b, &problem->upstream);
+		buf_add_char(&b, '}');
+	}
 	buf_add_char(&b, '}');
 	return finish(a, &b);
 }

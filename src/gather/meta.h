@@ -5,11 +5,20 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+#define META_BODY_MAX 1024 /* bytes of an upstream's body that are shown */
+
+/* What the upstream of a failed call said; status 0: nothing is told of it. */
+struct meta_detail {
+	unsigned status;
+	struct str body; /* the beginning of it; may be empty */
+};
+
 /* A call whose part is missing from the answer. */
 struct meta_call {
 	struct str name;
 	enum err_code error;
 	uint64_t ms; /* from the start of the request to the failure */
+	struct meta_detail detail;
 };
 
 /*
@@ -25,6 +34,7 @@ struct meta_problem {
 	struct str detail; /* a sentence for people; none: the error's own */
 	struct str call;   /* name of the call that decided; none: no call did */
 	enum err_code error;
+	struct meta_detail upstream;
 };
 
 /* A body of application/problem+json in the arena. */

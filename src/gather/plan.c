@@ -51,6 +51,20 @@ plan_template(struct arena *arena, const struct conf_text *text, enum template_p
 }
 
 enum err_code
+plan_condition(struct arena *arena, const struct conf_text *text,
+    const struct template_params *params, struct condition **out, struct plan_fault *fault)
+{
+	struct template_error error;
+
+	if (condition_compile(arena, text->s, params, out, &error) == ERR_NONE)
+		return ERR_NONE;
+	fault->where = text->pos;
+	snprintf(fault->message, sizeof fault->message, "%s, at character %zu of the condition",
+	    error.message, error.offset + 1);
+	return ERR_BAD_CONFIG;
+}
+
+enum err_code
 plan_fields(struct arena *arena, const struct conf_pair_list *pairs,
     const struct template_params *params, struct field_plan **out, struct plan_fault *fault)
 {
@@ -372,6 +386,63 @@ compile_headers(struct compiler *c, const struct template_params *params)
 	return e;
 }
 
+/* A number in range, or something that only a request can tell. */
+static bool
+is_status(const struct template *t)
+{
+	uint64_t status;
+
+	if (t->n != 1 || t->ops[0].kind != TEMPLATE_LITERAL)
+		return true; /* with no text at all the key is missing, which is told already */
+	return str_to_u64(t->ops[0].text, &status) && status >= 200 && status <= 599;
+}
+
+static enum err_code
+compile_status(struct compiler *c, const struct template_params *params)
+{
+	const struct response_conf *conf = &c->setup->conf->response;
+	struct plan *plan = c->plan;
+	enum err_code e = ERR_NONE;
+
+	plan->status = arena_calloc(c->arena, conf->n_status, sizeof *plan->status);
+	plan->n_status = conf->n_status;
+	for (size_t i = 0; i < conf->n_status && e == ERR_NONE; i++) {
+		struct status_plan *rule = &plan->status[i];
+		struct template_uses uses = { 0 };
+
+		if (!str_is_none(conf->status[i].when.s))
+			e = plan_condition(c->arena, &conf->status[i].when, params, &rule->when, c->fault);
+		if (e == ERR_NONE)
+			e = plan_template(c->arena, &conf->status[i].status, TEMPLATE_TEXT, params,
+			    &rule->status, c->fault);
+		if (e == ERR_NONE && !is_status(&rule->status))
+			e = fault_at(c->fault, &conf->status[i].status.pos,
+			    "expected a status from 200 to 599, or a reference to one");
+		uses = rule->status.uses;
+		condition_add_uses(&uses, rule->when);
+		note_uses(c, &uses);
+	}
+	return e;
+}
+
+static enum err_code
+compile_answer_body(struct compiler *c, const struct template_params *params)
+{
+	const struct conf_text *text = &c->setup->conf->response.body;
+	struct template *body = &c->plan->body;
+	enum err_code e;
+
+	if (str_is_none(text->s))
+		return ERR_NONE;
+	e = plan_template(c->arena, text, TEMPLATE_TEXT, params, body, c->fault);
+	if (e != ERR_NONE)
+		return e;
+	note_uses(c, &body->uses);
+	if (template_is_reference(body) && body->ops[0].kind == TEMPLATE_CALL_BODY)
+		c->plan->calls[body->ops[0].call].keeps_type = true;
+	return ERR_NONE;
+}
+
 static enum err_code
 check_need(struct compiler *c)
 {
@@ -436,6 +507,12 @@ plan_compile(
 		e = compile_merge(&c);
 	if (e == ERR_NONE)
 		e = compile_answer_shape(&c);
+	if (e == ERR_NONE)
+		e = answer_fields_compile(arena, &setup->conf->response, plan, fault);
+	if (e == ERR_NONE)
+		e = compile_status(&c, &params);
+	if (e == ERR_NONE)
+		e = compile_answer_body(&c, &params);
 	if (e == ERR_NONE)
 		e = compile_headers(&c, &params);
 	order_admission(&c);

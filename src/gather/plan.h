@@ -2,6 +2,7 @@
 #ifndef GATHER_PLAN_H
 #define GATHER_PLAN_H
 
+#include "gather/answer_fields.h"
 #include "gather/condition.h"
 #include "gather/json_template.h"
 #include "gather/merge.h"
@@ -40,10 +41,17 @@ struct call_plan {
 	size_t zip_into;            /* the call whose part takes the results */
 	uint64_t deps;              /* bits of the calls that must have ended before */
 	bool is_certain;            /* it runs whatever other calls do: its permit can be taken ahead */
+	bool keeps_type;            /* its Content-Type is wanted */
 	bool keeps_fields;          /* some template refers to the fields of its answer */
 	bool has_content_type;      /* `headers` sets it */
 	bool shares_forward;        /* forwards the same as the first call */
 	size_t index;               /* over all calls of the configuration, for metrics */
+};
+
+/* One rule of response.status. */
+struct status_plan {
+	struct condition *when; /* NULL: always */
+	struct template status;
 };
 
 struct plan {
@@ -59,6 +67,11 @@ struct plan {
 	struct answer_shape *answer_shape; /* NULL: the answer is the merged one */
 	struct field_plan *set_headers;
 	size_t n_set_headers;
+	struct copy_plan *copies; /* response.headers.copy */
+	size_t n_copies;
+	struct status_plan *status; /* the first that holds counts */
+	size_t n_status;
+	struct template body; /* response.body; no ops: the merged answer */
 	bool has_waits;       /* some call waits for another */
 	bool needs_body;      /* the client's body is read before the calls start */
 	bool needs_body_json; /* and must be JSON */
@@ -86,6 +99,9 @@ enum err_code plan_compile(
 /* field_plans for `name: template` pairs; for replies and response.headers.set as well. */
 enum err_code plan_fields(struct arena *arena, const struct conf_pair_list *pairs,
     const struct template_params *params, struct field_plan **out, struct plan_fault *fault);
+/* A condition of the configuration, its error told with its place. */
+enum err_code plan_condition(struct arena *arena, const struct conf_text *text,
+    const struct template_params *params, struct condition **out, struct plan_fault *fault);
 /* A template of the configuration, its error told with its place. */
 enum err_code plan_template(struct arena *arena, const struct conf_text *text, enum template_place place,
     const struct template_params *params, struct template *out, struct plan_fault *fault);

@@ -126,20 +126,14 @@ static enum err_code
 compile_when(struct compiler *c)
 {
 	const struct conf_text *when = &c->conf->when;
-	struct template_error error;
 	enum err_code e;
 
 	if (str_is_none(when->s))
 		return ERR_NONE;
-	e = condition_compile(
-	    c->setup->arena, when->s, c->setup->params, &c->cp->when, &error);
-	if (e == ERR_NONE) {
+	e = plan_condition(
+	    c->setup->arena, when, c->setup->params, &c->cp->when, c->setup->fault);
+	if (e == ERR_NONE)
 		condition_add_uses(c->uses, c->cp->when);
-		return e;
-	}
-	c->setup->fault->where = when->pos;
-	snprintf(c->setup->fault->message, sizeof c->setup->fault->message,
-	    "%s, at character %zu of the condition", error.message, error.offset + 1);
 	return e;
 }
 

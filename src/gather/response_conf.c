@@ -50,6 +50,26 @@ static const struct conf_row response_header_rows[] = {
 	    .since = "0.1",
 	    .doc = "Fields of the answer, by name.",
 	},
+	{
+	    .key = "copy",
+	    .type = CONF_TEXTS,
+	    .offset = offsetof(struct route_conf, response.copy_headers),
+	    .fallback = "[]",
+	    .form = "user: ETag",
+	    .since = "0.1",
+	    .doc = "Fields of calls' answers that become the client's: `\"user: ETag\"`, or `\"user: *\"` for "
+		   "all that do not describe the body. Every Set-Cookie is copied, of Cache-Control the "
+		   "strictest of all calls it is copied from (a call without it counts as `no-cache`), of "
+		   "any other field the first call's. What `set` sets is not copied.",
+	},
+	{
+	    .key = "remove",
+	    .type = CONF_TEXTS,
+	    .offset = offsetof(struct route_conf, response.remove_headers),
+	    .fallback = "[]",
+	    .since = "0.1",
+	    .doc = "Fields that are not copied, and `Proxy-Status` of partial answers when it is listed.",
+	},
 };
 static const struct conf_section response_headers_section = {
 	.rows = response_header_rows,
@@ -95,7 +115,74 @@ static const struct conf_word shapes[] = {
 	{ NULL, 0 },
 };
 
+static const struct conf_word error_words[] = {
+	{ "plain", ERRORS_PLAIN },
+	{ "detail", ERRORS_DETAIL },
+	{ NULL, 0 },
+};
+
+static const struct conf_row status_rows[] = {
+	{
+	    .key = "status",
+	    .type = CONF_TEMPLATE,
+	    .offset = offsetof(struct status_conf, status),
+	    .is_required = true,
+	    .form = "404 or {calls.order.status}",
+	    .since = "0.1",
+	    .doc = "The status, 200 to 599.",
+	},
+	{
+	    .key = "when",
+	    .type = CONF_TEXT,
+	    .offset = offsetof(struct status_conf, when),
+	    .since = "0.1",
+	    .doc = "The condition; without it the rule always holds.",
+	},
+};
+static const struct conf_section status_section = {
+	.rows = status_rows,
+	.n_rows = ARRAY_LEN(status_rows),
+	.size = sizeof(struct status_conf),
+	.name_offset = CONF_NOWHERE,
+	.pos_offset = offsetof(struct status_conf, pos),
+	.short_key = "status",
+	.doc = "A rule for the status of the answer.",
+};
+
 static const struct conf_row response_rows[] = {
+	{
+	    .key = "status",
+	    .type = CONF_ITEMS,
+	    .offset = offsetof(struct route_conf, response.status),
+	    .count_offset = offsetof(struct route_conf, response.n_status),
+	    .section = &status_section,
+	    .fallback = "[]",
+	    .max = 32,
+	    .since = "0.1",
+	    .doc = "The status of the answer: a number, a call's (`\"{calls.order.status}\"`), or a list of "
+		   "rules of which the first that holds counts. Without one that holds: 200, or "
+		   "`partial.status`.",
+	},
+	{
+	    .key = "body",
+	    .type = CONF_TEMPLATE,
+	    .offset = offsetof(struct route_conf, response.body),
+	    .form = "{calls.order.body}",
+	    .since = "0.1",
+	    .doc = "The body of the answer in place of the merged one. `{calls.N.body}` alone is the answer of "
+		   "that call byte by byte, with its Content-Type; any other single reference to JSON is "
+		   "sent as JSON, and anything else as text.",
+	},
+	{
+	    .key = "errors",
+	    .type = CONF_WORD,
+	    .offset = offsetof(struct route_conf, response.errors),
+	    .words = error_words,
+	    .fallback = "plain",
+	    .since = "0.1",
+	    .doc = "What is told of a call that failed: `plain` its reason; `detail` also the status of its "
+		   "answer and the first 1024 bytes of the body. Not for clients that are strangers.",
+	},
 	{
 	    .key = "on_conflict",
 	    .type = CONF_WORD,

@@ -16,6 +16,15 @@ enum conflict_policy {
 enum static_when { STATIC_ALWAYS, STATIC_COMPLETE, STATIC_PARTIAL };
 enum answer_form { ANSWER_OBJECT, ANSWER_ARRAY };
 
+enum answer_errors { ERRORS_PLAIN, ERRORS_DETAIL };
+
+/* One rule of response.status. */
+struct status_conf {
+	struct conf_text status; /* template: a number, or a call's status */
+	struct conf_text when;   /* condition; none: always */
+	struct conf_pos pos;
+};
+
 struct response_conf {
 	enum conflict_policy on_conflict;
 	uint64_t partial_status;
@@ -27,6 +36,12 @@ struct response_conf {
 	struct conf_pair_list append; /* path: path */
 	struct conf_text_list drop;   /* paths */
 	enum answer_form shape;
+	struct conf_text_list copy_headers;   /* "call: Field" */
+	struct conf_text_list remove_headers; /* names */
+	struct status_conf *status;
+	size_t n_status;
+	struct conf_text body; /* template; none: the merged answer */
+	enum answer_errors errors;
 };
 
 /* The rows; their offsets are those of struct route_conf. */

@@ -29,6 +29,12 @@ keep_fields(struct task *t, const struct header_list *from)
 	return kept;
 }
 
+static void
+keep_type(struct task *t, struct str type)
+{
+	t->content_type = str_is_none(type) ? type : arena_str(t->arena, type);
+}
+
 static enum err_code
 on_head(struct call *c, const struct h1_head *head, const struct h1_frame *frame)
 {
@@ -37,13 +43,10 @@ on_head(struct call *c, const struct h1_head *head, const struct h1_frame *frame
 
 	if (t->plan->keeps_fields)
 		t->fields = keep_fields(t, &head->fields);
-	if (status_set_has(&conf->pass_errors, head->status)) {
-		struct str type = header_value(&head->fields, HEADER_CONTENT_TYPE);
-
-		t->content_type = str_is_none(type) ? type : arena_str(t->arena, type);
-		return ERR_NONE;
-	}
-	if (status_set_has(&conf->accept, head->status) || frame->kind == H1_FRAME_NONE)
+	if (t->plan->keeps_type || status_set_has(&conf->pass_errors, head->status))
+		keep_type(t, header_value(&head->fields, HEADER_CONTENT_TYPE));
+	if (status_set_has(&conf->accept, head->status) ||
+	    status_set_has(&conf->pass_errors, head->status) || frame->kind == H1_FRAME_NONE)
 		return ERR_NONE;
 	if (frame->kind == H1_FRAME_LENGTH && frame->length <= REJECTED_MAX_BYTES)
 		return ERR_NONE;
@@ -105,6 +108,7 @@ task_init(struct task *t, const struct call_plan *plan, const struct gather_env 
 	t->arena = arena;
 	t->error = ERR_NONE;
 	t->is_passed = false;
+	t->content_type = str_none();
 	t->body = t->result = (struct json_value){ .kind = JSON_NONE };
 	t->fields = NULL;
 	call_init(&t->call, &env->upstreams[plan->conf->upstream], arena, &events, t);

@@ -17,7 +17,7 @@ struct task {
 
 	enum err_code error;              /* settled with on_done */
 	bool is_passed;                   /* pass_errors: its answer becomes the client's */
-	struct str content_type;          /* then; in the arena */
+	struct str content_type;          /* then, and with plan->keeps_type; in the arena */
 	struct json_value body;           /* as received; JSON_NONE when there is an error */
 	struct json_value result;         /* as shaped; likewise */
 	const struct header_list *fields; /* when plan->keeps_fields; in the arena */

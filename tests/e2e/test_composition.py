@@ -219,3 +219,76 @@ def test_cookies_are_references(gatherd, upstream):
     d = gatherd([route("/x", a={"path": "/a/{cookie.session}"})], {"up": up})
     assert d.get("/x", fields=[("Cookie", "a=1; session=s%1; b=2")]).status == 200
     assert paths(up) == ["/a/s%251"]
+
+
+def answered(path, response, **calls):
+    return {**route(path, **calls), "response": response}
+
+
+def test_the_status_follows_rules(gatherd, upstream):
+    up = upstream()
+    up.on("/new", json_reply(b'{"n":0}', status=201))
+    up.on("/list", json_reply(b'{"n":0}'))
+    up.on("/bad", json_reply(b"{}", status=500))
+    empty = [{"when": "{calls.a.body.n} == 0", "status": 404}, {"status": 206}]
+    d = gatherd([answered("/number", {"status": 202}, a={"path": "/list"}),
+                 answered("/call", {"status": "{calls.a.status}"}, a={"path": "/new"}),
+                 answered("/rules", {"status": empty}, a={"path": "/list"}),
+                 answered("/else", {"status": [{"when": "{calls.a.body.n} > 0", "status": 200}]}, a={"path": "/list"}),
+                 answered("/partial", {"status": "{calls.b.status|none}", "partial": {"status": 207}},
+                          a={"path": "/list"}, b={"path": "/bad", "required": False, "accept": "2xx"}),
+                 ], {"up": up})
+    assert [d.get(p).status for p in ("/number", "/call", "/rules", "/else", "/partial")] == [202, 201, 404, 200, 500]
+
+
+def test_the_body_is_one_calls_bytes_or_a_text(gatherd, upstream):
+    raw = b' {"b" : 1.10,\n "a": "\\u003c" } '
+    up = upstream()
+    up.on("/order", json_reply(raw, content_type="application/vnd.order+json"))
+    d = gatherd([answered("/bytes", {"body": "{calls.a.body}"}, a={"path": "/order"}),
+                 answered("/value", {"body": "{calls.a.body.b}"}, a={"path": "/order"}),
+                 answered("/text", {"body": "b is {calls.a.body.b}."}, a={"path": "/order"})], {"up": up})
+    response = d.get("/bytes")
+    assert response.body == raw
+    assert response.header("Content-Type") == "application/vnd.order+json"
+    assert (d.get("/value").body, d.get("/value").header("Content-Type")) == (b"1.10", "application/json")
+    assert (d.get("/text").body, d.get("/text").header("Content-Type")) == (b"b is 1.10.", "text/plain; charset=utf-8")
+
+
+def test_fields_are_copied_set_and_removed(gatherd, upstream):
+    up = upstream()
+    up.on("/a", json_reply(b"1", fields=[("ETag", '"x"'), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"),
+                                         ("Cache-Control", "public, max-age=60"), ("X-One", "a"), ("X-Two", "a"),
+                                         ("Connection", "X-Hop"), ("X-Hop", "1")]))
+    up.on("/b", json_reply(b"2", fields=[("Set-Cookie", "c=3"), ("Cache-Control", "private, max-age=30"),
+                                         ("X-One", "b"), ("X-Secret", "s")]))
+    up.on("/c", json_reply(b"3"))
+    up.on("/d", json_reply(b"4", fields=[("Cache-Control", "max-age=9, no-store")]))
+    calls = {n: {"path": "/" + n} for n in "abcd"}
+    headers = {"copy": ["a: *", "b: *"], "remove": ["X-Secret"], "set": {"X-Two": "{calls.b.header.x-one}"}}
+    d = gatherd([answered("/all", {"headers": headers}, **calls),
+                 answered("/etag", {"headers": {"copy": ["a: ETag", "c: Cache-Control", "a: Cache-Control"]}}, **calls),
+                 answered("/store", {"headers": {"copy": ["a: Cache-Control", "d: Cache-Control"]}}, **calls)],
+                {"up": up})
+    response = d.get("/all")
+    assert response.all("Set-Cookie") == ["a=1", "b=2", "c=3"]
+    assert response.header("Cache-Control") == "private, max-age=30"
+    assert (response.header("X-One"), response.header("X-Two")) == ("a", "b")
+    assert response.header("ETag") is None and response.header("X-Secret") is None and response.header("X-Hop") is None
+    response = d.get("/etag")
+    assert (response.header("ETag"), response.header("Cache-Control")) == ('"x"', "public, no-cache"[8:])
+    assert d.get("/store").header("Cache-Control") == "no-store"
+
+
+def test_details_of_errors_are_told_only_when_asked_for(gatherd, upstream):
+    up = upstream(json_reply(b"1"))
+    up.on("/bad", json_reply(b'out of "stock"' + b"x" * 2000, status=409))
+    bad = {"path": "/bad", "required": False}
+    d = gatherd([answered("/plain", {}, a={"path": "/a"}, b=bad),
+                 answered("/detail", {"errors": "detail"}, a={"path": "/a"}, b=bad),
+                 answered("/failed", {"errors": "detail"}, b={"path": "/bad"})], {"up": up})
+    assert set(json.loads(d.get("/plain").body)["_meta"]["calls"]["b"]) == {"error", "ms"}
+    detail = json.loads(d.get("/detail").body)["_meta"]["calls"]["b"]
+    assert detail["status"] == 409 and detail["body"].startswith('out of "stock"x') and len(detail["body"]) == 1024
+    problem = expect.is_problem(d.get("/failed"), 502, "status_not_accepted", call="b")
+    assert problem["upstream"]["status"] == 409

@@ -5,8 +5,8 @@
 START_TEST(tells_what_is_missing)
 {
 	static const struct meta_call calls[] = {
-		{ STR_INIT("orders"), ERR_TIMEOUT, 400 },
-		{ STR_INIT("a\"b"), ERR_QUEUE_FULL, 0 },
+		{ .name = STR_INIT("orders"), .error = ERR_TIMEOUT, .ms = 400 },
+		{ .name = STR_INIT("a\"b"), .error = ERR_QUEUE_FULL },
 	};
 	struct arena a;
 
@@ -23,8 +23,8 @@ END_TEST
 
 START_TEST(describes_problems)
 {
-	struct meta_problem problem = { 504, STR("Gateway Timeout"), str_none(), STR("orders"),
-		ERR_TIMEOUT };
+	struct meta_problem problem = { .status = 504, .title = STR("Gateway Timeout"),
+		.call = STR("orders"), .error = ERR_TIMEOUT };
 	struct arena a;
 
 	arena_init(&a, NULL, 0);
@@ -32,8 +32,8 @@ START_TEST(describes_problems)
 	    "{\"status\":504,\"title\":\"Gateway Timeout\",\"detail\":\"the upstream did not "
 	    "finish its answer in time\","
 	    "\"call\":\"orders\",\"reason\":\"timeout\"}");
-	problem = (struct meta_problem){ 404, STR("Not Found"), STR("no \"such\" thing"),
-		str_none(), ERR_NO_ROUTE };
+	problem = (struct meta_problem){ .status = 404, .title = STR("Not Found"),
+		.detail = STR("no \"such\" thing"), .error = ERR_NO_ROUTE };
 	ck_assert_str_is(meta_of_problem(&a, &problem),
 	    "{\"status\":404,\"title\":\"Not Found\",\"detail\":\"no \\\"such\\\" "
 	    "thing\",\"reason\":\"no_route\"}");
