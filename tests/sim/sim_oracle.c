@@ -315,7 +315,8 @@ sim_oracle_arrival(struct sim *s, unsigned upstream, const struct sim_http *h,
 	s->n_calls_seen++;
 	check_target(s, r, *index, target);
 	check_fields(s, r, *index, h);
-	check_body(s, r, *index, h);
+	if (h->state == SIM_HTTP_COMPLETE)
+		check_body(s, r, *index, h);
 	return c;
 }
 
@@ -577,7 +578,7 @@ bool
 sim_oracle_may_be_cut(const struct sim *s, const struct sim_request *r)
 {
 	return r->route != NULL && r->route->kind == SIM_KIND_PROXY && r->calls[0].n_seen > 0 &&
-	    (s->env.mode == SIM_STORM || !(r->calls[0].reasons & R(NONE)));
+	    (s->env.mode == SIM_STORM || (r->calls[0].reasons & ~R(NONE)) != 0);
 }
 
 void

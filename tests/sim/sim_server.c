@@ -20,9 +20,10 @@
 
 /*
  *     READ ──> ANSWER ──> READ       one request after the other
+ *                 ├─────> DRAIN ──> READ   the answer came before the request's body, which still comes
  *                 └─────> HANG       nothing more is said
  */
-enum sconn_state { SCONN_READ, SCONN_ANSWER, SCONN_HANG };
+enum sconn_state { SCONN_READ, SCONN_ANSWER, SCONN_DRAIN, SCONN_HANG };
 
 struct sconn {
 	uint32_t tag;
@@ -39,6 +40,7 @@ struct sconn {
 	struct timer timer;
 	bool is_last;   /* closes when the answer is out */
 	bool is_watched; /* the timer says that it was idle for too long */
+	bool is_early_drawn; /* whether to answer before the body is here was decided */
 	unsigned n_requests;
 	struct grave grave;
 };
@@ -106,10 +108,15 @@ wait_for_request(struct sconn *c)
 {
 	struct sim *s = c->server->sim;
 
-	c->state = SCONN_READ;
+	if (c->http.state != SIM_HTTP_COMPLETE) {
+		c->state = SCONN_DRAIN;
+		return;
+	}
 	sim_http_go_on(&c->http);
-	if (sim_http_has_bytes(&c->http))
+	if (c->state == SCONN_ANSWER && sim_http_has_bytes(&c->http))
 		sim_fail(s, "bytes came before the answer was out");
+	c->state = SCONN_READ;
+	c->is_early_drawn = false;
 	if (s->env.has_idle_close || c->answer.end != SIM_END_KEEP)
 		loop_timer_set(s->server_loop, &c->timer,
 		    s->server_loop->now_ns + sim_between(s, 0, 100 * NS_PER_MS));
@@ -224,8 +231,12 @@ begin_answer(struct sconn *c)
 	c->is_watched = false;
 	check_max_requests(s, c);
 	sim_script_draw(s, r, call, index, &c->answer);
-	sim_trace(s, "server of u%u has q%" PRIu64 " call %s, plays %s", c->server->upstream,
-	    r->number, r->route->calls[index].name, sim_script_name(call->script));
+	sim_trace(s, "server of u%u has q%" PRIu64 " call %s, plays %s%s", c->server->upstream,
+	    r->number, r->route->calls[index].name, sim_script_name(call->script),
+	    c->http.state == SIM_HTTP_COMPLETE ? "" : " before the body is here");
+	/* Closing with some of the body unread resets, and that can overtake the answer. */
+	if (c->http.state != SIM_HTTP_COMPLETE)
+		call->reasons |= UINT64_C(1) << ERR_RESET;
 	c->call = call;
 	call->is_open = true;
 	c->is_last = str_ieq(sim_http_field(&c->http, STR("Connection"), 0), STR("close"));
@@ -235,6 +246,33 @@ begin_answer(struct sconn *c)
 	c->allowed = 0;
 	loop_timer_drop(s->server_loop, &c->timer);
 	play(c);
+}
+
+/* Some servers do not wait for the body: they refuse it, or do not care. */
+static bool
+is_answered_early(struct sconn *c)
+{
+	if (c->is_early_drawn || c->http.state == SIM_HTTP_HEAD)
+		return false;
+	c->is_early_drawn = true;
+	return sim_chance(c->server->sim, 100000);
+}
+
+static void
+take_bytes(struct sconn *c, struct str bytes)
+{
+	bool is_complete;
+
+	sim_http_add(&c->http, bytes);
+	is_complete = sim_http_run(&c->http);
+	if (c->http.state == SIM_HTTP_BROKEN)
+		sim_fail(c->server->sim, "a broken request arrived: %s", c->http.fault);
+	if (c->state == SCONN_DRAIN && is_complete) {
+		wait_for_request(c);
+		is_complete = sim_http_run(&c->http); /* the next request may be right behind */
+	}
+	if (c->state == SCONN_READ && (is_complete || is_answered_early(c)))
+		begin_answer(c);
 }
 
 static void
@@ -255,13 +293,9 @@ on_readable(void *arg)
 		return;
 	if (c->state == SCONN_HANG && c->answer.end == SIM_END_NOISE)
 		return; /* a request crossed the noise */
-	if (c->state != SCONN_READ)
+	if (c->state != SCONN_READ && c->http.state == SIM_HTTP_COMPLETE)
 		sim_fail(c->server->sim, "bytes came while an answer is under way");
-	sim_http_add(&c->http, str_of(bytes, got));
-	if (sim_http_run(&c->http))
-		begin_answer(c);
-	else if (c->http.state == SIM_HTTP_BROKEN)
-		sim_fail(c->server->sim, "a broken request arrived: %s", c->http.fault);
+	take_bytes(c, str_of(bytes, got));
 }
 
 static void
