@@ -54,6 +54,7 @@ struct stream {
 	const struct stream_events *events;
 	void *owner; /* back pointer, cut by stream_close() */
 	struct loop *loop;
+	enum err_code failure; /* after IO_ERROR: what the transport knows of it, or ERR_NONE */
 };
 
 /*

@@ -256,7 +256,7 @@ tcp_new(struct loop *loop, int fd, const struct stream_events *events, void *own
 	struct stream_tcp *t = mem_calloc(1, sizeof *t);
 
 	t->tag = TAG_STREAM_TCP;
-	t->base = (struct stream){ &tcp_ops, events, owner, loop };
+	t->base = (struct stream){ .ops = &tcp_ops, .events = events, .owner = owner, .loop = loop };
 	t->fd = fd;
 	defer_init(&t->connected, on_connected_at_once, t);
 	if (fd >= 0) {

@@ -98,6 +98,11 @@ on_again(void *arg)
 static enum io_status
 fail_io(struct stream_tls *t)
 {
+	enum err_code e = tls_error_of(t->ssl);
+
+	/* TLS 1.3: a server refuses our certificate when the handshake is over for us. */
+	if (!t->is_broken && e == ERR_TLS_CLIENT_CERTIFICATE)
+		t->base.failure = e;
 	t->is_broken = true;
 	return IO_ERROR;
 }
@@ -209,8 +214,12 @@ tls_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)
 		return block(t, io);
 	if (t->n_owed == 0) {
 		io = write_record(t, iov, n, &t->n_owed);
-		if (io != IO_OK || tls_io_is_held(&t->held))
-			return io == IO_OK ? block(t, IO_AGAIN) : io;
+		if (io == IO_OK && tls_io_is_held(&t->held))
+			io = block(t, IO_AGAIN);
+		if (t->held.is_broken)
+			io = IO_ERROR;
+		if (io != IO_OK)
+			return io;
 	}
 	if (total_of(iov, n) < t->n_owed)
 		return fail_io(t); /* not the same bytes */

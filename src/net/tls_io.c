@@ -63,20 +63,27 @@ push(struct stream *below, const char *from, size_t n, size_t *put)
 	return io;
 }
 
+/*
+ * Always goes well for OpenSSL, which would otherwise give the reading side up as well: a server that refuses
+ * us closes behind the alert that says so.
+ */
 static int
 bio_write(BIO *b, const char *from, size_t n, size_t *put)
 {
 	struct tls_io *io = BIO_get_data(b);
+	struct tls_held *held = io->held;
 	size_t sent = 0;
 
-	*put = 0;
 	BIO_clear_retry_flags(b);
-	if (!tls_io_is_held(io->held) && push(io->stream, from, n, &sent) == IO_ERROR)
-		return -1;
-	if (sent < n && io->held->bytes.n + n - sent > HELD_MAX_BYTES)
-		return -1;
-	buf_add(&io->held->bytes, str_of(from + sent, n - sent));
 	*put = n;
+	if (!tls_io_is_held(held) && push(io->stream, from, n, &sent) == IO_ERROR)
+		held->is_broken = true;
+	if (held->bytes.n + n - sent > HELD_MAX_BYTES)
+		held->is_broken = true;
+	if (held->is_broken)
+		tls_io_drop(held);
+	else if (sent < n)
+		buf_add(&held->bytes, str_of(from + sent, n - sent));
 	return 1;
 }
 
@@ -87,10 +94,11 @@ tls_io_flush(struct tls_held *held, struct stream *below)
 	size_t put;
 
 	if (!tls_io_is_held(held))
-		return IO_OK;
+		return held->is_broken ? IO_ERROR : IO_OK;
 	io = push(below, held->bytes.p + held->at, held->bytes.n - held->at, &put);
 	held->at += put;
-	if (io == IO_OK)
+	held->is_broken = io == IO_ERROR;
+	if (io != IO_AGAIN)
 		tls_io_drop(held);
 	return io;
 }

@@ -22,6 +22,7 @@
 struct tls_held {
 	struct buf bytes; /* owned */
 	size_t at;        /* of them are sent */
+	bool is_broken;   /* the stream below takes nothing any more; what it has to read may tell why */
 };
 
 static inline bool

@@ -425,7 +425,8 @@ parse_heads(struct uconn_h1 *x)
 static void
 read_ended(struct uconn_h1 *x, enum io_status io)
 {
-	enum err_code e = ERR_RESET;
+	enum err_code known = x->lease.uconn->stream->failure;
+	enum err_code e = known == ERR_NONE ? ERR_RESET : known;
 
 	x->is_eof = true;
 	if (io == IO_EOF && x->has_head)

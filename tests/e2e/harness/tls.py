@@ -1,0 +1,141 @@
+"""Certificates made by the openssl command, and both ends of TLS by Python's own ssl."""
+import os
+import re
+import socket
+import ssl
+import subprocess
+
+from . import wire
+from .upstream import Upstream
+
+
+def openssl(*arguments, **how):
+    return subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=60, **how)
+
+
+class Pki:
+    """An authority in a folder, and what it signs."""
+
+    def __init__(self, folder, name="ca"):
+        self.folder = folder
+        self.ca, self.ca_key = self.self_signed(name, "Test CA " + name)
+
+    def path(self, name):
+        return os.path.join(str(self.folder), name)
+
+    def key(self, name, kind="ec"):
+        how = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "ec" else \
+            ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]
+        path = self.path(name + ".key")
+        openssl("genpkey", *how, "-out", path)
+        return path
+
+    def self_signed(self, name, subject, names=None):
+        key, cert = self.key(name), self.path(name + ".pem")
+        extensions = ["-addext", "subjectAltName=" + names] if names else []
+        openssl("req", "-x509", "-key", key, "-out", cert, "-days", 30, "-subj", "/CN=" + subject, *extensions)
+        return cert, key
+
+    def issue(self, name, names="DNS:localhost,IP:127.0.0.1", kind="ec", subject=None, start=None, end=None):
+        """A certificate and its key. start and end as YYYYMMDDHHMMSSZ."""
+        key, cert, request = self.key(name, kind), self.path(name + ".pem"), self.path(name + ".csr")
+        extensions = self.path(name + ".ext")
+        with open(extensions, "w") as f:
+            f.write("subjectAltName=%s\nbasicConstraints=CA:FALSE\n" % names)
+        openssl("req", "-new", "-key", key, "-out", request, "-subj", "/CN=" + (subject or name))
+        if start is None:
+            openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.ca_key, "-CAcreateserial",
+                    "-days", 30, "-extfile", extensions, "-out", cert)
+        else:
+            self._issue_between(request, cert, extensions, start, end)
+        return cert, key
+
+    def _issue_between(self, request, cert, extensions, start, end):
+        folder = self.path("issued")
+        os.makedirs(folder, exist_ok=True)
+        conf, index = self.path("ca.conf"), self.path("index.txt")
+        open(index, "a").close()
+        with open(conf, "w") as f:
+            f.write("[ca]\ndefault_ca=d\n[d]\ndatabase=%s\nnew_certs_dir=%s\npolicy=p\nrand_serial=yes\n"
+                    "default_md=sha256\nunique_subject=no\n[p]\ncommonName=supplied\n" % (index, folder))
+        openssl("ca", "-batch", "-config", conf, "-in", request, "-out", cert, "-cert", self.ca, "-keyfile",
+                self.ca_key, "-startdate", start, "-enddate", end, "-extfile", extensions, "-notext")
+
+    def ocsp(self, cert):
+        """A response for a certificate, DER."""
+        response, index = self.path("staple.der"), self.path("ocsp.txt")
+        serial = openssl("x509", "-in", cert, "-noout", "-serial").stdout.decode().split("=")[1].strip()
+        with open(index, "w") as f:
+            f.write("V\t491231235959Z\t\t%s\tunknown\t/CN=x\n" % serial)
+        openssl("ocsp", "-index", index, "-rsigner", self.ca, "-rkey", self.ca_key, "-CA", self.ca, "-issuer", self.ca,
+                "-cert", cert, "-respout", response, "-ndays", 7)
+        return response
+
+
+class Client(wire.Client):
+    """As wire.Client, over TLS. `how` goes to the context: ca, cert, name, and what else is an attribute of it."""
+
+    def __init__(self, port, ca, cert=None, name="localhost", session=None, context=None, **attributes):
+        super().__init__(port)
+        context = context or client_context(ca, cert, **attributes)
+        self.sock = context.wrap_socket(self.sock, server_hostname=name, session=session)
+        self.reader = wire.Reader(self.sock)
+
+    def reset(self):
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.sock.close()
+
+
+def client_context(ca, cert=None, alpn=("http/1.1",), **attributes):
+    context = ssl.create_default_context(cafile=ca)
+    context.set_alpn_protocols(list(alpn))
+    if cert:
+        context.load_cert_chain(*cert)
+    for name, value in attributes.items():
+        setattr(context, name, value)
+    return context
+
+
+class TlsUpstream(Upstream):
+    """An upstream behind TLS."""
+
+    def __init__(self, cert, *arguments, client_ca=None, version=None, **named):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*cert)
+        if client_ca:
+            self.context.load_verify_locations(client_ca)
+            self.context.verify_mode = ssl.CERT_REQUIRED
+        if version:
+            self.context.minimum_version = self.context.maximum_version = version
+        self.names, self.resumed, self.peers = [], [], []
+        self.context.sni_callback = lambda sock, name, context: self.names.append(name)
+        super().__init__(*arguments, **named)
+
+    @property
+    def url(self):
+        return "https://localhost:%d" % self.port
+
+    def _serve(self, conn):
+        try:
+            conn.sock = self.context.wrap_socket(conn.sock, server_side=True)
+        except OSError:
+            conn.is_open = False
+            conn.sock.close()
+            return
+        self.resumed.append(conn.sock.session_reused)
+        self.peers.append(conn.sock.getpeercert())
+        conn.reader = wire.Reader(conn.sock)
+        super()._serve(conn)
+
+
+def s_client(port, *arguments, send=b""):
+    """What `openssl s_client` prints."""
+    done = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % port, *map(str, arguments)],
+                          input=send, capture_output=True, timeout=30)
+    return (done.stdout + done.stderr).decode("latin-1")
+
+
+def shown_subject(port, *arguments):
+    """The common name of the certificate that a server shows."""
+    match = re.search(r"subject=CN = (\S+)", s_client(port, *arguments))
+    return match and match.group(1)

@@ -1,0 +1,453 @@
+"""TLS to clients and to upstreams, against curl, openssl, nginx and Python's ssl."""
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+
+from harness import daemon as daemon_module
+from harness import ports, tls, wait, wire
+
+pytestmark = pytest.mark.sanitize
+
+HELLO = [{"path": "/hello", "reply": {"body": "hello"}}]
+VIA = [{"path": "/x", "calls": {"one": {"upstream": "up", "path": "/one"}}}]
+
+
+@pytest.fixture
+def pki(tmp_path):
+    return tls.Pki(tmp_path)
+
+
+@pytest.fixture
+def pair(pki):
+    return pki.issue("site")
+
+
+def listener(pair, **more):
+    return {"tls": {"certificate": pair[0], "key": pair[1], **more}}
+
+
+def curl(d, *arguments, path="/hello"):
+    return subprocess.run(["curl", "-sS", "--max-time", "20", "-w", "\n%{http_code} %{ssl_verify_result}", *map(str, arguments),
+                           "https://localhost:%d%s" % (d.port, path)], capture_output=True, text=True, timeout=60)
+
+
+# ---- versions, certificates, protocols
+
+def test_curl_speaks_1_2_and_1_3(gatherd, pki, pair):
+    d = gatherd(HELLO, listener=listener(pair))
+    for version in ("--tlsv1.2 --tls-max 1.2", "--tlsv1.3"):
+        assert curl(d, "--cacert", pki.ca, *version.split()).stdout == "hello\n200 0"
+    assert d.metric("gatherd_client_handshakes_total", listener="public", reason="none") == 2
+
+
+def test_older_versions_are_refused(gatherd, pki, pair):
+    d = gatherd(HELLO, listener=listener(pair))
+    assert curl(d, "--cacert", pki.ca, "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0").returncode == 35
+    d = gatherd(HELLO, listener=listener(pair, min_version="1.3"))
+    assert curl(d, "--cacert", pki.ca, "--tls-max", "1.2").returncode == 35
+    assert d.metric("gatherd_client_handshakes_total", reason="tls_protocol") == 1
+    assert curl(d, "--cacert", pki.ca).stdout == "hello\n200 0"
+
+
+def test_the_name_asked_for_chooses_the_certificate(gatherd, pki):
+    pairs = [pki.issue("first", "DNS:localhost,IP:127.0.0.1"), pki.issue("star", "DNS:*.example.org"),
+             pki.issue("exact", "DNS:www.example.org")]
+    d = gatherd(HELLO, listener={"tls": {"certificates": [{"certificate": c, "key": k} for c, k in pairs]}})
+    shown = {name: tls.shown_subject(d.port, "-servername", name) for name in
+             ("localhost", "a.example.org", "WWW.example.ORG", "a.b.example.org", "example.org", "other.test")}
+    assert shown == {"localhost": "first", "a.example.org": "star", "WWW.example.ORG": "exact",
+                     "a.b.example.org": "first", "example.org": "first", "other.test": "first"}
+    assert tls.shown_subject(d.port, "-noservername") == "first"
+
+
+def test_rsa_and_ecdsa_stand_side_by_side(gatherd, pki):
+    pairs = [pki.issue("ecdsa", kind="ec"), pki.issue("rsa", kind="rsa")]
+    d = gatherd(HELLO, listener={"tls": {"certificates": [{"certificate": c, "key": k} for c, k in pairs]}})
+    for version in ("-tls1_2", "-tls1_3"):
+        assert tls.shown_subject(d.port, version) == "ecdsa"
+        assert tls.shown_subject(d.port, version, "-sigalgs", "RSA-PSS+SHA256:RSA+SHA256") == "rsa"
+        assert tls.shown_subject(d.port, version, "-sigalgs", "ECDSA+SHA256") == "ecdsa"
+
+
+def test_a_client_that_offers_other_protocols_only_is_told(gatherd, pki, pair):
+    d = gatherd(HELLO, listener=listener(pair))
+    assert "ALPN protocol: http/1.1" in tls.s_client(d.port, "-alpn", "h2,http/1.1")
+    assert "no application protocol" in tls.s_client(d.port, "-alpn", "h2")
+    assert "No ALPN negotiated" in tls.s_client(d.port)
+
+
+def test_staples_the_response_of_its_file(gatherd, pki, pair):
+    d = gatherd(HELLO, listener=listener(pair, ocsp=pki.ocsp(pair[0])))
+    assert "OCSP Response Status: successful" in tls.s_client(d.port, "-status")
+
+
+def test_plain_http_to_a_tls_port_is_cut(gatherd, pair):
+    d = gatherd(HELLO, listener=listener(pair))
+    with d.client() as client:
+        client.send(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
+        with pytest.raises((AssertionError, wire.Closed, ConnectionError, ValueError)):
+            client.read_response()
+    assert d.metric("gatherd_client_handshakes_total", reason="tls_protocol") == 1
+
+
+def test_upstreams_hear_that_it_was_https(gatherd, upstream, pki, pair):
+    up = upstream()
+    d = gatherd(VIA, {"up": up}, listener=listener(pair))
+    with tls.Client(d.port, pki.ca) as client:
+        assert client.request("/x").json() == {"one": {"ok": True}}
+    assert up.only_request().header("X-Forwarded-Proto") == "https"
+
+
+def test_carries_large_bodies_both_ways(gatherd, upstream, pki, pair):
+    body = os.urandom(3 << 20)
+    up = upstream(lambda conn: conn.reply(conn.request.body, content_type="application/octet-stream"))
+    d = gatherd([{"path": "/p", "methods": "any", "proxy": {"upstream": "up", "path": "/p"}}], {"up": up}, listener=listener(pair))
+    with tls.Client(d.port, pki.ca) as client:
+        for _ in range(3):
+            assert client.request("/p", "POST", body=body).body == body
+
+
+def test_keep_alive_and_pipelining(gatherd, pki, pair):
+    d = gatherd(HELLO, listener=listener(pair))
+    with tls.Client(d.port, pki.ca) as client:
+        for _ in range(100):
+            assert client.request("/hello").body == b"hello"
+        client.send(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+        for _ in range(20):
+            assert client.read_response().body == b"hello"
+        client.write_request("/hello", fields=[("Connection", "close")])
+        assert client.read_response().body == b"hello"
+        assert client.is_closed(), "an orderly end: Python's ssl raises for any other"
+
+
+# ---- client certificates
+
+def test_client_certificates(gatherd, pki, pair, tmp_path):
+    (tmp_path / "other").mkdir()
+    good, bad = pki.issue("alice"), tls.Pki(tmp_path / "other").issue("mallory")
+    d = gatherd(HELLO, listener=listener(pair, client_ca=pki.ca, client_auth="required"))
+
+    def status(d, *cert):
+        arguments = ["--cert", cert[0], "--key", cert[1]] if cert else []
+        return curl(d, "--cacert", pki.ca, *arguments).stdout.split("\n")[-1].split(" ")[0]
+    assert status(d, *good) == "200"
+    assert status(d) == "000"
+    assert status(d, *bad) == "000"
+    assert d.metric("gatherd_client_handshakes_total", reason="tls_client_certificate") == 2
+    d = gatherd(HELLO, listener=listener(pair, client_ca=pki.ca, client_auth="optional"))
+    assert (status(d), status(d, *good), status(d, *bad)) == ("200", "200", "000")
+
+
+# ---- sessions
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_sessions_are_resumed_by_any_worker(gatherd, pair, tmp_path, version):
+    d = gatherd(HELLO, listener=listener(pair), workers=2)
+    request = b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert "New, " in tls.s_client(d.port, version, "-sess_out", tmp_path / "s", "-ign_eof", send=request)
+    for _ in range(8):
+        assert "Reused, " in tls.s_client(d.port, version, "-sess_in", tmp_path / "s", "-ign_eof", send=request)
+    assert d.metric("gatherd_client_resumptions_total") == 8
+    d = gatherd(HELLO, listener=listener(pair, tickets=False))
+    said = tls.s_client(d.port, version, "-sess_out", tmp_path / "none", "-ign_eof", send=request)
+    assert "TLS session ticket:" not in said
+
+
+def test_sessions_of_another_listener_are_not_taken(gatherd, pki, pair):
+    """A session skips the client's certificate: it must not get around the one that wants it."""
+    d = gatherd(HELLO, listener=listener(pair))
+    strict = gatherd(HELLO, listener=listener(pair, client_ca=pki.ca, client_auth="required"))
+    context = tls.client_context(pki.ca, maximum_version=ssl.TLSVersion.TLSv1_2)
+    with tls.Client(d.port, pki.ca, context=context) as client:
+        session = client.sock.session
+    with pytest.raises(OSError):
+        with tls.Client(strict.port, pki.ca, context=context, session=session) as client:
+            client.request("/hello")
+
+
+# ---- certificates that change
+
+def replace(pair, fresh):
+    """The files of a pair, each at once, as a renewal does it."""
+    for old, new in zip(pair, fresh):
+        shutil.copy(new, old + ".tmp")
+        os.rename(old + ".tmp", old)
+
+
+def test_hangup_reads_certificates_again(gatherd, pki, pair):
+    d = gatherd(HELLO, listener=listener(pair), workers=2)
+    fresh = pki.issue("fresh")
+    with tls.Client(d.port, pki.ca) as client:
+        assert client.request("/hello").body == b"hello"
+        replace(pair, fresh)
+        d.signal(signal.SIGHUP)
+        wait.until(lambda: all(tls.shown_subject(d.port) == "fresh" for _ in range(6)), "the new certificate")
+        assert client.request("/hello").body == b"hello", "established connections stay"
+    # a key that does not fit, and rubbish: told, and the good pair stays
+    for broken in (pki.issue("third")[1], __file__):
+        replace((pair[0], pair[1]), (fresh[0], broken))
+        said = len(d.stderr())
+        d.signal(signal.SIGHUP)
+        wait.until(lambda: "the certificates that were there stay" in d.stderr()[said:], "a message")
+        assert "gatherd.yaml:" in d.stderr()[said:]
+        assert tls.shown_subject(d.port) == "fresh"
+    with tls.Client(d.port, pki.ca) as client:
+        assert client.request("/hello").body == b"hello"
+
+
+def test_an_expired_one_does_not_replace_a_good_one(gatherd, pki, pair):
+    d = gatherd(HELLO, listener=listener(pair))
+    replace(pair, pki.issue("old", start="20200101000000Z", end="20210101000000Z"))
+    d.signal(signal.SIGHUP)
+    wait.until(lambda: "has expired" in d.stderr(), "a message")
+    assert tls.shown_subject(d.port) == "site"
+
+
+def test_changed_files_are_noticed(gatherd, pki, pair):
+    d = gatherd(HELLO, listener=listener(pair))
+    replace(pair, pki.issue("fresh"))
+    wait.until(lambda: tls.shown_subject(d.port) == "fresh", "the new certificate", 20)
+
+
+# ---- what the check says
+
+def check(tmp_path, tls_section):
+    path = tmp_path / "c.yaml"
+    path.write_text("version: 1\nlisteners:\n  main:\n    address: 127.0.0.1:0\n    tls: %s\nroutes: [ { path: /, reply: {} } ]\n" % tls_section)
+    return daemon_module.run("check", "-c", str(path))
+
+
+def test_check_reads_the_files(pki, pair, tmp_path):
+    done = check(tmp_path, "{ certificate: site.pem, key: site.key }")
+    assert done.returncode == 0, "paths are relative to the file: " + done.stderr
+    done = check(tmp_path, "{ certificate: site.pem, key: ca.key }")
+    assert done.returncode == 78
+    assert "c.yaml:5:40: listeners.main.tls.key: the key in" in done.stderr and "does not belong" in done.stderr
+    done = check(tmp_path, "{ certificate: site.pem }")
+    assert "holds no private key that can be read" in done.stderr
+    done = check(tmp_path, "{ certificate: site.pem, key: site.key, ciphers: NONE }")
+    assert "no cipher of TLS 1.2 is in it" in done.stderr
+    done = check(tmp_path, "{ certificate: site.pem, key: site.key, groups: P-1 }")
+    assert "expected groups such as" in done.stderr
+    pki.issue("old", start="20200101000000Z", end="20210101000000Z")
+    done = check(tmp_path, "{ certificate: old.pem, key: old.key }")
+    assert done.returncode == 0 and "warning: listeners.main.tls.certificate: the certificate in" in done.stderr
+    assert "has expired on Jan  1 00:00:00 2021 GMT; renew it" in done.stderr
+
+
+# ---- floods
+
+def test_half_open_handshakes_starve_nobody(gatherd, pki, pair):
+    more = {"timeouts": {"handshake": "2s"}, "limits": {"handshakes": 50}}
+    d = gatherd(HELLO, listener={**listener(pair), **more})
+    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + os.urandom(60)
+    with tls.Client(d.port, pki.ca) as client:
+        flood = [socket.create_connection(("127.0.0.1", d.port)) for _ in range(300)]
+        for sock in flood[:200]:
+            sock.send(hello)
+        began = time.monotonic()
+        for _ in range(50):
+            assert client.request("/hello").body == b"hello"
+        with tls.Client(d.port, pki.ca) as other:
+            assert other.request("/hello").body == b"hello"
+        assert time.monotonic() - began < 1.5
+        wait.until(lambda: d.metric("gatherd_client_handshakes_total", reason="overloaded") >= 100, "the oldest to give way")
+        wait.until(lambda: d.metric("gatherd_client_connections") == 1, "time-outs", 20)
+        assert d.metric("gatherd_client_handshakes_total", reason="request_timeout") >= 100
+        assert client.request("/hello").body == b"hello"
+    for sock in flood:
+        sock.close()
+
+
+def test_aborted_handshakes_leave_nothing(gatherd, pki, pair):
+    """Cut off at every stage, by FIN and by RST."""
+    d = gatherd(HELLO, listener=listener(pair))
+    context = tls.client_context(pki.ca)
+    rounds = 300 if daemon_module.is_sanitized() else 2000
+    before = None
+    for i in range(rounds):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        talk = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with wire.Client(d.port) as client:
+            for _ in range(i % 4):
+                try:
+                    talk.do_handshake()
+                except ssl.SSLWantReadError:
+                    pass
+                data = outgoing.read()
+                client.send(data[:len(data) - i % 7 * 10] if i % 3 == 0 else data)
+                if i % 3 == 0:
+                    break
+                client.sock.settimeout(0.05)
+                try:
+                    incoming.write(client.sock.recv(65536))
+                except TimeoutError:
+                    break
+            if i % 2:
+                client.reset()
+        if i == rounds // 4:
+            before = d.memory()
+    wait.until(lambda: d.metric("gatherd_client_connections") == 0, "connections to be gone")
+    assert d.memory() < before + (4 << 20) or daemon_module.is_sanitized()
+    assert curl(d, "--cacert", pki.ca).stdout == "hello\n200 0"
+
+
+# ---- upstreams
+
+def upstreams(up, **keys):
+    return {"up": {"servers": [up.url], "tls": keys}}
+
+
+def reason_of(d):
+    response = d.get("/x")
+    assert response.status == 502
+    return response.json()["reason"]
+
+
+def test_calls_a_verified_upstream_and_resumes(gatherd, upstream, pki, pair):
+    up = upstream(pair, kind=tls.TlsUpstream)
+    d = gatherd(VIA, {"up": {"servers": [up.url], "tls": {"ca": pki.ca}, "pool": {"max_requests": 2}}})
+    for _ in range(6):
+        assert d.get("/x").json() == {"one": {"ok": True}}
+    assert up.names == ["localhost"] * 3
+    assert up.requests[0].header("Host") == "localhost:%d" % up.port
+    assert up.resumed == [False, True, True]
+
+
+def test_resumes_1_2_as_well(gatherd, upstream, pki, pair):
+    up = upstream(pair, kind=tls.TlsUpstream, version=ssl.TLSVersion.TLSv1_2)
+    d = gatherd(VIA, {"up": {"servers": [up.url], "tls": {"ca": pki.ca}, "pool": {"max_requests": 1}}})
+    for _ in range(3):
+        assert d.get("/x").status == 200
+    assert up.resumed == [False, True, True]
+
+
+def test_each_failure_has_its_reason(gatherd, upstream, pki, pair, tmp_path):
+    def outcome(up, **keys):
+        d = gatherd(VIA, upstreams(up, **keys))
+        reason = reason_of(d)
+        assert d.access_log()[-1]["calls"][0]["reason"] == reason
+        assert d.metric("gatherd_calls_total", reason=reason) == 1
+        return reason
+    good = upstream(pair, kind=tls.TlsUpstream)
+    assert outcome(good) == "tls_untrusted", "the system does not know the authority"
+    assert outcome(good, ca=pki.ca, server_name="other.test") == "tls_name_mismatch"
+    expired = upstream(pki.issue("old", start="20200101000000Z", end="20210101000000Z"), kind=tls.TlsUpstream)
+    assert outcome(expired, ca=pki.ca) == "tls_certificate_expired"
+    alone = upstream(pki.self_signed("alone", "alone", "DNS:localhost"), kind=tls.TlsUpstream)
+    assert outcome(alone, ca=pki.ca) == "tls_untrusted"
+    old = upstream(pair, kind=tls.TlsUpstream, version=ssl.TLSVersion.TLSv1_2)
+    assert outcome(old, ca=pki.ca, min_version="1.3") == "tls_protocol"
+
+
+def test_an_upstream_without_tls_is_told_apart(gatherd, pki):
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        d = gatherd(VIA, {"up": {"servers": ["https://localhost:%d" % plain.getsockname()[1]], "tls": {"ca": pki.ca}}})
+        with d.client() as client:
+            client.write_request("/x")
+            sock, _ = plain.accept()
+            with sock:
+                sock.recv(4096)
+                sock.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+                assert client.read_response().json()["reason"] == "tls_protocol"
+
+
+def test_a_silent_upstream_times_out_in_the_handshake(gatherd, pki):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        d = gatherd(VIA, {"up": {"servers": ["https://localhost:%d" % silent.getsockname()[1]],
+                                 "timeouts": {"connect": "200ms"}, "tls": {"ca": pki.ca}}})
+        response = d.get("/x")
+        assert (response.status, response.json()["reason"]) == (504, "connect_timeout")
+
+
+def test_trusts_a_certificate_that_is_listed_itself(gatherd, upstream, pki):
+    pair = pki.self_signed("alone", "alone", "DNS:localhost")
+    up = upstream(pair, kind=tls.TlsUpstream)
+    assert gatherd(VIA, upstreams(up, ca=pair[0])).get("/x").status == 200
+
+
+def test_skipping_verification_is_warned_of(gatherd, upstream, pki):
+    up = upstream(pki.self_signed("alone", "alone", "DNS:elsewhere"), kind=tls.TlsUpstream)
+    d = gatherd(VIA, upstreams(up, insecure_skip_verify=True))
+    assert d.get("/x").status == 200
+    assert "warning: upstreams.up.tls.insecure_skip_verify: any certificate is taken" in d.stderr()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_shows_its_certificate_to_upstreams(gatherd, upstream, pki, pair, version, tmp_path):
+    up = upstream(pair, kind=tls.TlsUpstream, client_ca=pki.ca, version=version)
+    own = pki.issue("me", subject="gatherd-itself")
+    d = gatherd(VIA, upstreams(up, ca=pki.ca, client_certificate=own[0], client_key=own[1]))
+    assert d.get("/x").status == 200
+    assert (("commonName", "gatherd-itself"),) in up.peers[0]["subject"]
+    (tmp_path / "other").mkdir()
+    unknown = tls.Pki(tmp_path / "other").issue("unknown")
+    d = gatherd(VIA, upstreams(up, ca=pki.ca, client_certificate=unknown[0], client_key=unknown[1]))
+    assert reason_of(d) == "tls_client_certificate"
+
+
+def test_an_answer_cut_short_is_not_taken_for_whole(gatherd, upstream, pki, pair):
+    """RFC 9112 9.8: only close_notify ends an answer that the close ends."""
+    def cut(conn):
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[1,2,3]")
+        socket.socket.shutdown(conn.sock, socket.SHUT_WR)
+
+    def whole(conn):
+        conn.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[1,2,3]")
+        conn.sock.unwrap()
+    up = upstream(pair, kind=tls.TlsUpstream)
+    d = gatherd(VIA, upstreams(up, ca=pki.ca))
+    up.handler = cut
+    assert reason_of(d) == "reset"
+    up.handler = whole
+    assert d.get("/x").json() == {"one": [1, 2, 3]}
+
+
+NGINX = """
+%(user)s daemon off; worker_processes 1; pid %(dir)s/nginx.pid; error_log %(dir)s/error.log;
+events { worker_connections 64; }
+http {
+    access_log off; default_type application/json; client_max_body_size 100m;
+    client_body_temp_path %(dir)s/t1; proxy_temp_path %(dir)s/t2; fastcgi_temp_path %(dir)s/t3;
+    uwsgi_temp_path %(dir)s/t4; scgi_temp_path %(dir)s/t5;
+    ssl_certificate %(cert)s; ssl_certificate_key %(key)s; ssl_session_cache shared:s:1m;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    server {
+        listen 127.0.0.1:%(port)d ssl;
+        keepalive_requests 3;
+        location /one { return 200 '{"protocol":"$ssl_protocol","reused":"$ssl_session_reused","name":"$ssl_server_name"}'; }
+        location /files/ { alias %(dir)s/files/; }
+    }
+}
+"""
+
+
+def test_nginx_as_upstream(gatherd, pki, pair, tmp_path):
+    nginx = shutil.which("nginx") or "/usr/sbin/nginx"
+    port = ports.Port()
+    (tmp_path / "files").mkdir()
+    payload = os.urandom(2 << 20)
+    (tmp_path / "files" / "blob").write_bytes(payload)
+    conf = tmp_path / "nginx.conf"
+    user = "user root;" if os.getuid() == 0 else ""  # its workers read what this test wrote
+    conf.write_text(NGINX % {"dir": tmp_path, "port": port.number, "user": user, "cert": pair[0], "key": pair[1]})
+    server = subprocess.Popen([nginx, "-p", str(tmp_path), "-c", str(conf)], stderr=subprocess.DEVNULL)
+    try:
+        wait.until(lambda: tls.shown_subject(port.number) == "site", "nginx to serve")
+        d = gatherd(VIA + [{"path": "/files/{rest...}", "proxy": {"upstream": "up"}}],
+                    {"up": {"servers": ["https://localhost:%d" % port.number], "tls": {"ca": pki.ca}}})
+        seen = [d.get("/x").json()["one"] for _ in range(12)]
+        assert {(s["protocol"], s["name"]) for s in seen} == {("TLSv1.3", "localhost")}
+        assert seen[0]["reused"] == "." and seen[-1]["reused"] == "r"
+        for _ in range(5):
+            assert d.get("/files/blob").body == payload
+    finally:
+        server.terminate()
+        server.wait()
+        port.release()
