@@ -1,5 +1,6 @@
 """A plain model of shaping: documents as trees that keep their white space, programs as sets of paths."""
 import json
+import random
 import struct
 
 import json_model as model
@@ -260,3 +261,76 @@ class Answer:
                 array = value.text() if value.kind == "array" else b"[" + value.text() + b"]"
                 text = insert(text, target, array, self.policy)
         return text
+
+
+# ---- random programs
+
+NEW_KEYS = ["a", "b", "id", "name", "x.y", "new", "a long name that was not there", "\u00e9", '"', "\U0001f600"]
+
+
+def is_usable(key):
+    """Paths are UTF-8: a lone surrogate cannot be in one."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class Programs:
+    """Programs that find something in their document more often than not."""
+
+    def __init__(self, seed):
+        self.rnd = random.Random(seed)
+
+    def key(self):
+        key = model.unescaped(self.rnd.choice(model.KEYS))
+        return key if is_usable(key) else "a"
+
+    def path(self, tree, each=EACH):
+        """A few steps down the tree, sometimes past what is there."""
+        path = ()
+        for _ in range(self.rnd.choice([1, 1, 1, 2, 2, 3, 4])):
+            members = [] if tree is None else tree.members
+            member = self.rnd.choice(members) if members and self.rnd.random() < 0.85 else None
+            tree = None if member is None else member[3]
+            if member is None or (member[1] is not None and not is_usable(model.unescaped(member[1]))):
+                path += (each,) if self.rnd.random() < 0.2 and each is not None else (self.key(),)
+            elif member[1] is None:
+                if each is None:
+                    break
+                path += (each,)
+            else:
+                path += (model.unescaped(member[1]),)
+        return path or (self.key(),)
+
+    def indexed(self, tree):
+        path = ()
+        while tree.members and self.rnd.random() < 0.7:
+            at = self.rnd.randrange(len(tree.members))
+            key = tree.members[at][1]
+            step = at if key is None else model.unescaped(key)
+            if not isinstance(step, int) and not is_usable(step):
+                break
+            path += (step,)
+            tree = tree.members[at][3]
+        return path if self.rnd.random() < 0.9 else path + (self.rnd.choice([7, "none"]),)
+
+    def paths(self, tree, most):
+        return [self.path(tree) for _ in range(self.rnd.randrange(most + 1))]
+
+    def program(self, text):
+        tree = tree_of(text)
+        from_ = self.indexed(tree) if self.rnd.random() < 0.3 else None
+        try:
+            tree = find(tree, from_ or ())
+        except Mismatch:
+            pass
+        select = self.paths(tree, 4) if self.rnd.random() < 0.6 else []
+        drop = self.paths(tree, 3) if self.rnd.random() < 0.5 else []
+        rename = [(path, self.rnd.choice(NEW_KEYS)) for path in self.paths(tree, 3)]
+        if rename and self.rnd.random() < 0.2:  # two members swap
+            a, b = self.path(tree), self.path(tree)
+            if a[-1] is not EACH and b[-1] is not EACH and a[:-1] == b[:-1]:
+                rename += [(a, b[-1]), (b, a[-1])]
+        return Program(from_, select, drop, rename)

@@ -5,79 +5,11 @@ import random
 import json_model as model
 import pytest
 import shape_model as shapes
+from harness.upstream import json_reply
 from shape_model import EACH
 
 SEEDS = int(os.environ.get("GATHERD_JSON_SEEDS", "8"))
 RUNS = 800
-NEW_KEYS = ["a", "b", "id", "name", "x.y", "new", "a long name that was not there", "\u00e9", '"', "\U0001f600"]
-
-
-def is_usable(key):
-    """Paths are UTF-8: a lone surrogate cannot be in one."""
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-class Programs:
-    """Programs that find something in their document more often than not."""
-
-    def __init__(self, seed):
-        self.rnd = random.Random(seed)
-
-    def key(self):
-        key = model.unescaped(self.rnd.choice(model.KEYS))
-        return key if is_usable(key) else "a"
-
-    def path(self, tree, each=EACH):
-        """A few steps down the tree, sometimes past what is there."""
-        path = ()
-        for _ in range(self.rnd.choice([1, 1, 1, 2, 2, 3, 4])):
-            members = [] if tree is None else tree.members
-            member = self.rnd.choice(members) if members and self.rnd.random() < 0.85 else None
-            tree = None if member is None else member[3]
-            if member is None or (member[1] is not None and not is_usable(model.unescaped(member[1]))):
-                path += (each,) if self.rnd.random() < 0.2 and each is not None else (self.key(),)
-            elif member[1] is None:
-                if each is None:
-                    break
-                path += (each,)
-            else:
-                path += (model.unescaped(member[1]),)
-        return path or (self.key(),)
-
-    def indexed(self, tree):
-        path = ()
-        while tree.members and self.rnd.random() < 0.7:
-            at = self.rnd.randrange(len(tree.members))
-            key = tree.members[at][1]
-            step = at if key is None else model.unescaped(key)
-            if not isinstance(step, int) and not is_usable(step):
-                break
-            path += (step,)
-            tree = tree.members[at][3]
-        return path if self.rnd.random() < 0.9 else path + (self.rnd.choice([7, "none"]),)
-
-    def paths(self, tree, most):
-        return [self.path(tree) for _ in range(self.rnd.randrange(most + 1))]
-
-    def program(self, text):
-        tree = shapes.tree_of(text)
-        from_ = self.indexed(tree) if self.rnd.random() < 0.3 else None
-        try:
-            tree = shapes.find(tree, from_ or ())
-        except shapes.Mismatch:
-            pass
-        select = self.paths(tree, 4) if self.rnd.random() < 0.6 else []
-        drop = self.paths(tree, 3) if self.rnd.random() < 0.5 else []
-        rename = [(path, self.rnd.choice(NEW_KEYS)) for path in self.paths(tree, 3)]
-        if rename and self.rnd.random() < 0.2:  # two members swap
-            a, b = self.path(tree), self.path(tree)
-            if a[-1] is not EACH and b[-1] is not EACH and a[:-1] == b[:-1]:
-                rename += [(a, b[-1]), (b, a[-1])]
-        return shapes.Program(from_, select, drop, rename)
 
 
 def modelled(function, *arguments):
@@ -95,7 +27,7 @@ def compacted(answer):
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_shapes_as_the_model_does(seed):
-    documents, programs = model.Documents(seed), Programs(seed)
+    documents, programs = model.Documents(seed), shapes.Programs(seed)
     texts = [documents.document() for _ in range(RUNS)]
     cases = [(text, programs.program(text)) for text in texts]
     answers = model.ask([program.request(text) for text, program in cases])
@@ -123,7 +55,7 @@ def test_programs_that_change_nothing_keep_every_byte(seed):
         text = documents.document()
         tree = shapes.tree_of(text)
         keys = [(model.unescaped(m[1]),) if m[1] is not None else (EACH,) for m in tree.members]
-        if not all(step is EACH or is_usable(step) for (step,) in keys):
+        if not all(step is EACH or shapes.is_usable(step) for (step,) in keys):
             continue
         program = shapes.Program(
             select=list(dict.fromkeys(keys)) if rnd.random() < 0.7 else [],
@@ -168,7 +100,7 @@ def test_zips_as_the_model_does(seed):
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_reshapes_answers_as_the_model_does(seed):
-    documents, programs = model.Documents(3000 + seed), Programs(seed)
+    documents, programs = model.Documents(3000 + seed), shapes.Programs(seed)
     rnd = programs.rnd
     cases = []
     for _ in range(RUNS // 2):
@@ -202,3 +134,122 @@ def test_reshapes_answers_as_the_model_does(seed):
         assert compacted(answer) == expected, about
         seen.add(answer.split(b"\n")[0])
     assert seen == {b"ok", b"merge_conflict"}
+
+
+# ---- whole requests
+
+INTOS = [None, None, ".", "m", "m.x", "list[]", "a", "a.b"]
+
+
+def list_of_texts(paths):
+    return [shapes.path_text(path).decode() for path in paths]
+
+
+def map_of_texts(pairs):
+    return {shapes.path_text(path).decode(): text for path, text in pairs}
+
+
+class Routes:
+    """Random routes whose calls' answers are known, as the configuration and as the model have them."""
+
+    def __init__(self, seed):
+        self.documents, self.programs = model.Documents(seed), shapes.Programs(seed)
+        self.rnd = self.programs.rnd
+
+    def call(self, name, up):
+        text = self.documents.object(3) if self.rnd.random() < 0.8 else self.documents.document()
+        program = self.programs.program(text)
+        while not program.is_valid() or len(map_of_texts(program.rename)) != len(program.rename):
+            program = self.programs.program(text)
+        fails = self.rnd.random() < 0.15
+        up.on("/" + name, json_reply(text, status=500 if fails else 200, delay=self.rnd.choice([0, 0, 0.002, 0.005])))
+        call = {"upstream": "up", "path": "/" + name, "required": False, "select": list_of_texts(program.select),
+                "drop": list_of_texts(program.drop), "rename": map_of_texts(program.rename)}
+        if program.from_ is not None:
+            call["from"] = shapes.path_text(program.from_).decode()
+        into = self.rnd.choice(INTOS)
+        if into is not None:
+            call["into"] = into
+        try:
+            part = None if fails else shapes.shape(program, text)
+        except shapes.Mismatch:
+            part = None
+        return call, steps_of(name, into), part
+
+    def answer(self, policy):
+        keys = ["m", "a", "list", "x", "c0", "new"]
+
+        def place():
+            return tuple(self.rnd.choice(keys) for _ in range(self.rnd.choice([1, 1, 2])))
+
+        def moves():
+            return [(place(), place()) for _ in range(self.rnd.choice([0, 0, 1, 2]))]
+
+        while True:
+            answer = shapes.Answer(policy, self.rnd.choice([[], [], [("s", b"1.5"), ("m", b'{"n":[]}')]]),
+                                   self.rnd.randrange(3), moves(), moves(),
+                                   [place() for _ in range(self.rnd.choice([0, 0, 1]))], self.rnd.random() < 0.1)
+            sources = [len({source for source, _ in list_}) == len(list_) for list_ in (answer.moves, answer.appends)]
+            if answer.is_valid() and all(sources):
+                return answer
+
+    def route(self, number, up):
+        calls, parts = {}, []
+        for index in range(self.rnd.choice([1, 2, 2, 3, 5])):
+            name = "c%d" % index
+            call, steps, part = self.call("r%d%s" % (number, name), up)
+            calls[name] = call
+            if "into" not in call:
+                steps = [name]
+            parts.append((steps, part))
+        policy = self.rnd.choice(model.POLICIES[1:])
+        answer = self.answer(policy)
+        response = {"on_conflict": policy, "drop": list_of_texts(answer.drops), "shape": ["object", "array"][answer.is_array],
+                    "move": map_of_texts((a, shapes.path_text(b).decode()) for a, b in answer.moves),
+                    "append": map_of_texts((a, shapes.path_text(b).decode()) for a, b in answer.appends)}
+        if answer.statics:
+            response["static"] = {"when": ["always", "complete", "partial"][answer.when],
+                                  "json": {key: model.json.loads(value) for key, value in answer.statics}}
+        return {"path": "/r%d" % number, "calls": calls, "response": response}, parts, answer
+
+
+def steps_of(name, into):
+    if into is None:
+        return [name]
+    steps = [] if into == "." else into.replace("[]", "").split(".")
+    return steps + (["[]"] if into.endswith("[]") else [])
+
+
+def expected_body(parts, answer):
+    is_partial = any(part is None for _, part in parts)
+    merged = model.merge(answer.policy, parts)
+    return answer.apply(merged, b"{}" if is_partial else None)
+
+
+def without_meta(text):
+    """What the metadata says is another test's business."""
+    tree = shapes.tree_of(text)
+    for member in tree.members:
+        if member[1] == b"_meta":
+            member[3] = shapes.Tree("object")
+    return model.compact_text(tree.text())
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_daemon_answers_as_the_model_does(gatherd, upstream, seed):
+    """Whichever calls fail or have another shape, in whatever order they end: twice the same, and what the model says."""
+    up, random_routes = upstream(), Routes(4000 + seed)
+    cases = [random_routes.route(number, up) for number in range(60)]
+    d = gatherd([route for route, _, _ in cases], {"up": up})
+    statuses = set()
+    for route, parts, answer in cases:
+        try:
+            expected = without_meta(expected_body(parts, answer))
+        except model.Conflict:
+            expected = None
+        first, second = d.get(route["path"]), d.get(route["path"])
+        statuses.add(first.status)
+        assert first.status == second.status == (502 if expected is None else 200), (route, parts, first.body)
+        if expected is not None:
+            assert without_meta(first.body) == without_meta(second.body) == expected, (route, parts, first.body)
+    assert 200 in statuses

@@ -138,7 +138,7 @@ check_merge(const struct merge_plan *plan, const struct merge_input *in)
 	buf_fini(&b);
 }
 
-/* Two bits of `shape` for the place of each part. */
+/* Two bits of `shape` for the place of each part; with all of them the answer is an array. */
 static void
 merge(enum conflict_policy policy, unsigned shape, const struct json_value *parts, size_t n)
 {
@@ -153,7 +153,8 @@ merge(enum conflict_policy policy, unsigned shape, const struct json_value *part
 
 	for (size_t i = 0; i < n; i++) {
 		places[i].name = STR("name");
-		CHECK(json_path_compile_into(&arena, intos[shape >> 2 * i & 3], &places[i].into,
+		CHECK(json_path_compile_into(&arena,
+			  shape == 0xff ? STR("[]") : intos[shape >> 2 * i & 3], &places[i].into,
 			  &path_fault) == ERR_NONE);
 	}
 	if (merge_plan_new(&arena, &spec, &plan, &fault) != ERR_NONE)

@@ -5,7 +5,6 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import json_model as model  # noqa: E402
 import shape_model as shapes  # noqa: E402
-import test_shape_agreement as agreement  # noqa: E402
 
 
 def field(paths):
@@ -13,7 +12,7 @@ def field(paths):
 
 
 def seed(number):
-    documents, programs = model.Documents(number), agreement.Programs(number)
+    documents, programs = model.Documents(number), shapes.Programs(number)
     text = documents.object(4)
     tree = shapes.tree_of(text)
     program = programs.program(text)
