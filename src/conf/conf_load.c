@@ -37,7 +37,7 @@ conf_load(const char *path, struct arena *a, struct conf **out, struct conf_erro
 
 	conf_error_init(errors, a);
 	written = conf_include_load(path, a, errors);
-	if (written->n != 0)
+	if (written->n != 0 || errors->n_errors == 0)
 		e = build(written, a, out, errors);
 	conf_error_sort(errors);
 	return e;
@@ -52,7 +52,7 @@ conf_load_text(struct str text, const char *name, struct arena *a, struct conf *
 
 	conf_error_init(errors, a);
 	written = conf_include_text(text, name, a, errors);
-	if (written->n != 0)
+	if (written->n != 0 || errors->n_errors == 0)
 		e = build(written, a, out, errors);
 	conf_error_sort(errors);
 	return e;
