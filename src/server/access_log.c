@@ -17,7 +17,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "server/access_log_record.h"
 
 #define CHUNK_BYTES ((size_t)64 * 1024)
 /* Most chunks that may wait for the writer (16 MiB); beyond it records are dropped. */
@@ -342,7 +341,7 @@ access_log_record(struct access_log_port *port, const struct exchange *x)
 {
 	if (!open_chunk(port))
 		return;
-	access_log_record_write(x, port->loop->wall_ns, &port->chunk->lines);
+	access_log_record_write(x, &port->clock, port->loop->wall_ns, &port->chunk->lines);
 	if (port->chunk->lines.n > CHUNK_BYTES - CHUNK_BYTES / 8)
 		post(port);
 }

@@ -8,6 +8,7 @@
 
 #include "base/metric.h"
 #include "net/loop.h"
+#include "server/access_log_record.h"
 
 struct exchange;
 
@@ -40,6 +41,7 @@ struct access_log_port {
 	struct metric_shard *metrics;   /* the worker's: counts what is dropped */
 	struct access_log_chunk *chunk; /* owned; NULL: empty */
 	struct timer timer;             /* a chunk that does not fill leaves when it fires */
+	struct access_log_record_clock clock;
 };
 
 void access_log_port_init(struct access_log_port *port, struct access_log *log, struct loop *loop,

@@ -54,15 +54,27 @@ put_span(struct buf *out, const char *key, uint64_t from, uint64_t to)
 
 /* RFC 3339 in UTC, milliseconds. */
 static void
-put_time(struct buf *out, uint64_t wall_ns)
+put_time(struct buf *out, struct access_log_record_clock *clock, uint64_t wall_ns)
 {
-	time_t seconds = (time_t)(wall_ns / NS_PER_SEC);
-	char *to = buf_reserve(out, 32);
-	struct tm tm;
+	uint64_t second = wall_ns / NS_PER_SEC, ms = wall_ns / NS_PER_MS % 1000;
+	char *to;
 
-	gmtime_r(&seconds, &tm);
-	buf_commit(out, strftime(to, 32, "%Y-%m-%dT%H:%M:%S", &tm));
-	buf_printf(out, ".%03uZ", (unsigned)(wall_ns / NS_PER_MS % 1000));
+	if (clock->second != second || clock->text[0] == '\0') {
+		time_t seconds = (time_t)second;
+		struct tm tm;
+
+		gmtime_r(&seconds, &tm);
+		strftime(clock->text, sizeof(clock->text), "%Y-%m-%dT%H:%M:%S", &tm);
+		clock->second = second;
+	}
+	buf_add_c(out, clock->text);
+	to = buf_reserve(out, 5);
+	to[0] = '.';
+	to[1] = (char)('0' + ms / 100);
+	to[2] = (char)('0' + ms / 10 % 10);
+	to[3] = (char)('0' + ms % 10);
+	to[4] = 'Z';
+	buf_commit(out, 5);
 }
 
 /* Path and query stand side by side in the head that they were parsed from. */
@@ -111,12 +123,13 @@ put_calls(struct buf *out, const struct exchange *x)
 }
 
 void
-access_log_record_write(const struct exchange *x, uint64_t wall_ns, struct buf *out)
+access_log_record_write(const struct exchange *x, struct access_log_record_clock *clock,
+    uint64_t wall_ns, struct buf *out)
 {
 	uint64_t took_ns = x->ended_ns - x->started_ns;
 
 	buf_add_c(out, "{\"time\":\"");
-	put_time(out, wall_ns - took_ns);
+	put_time(out, clock, wall_ns - took_ns);
 	put_text(out, "\",\"client\":", x->request.client_ip);
 	put_text(out, ",\"listener\":", x->listener->conf->name);
 	put_text(out, ",\"method\":", x->request.method_text);
