@@ -299,34 +299,27 @@ bury(void *arg)
 	free(c);
 }
 
-static void
-end(struct cconn *c, void (*close_stream)(struct stream **s))
+void
+cconn_close(struct cconn *c)
 {
 	struct loop *loop;
+	bool is_cut;
 
 	if (c->state == CCONN_CLOSED)
 		return;
 	loop = c->stream->loop;
+	is_cut = cconn_h1_is_cut(c);
 	cconn_set_state(c, CCONN_CLOSED);
 	c->out.n = 0;
 	cconn_h1_drop(c);
 	inbuf_drop(c->listener->server, &c->in);
 	loop_timer_drop(loop, &c->timer);
 	loop_defer_cancel(loop, &c->later);
-	close_stream(&c->stream);
+	if (is_cut)
+		stream_reset(&c->stream);
+	else
+		stream_close(&c->stream);
 	loop_bury(loop, &c->grave, bury, c);
-}
-
-void
-cconn_close(struct cconn *c)
-{
-	end(c, stream_close);
-}
-
-void
-cconn_reset(struct cconn *c)
-{
-	end(c, stream_reset);
 }
 
 static bool

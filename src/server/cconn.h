@@ -58,12 +58,11 @@ struct cconn {
 
 /* Takes over a connected stream and waits for a request. */
 struct cconn *cconn_new(struct listener *l, struct stream *stream, const struct addr *peer);
-/* Aborts what lives on it and closes the stream now; freed at the end of the turn. Harmless when
- * CLOSED. */
+/*
+ * Aborts what lives on it and closes the stream now; freed at the end of the turn. Where a plain close would
+ * look like the end of an answer that is not whole, the client gets a reset. Harmless when CLOSED.
+ */
 void cconn_close(struct cconn *c);
-/* The same, and the client is told of a failure: a plain close would look like the end of the
- * answer. */
-void cconn_reset(struct cconn *c);
 /*
  * The server drains: idle connections on which nothing has arrived close, others close after their
  * answer.

@@ -482,6 +482,18 @@ finish(struct cconn *c)
 		cconn_drain(c);
 }
 
+bool
+cconn_h1_is_cut(const struct cconn *c)
+{
+	const struct cconn_h1_stream *stream = c->h1;
+
+	if (stream == NULL || !stream->is_until_close)
+		return false;
+	if (stream->answer != CCONN_H1_ENDED || cconn_is_sending(c))
+		return true;
+	return stream->out.n > 0 && !stream->is_out_in_flight;
+}
+
 static void
 next_request(struct cconn *c)
 {
@@ -498,9 +510,7 @@ on_active_later(struct cconn *c)
 
 	if (stream->answer == CCONN_H1_RESET) {
 		/* An end in good order leaves the answers before this one alone; that it is short is seen. */
-		if (stream->is_until_close)
-			cconn_reset(c);
-		else if (cconn_is_sending(c))
+		if (stream->is_until_close || cconn_is_sending(c))
 			cconn_close(c);
 		else
 			cconn_linger(c);

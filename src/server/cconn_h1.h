@@ -58,6 +58,8 @@ void cconn_h1_on_put(struct cconn *c, size_t n);
  * exchange, starts the next. The one place where a stream is given back while the connection lives.
  */
 void cconn_h1_on_later(struct cconn *c);
+/* Would a plain close look like the end of an answer that is not all out? */
+bool cconn_h1_is_cut(const struct cconn *c);
 /* The connection ends: aborts the exchange and gives the stream back. Harmless when there is none.
  */
 void cconn_h1_drop(struct cconn *c);

@@ -49,7 +49,7 @@ sim_fail(const struct sim *s, const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	fprintf(stderr, "\nsim: replay with: sim --seed %" PRIu64 " --requests %zu --verbose\n",
-	    s->seed, s->n_requests);
+	    s->seed, s->n_planned);
 	exit(1);
 }
 
@@ -153,6 +153,7 @@ static void
 episode_open(struct sim *s, uint64_t seed, const struct options *o)
 {
 	*s = (struct sim){ .seed = seed, .is_verbose = o->is_verbose, .n_requests = o->n_requests };
+	s->n_planned = o->n_requests;
 	rnd_init(&s->rnd, seed);
 	s->world = mem_world_new(seed + (UINT64_C(1) << 63));
 	arena_init(&s->arena, NULL, 0);

@@ -96,7 +96,8 @@ struct sim {
 	struct arena arena; /* of the episode */
 	struct addr listen_at;
 	struct sim_request *requests;
-	size_t n_requests;  /* of the episode */
+	size_t n_planned;   /* requests of the episode */
+	size_t n_requests;  /* the same, or fewer when the workers were stopped */
 	size_t n_begun;
 	size_t n_settled;
 	size_t n_clients;   /* connections of clients */
