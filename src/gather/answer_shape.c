@@ -256,7 +256,7 @@ transfer(const struct answer_shape *shape, const struct transfer *t,
 		insert.policy = CONFLICT_APPEND;
 	if (e != ERR_NONE)
 		return e;
-	edit_init(&edit, in->arena, root->text, value.text.n);
+	edit_init(&edit, in->arena, root->text, insert_growth(&t->to, value));
 	e = insert_value(&insert, *root, &t->to, value);
 	return e != ERR_NONE ? e : edit_finish(&edit, &root->text);
 }
@@ -296,7 +296,7 @@ add_meta(
 
 	if (str_is_none(in->meta) || shape->meta.n == 0)
 		return ERR_NONE;
-	edit_init(&edit, in->arena, root->text, 0);
+	edit_init(&edit, in->arena, root->text, insert_growth(&shape->meta, meta));
 	e = insert_value(&insert, *root, &shape->meta, meta);
 	return e != ERR_NONE ? e : edit_finish(&edit, &root->text);
 }

@@ -166,3 +166,13 @@ insert_value(const struct insert *in, struct json_value object, const struct jso
 	}
 	return meet(in, there, &load);
 }
+
+size_t
+insert_growth(const struct json_path *path, struct json_value value)
+{
+	size_t n = value.text.n + 3; /* a comma, brackets */
+
+	for (size_t i = 0; i < path->n; i++)
+		n += path->steps[i].quoted.n + 3; /* a colon, braces */
+	return n;
+}

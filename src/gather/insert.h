@@ -23,4 +23,7 @@ struct insert {
 enum err_code insert_value(const struct insert *in, struct json_value object,
     const struct json_path *path, struct json_value value);
 
+/* The most bytes that it adds to the text, but where two objects become one. */
+size_t insert_growth(const struct json_path *path, struct json_value value);
+
 #endif

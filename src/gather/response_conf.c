@@ -57,9 +57,12 @@ static const struct conf_row response_header_rows[] = {
 	    .fallback = "[]",
 	    .form = "user: ETag",
 	    .since = "0.1",
-	    .doc = "Fields of calls' answers that become the client's: `\"user: ETag\"`, or `\"user: *\"` for "
-		   "all that do not describe the body. Every Set-Cookie is copied, of Cache-Control the "
-		   "strictest of all calls it is copied from (a call without it counts as `no-cache`), of "
+	    .doc = "Fields of calls' answers that become the client's: `\"user: ETag\"`, or "
+		   "`\"user: *\"` for "
+		   "all that do not describe the body. Every Set-Cookie is copied, of "
+		   "Cache-Control the "
+		   "strictest of all calls it is copied from (a call without it counts as "
+		   "`no-cache`), of "
 		   "any other field the first call's. What `set` sets is not copied.",
 	},
 	{
@@ -68,7 +71,8 @@ static const struct conf_row response_header_rows[] = {
 	    .offset = offsetof(struct route_conf, response.remove_headers),
 	    .fallback = "[]",
 	    .since = "0.1",
-	    .doc = "Fields that are not copied, and `Proxy-Status` of partial answers when it is listed.",
+	    .doc = "Fields that are not copied, and `Proxy-Status` of partial answers when it is "
+		   "listed.",
 	},
 };
 static const struct conf_section response_headers_section = {
@@ -159,7 +163,8 @@ static const struct conf_row response_rows[] = {
 	    .fallback = "[]",
 	    .max = 32,
 	    .since = "0.1",
-	    .doc = "The status of the answer: a number, a call's (`\"{calls.order.status}\"`), or a list of "
+	    .doc = "The status of the answer: a number, a call's (`\"{calls.order.status}\"`), or "
+		   "a list of "
 		   "rules of which the first that holds counts. Without one that holds: 200, or "
 		   "`partial.status`.",
 	},
@@ -169,8 +174,10 @@ static const struct conf_row response_rows[] = {
 	    .offset = offsetof(struct route_conf, response.body),
 	    .form = "{calls.order.body}",
 	    .since = "0.1",
-	    .doc = "The body of the answer in place of the merged one. `{calls.N.body}` alone is the answer of "
-		   "that call byte by byte, with its Content-Type; any other single reference to JSON is "
+	    .doc = "The body of the answer in place of the merged one. `{calls.N.body}` alone is "
+		   "the answer of "
+		   "that call byte by byte, with its Content-Type; any other single reference to "
+		   "JSON is "
 		   "sent as JSON, and anything else as text.",
 	},
 	{
@@ -180,8 +187,10 @@ static const struct conf_row response_rows[] = {
 	    .words = error_words,
 	    .fallback = "plain",
 	    .since = "0.1",
-	    .doc = "What is told of a call that failed: `plain` its reason; `detail` also the status of its "
-		   "answer and the first 1024 bytes of the body. Not for clients that are strangers.",
+	    .doc =
+		"What is told of a call that failed: `plain` its reason; `detail` also the status "
+		"of its "
+		"answer and the first 1024 bytes of the body. Not for clients that are strangers.",
 	},
 	{
 	    .key = "on_conflict",

@@ -56,12 +56,10 @@ zip_elements(const struct zip_input *in, const struct insert *insert, struct jso
 static size_t
 growth(const struct zip_input *in, const struct json_path *path)
 {
-	size_t keys = 1, n = 0;
+	size_t n = 0;
 
-	for (size_t i = 0; i < path->n; i++)
-		keys += path->steps[i].quoted.n + 3;
 	for (size_t i = 0; i < in->n; i++)
-		n += keys + in->results[i].text.n;
+		n += insert_growth(path, in->results[i]);
 	return n;
 }
 
