@@ -5,6 +5,7 @@
 #include "codec/json_path.h"
 #include "conf/conf_check_text.h"
 #include "conf/yaml_tree.h"
+#include "gather/forward_set.h"
 #include "gather/plan_call.h"
 
 static void
@@ -108,22 +109,43 @@ check_query_names(const struct conf_check *check, const struct call_conf *call)
 }
 
 static void
+check_forward_name(const struct conf_check *check, const struct conf_text *entry, struct str name,
+    bool is_header)
+{
+	struct conf_text text = { .s = name, .pos = entry->pos };
+
+	if (is_header)
+		conf_check_text_field_name(check, &text, CONF_CHECK_REQUEST);
+	else if (name.n == 0)
+		conf_error_add(check->errors, entry->pos, "a query parameter needs a name");
+}
+
+/* "*" is all but those that stand beside it with a "!"; only listed names can have another one. */
+static void
 check_forward_list(
     const struct conf_check *check, const struct conf_text_list *list, bool is_headers)
 {
-	for (size_t i = 0; i < list->n; i++) {
-		const struct conf_text *name = &list->at[i];
+	bool has_star = false, has_plain = false;
+	struct str name, as;
 
-		if (str_eq(name->s, STR("*"))) {
-			if (list->n != 1)
-				conf_error_add(check->errors, name->pos,
-				    "\"*\" is all; nothing else can be in the list");
-		} else if (is_headers) {
-			conf_check_text_field_name(check, name, CONF_CHECK_REQUEST);
-		} else if (name->s.n == 0) {
-			conf_error_add(check->errors, name->pos, "a query parameter needs a name");
-		}
+	for (size_t i = 0; i < list->n; i++) {
+		bool is_passed = forward_set_split(list->at[i].s, &name, &as);
+		bool is_star = is_passed && str_eq(name, STR("*"));
+
+		has_star |= is_star;
+		has_plain |= is_passed && !is_star && str_is_none(as);
+		if (!is_star)
+			check_forward_name(check, &list->at[i], name, is_headers);
+		if (is_passed && !str_is_none(as))
+			check_forward_name(check, &list->at[i], as, is_headers);
 	}
+	if (has_star && has_plain)
+		conf_error_add(check->errors, list->at[0].pos,
+		    "\"*\" is all; beside it only \"!NAME\" and \"NAME: OTHER\" make a difference");
+	for (size_t i = 0; i < list->n && !has_star; i++)
+		if (!forward_set_split(list->at[i].s, &name, &as))
+			conf_error_add(check->errors, list->at[i].pos,
+			    "without \"*\" nothing leaves that is not listed, so nothing is to be left out");
 }
 
 static void

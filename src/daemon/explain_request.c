@@ -148,11 +148,11 @@ put_draft(struct buf *out, struct draft *d)
 	plan_call_split_path(conf->path.s, &path, &query);
 	buf_printf(out, "%.*s ", STR_FMT(conf->method.s));
 	put_template(out, d, path, &d->cp->path);
-	query = forward_query(d->env->request, &conf->forward, own_query(d, query), d->arena);
+	query = forward_query(d->env->request, &d->cp->forward_query, own_query(d, query), d->arena);
 	if (!str_is_none(query))
 		buf_printf(out, "?%.*s", STR_FMT(query));
 	buf_printf(out, " HTTP/1.1\nHost: %.*s\n", STR_FMT(explain_request_host(d->cp->upstream)));
-	buf_add(out, call_request_shared(d->env->request, &conf->forward, d->arena));
+	buf_add(out, call_request_shared(d->env->request, &d->cp->forward_headers, d->arena));
 	for (size_t i = 0; i < d->cp->n_fields; i++) {
 		buf_printf(out, "%.*s: ", STR_FMT(d->cp->fields[i].name));
 		put_template(out, d, conf->headers.at[i].value.s, &d->cp->fields[i].value);
@@ -174,7 +174,7 @@ put_whole(struct buf *out, struct draft *d, const struct h1_request *r)
 
 	buf_add(out, r->start_line);
 	buf_printf(out, "Host: %.*s\n", STR_FMT(explain_request_host(d->cp->upstream)));
-	buf_add(out, call_request_shared(d->env->request, &d->cp->conf->forward, d->arena));
+	buf_add(out, call_request_shared(d->env->request, &d->cp->forward_headers, d->arena));
 	buf_add(out, fields);
 	if (r->body.n != 0)
 		buf_printf(out, "\n%.*s\n", STR_FMT(r->body));

@@ -8,15 +8,17 @@
 
 struct str
 call_request_shared(
-    const struct request *r, const struct forward_conf *forward, struct arena *arena)
+    const struct request *r, const struct forward_set *forward, struct arena *arena)
 {
 	struct str own = forward_own_fields(r, false, arena);
 	size_t room;
 	struct h1_write w;
 
-	if (forward->headers.n == 0)
+	if (forward->is_empty)
 		return own;
 	room = own.n + forward_bound(r);
+	for (size_t i = 0; i < forward->n; i++)
+		room += forward->rules[i].as.n * r->headers->n;
 	h1_write_init(&w, arena_alloc(arena, room), room);
 	h1_write_raw(&w, own);
 	forward_listed(&w, r, forward);
@@ -70,7 +72,7 @@ build_start_line(const struct call_plan *cp, const struct template_env *env, str
 		e = own_query(cp, env, arena, &query);
 	if (e != ERR_NONE)
 		return e;
-	query = forward_query(env->request, &cp->conf->forward, query, arena);
+	query = forward_query(env->request, &cp->forward_query, query, arena);
 	room = method.n + path.n + URI_PUT_MAX(query.n) + sizeof " ? HTTP/1.1\r\n";
 	h1_write_init(&w, arena_alloc(arena, room), room);
 	h1_write_request_line(&w, method, path, query);

@@ -7,7 +7,7 @@
 
 /* The field lines that calls have in common: what gatherd says, and what `forward` lists. In the arena. */
 struct str call_request_shared(
-    const struct request *r, const struct forward_conf *forward, struct arena *arena);
+    const struct request *r, const struct forward_set *forward, struct arena *arena);
 /*
  * Everything but `shared`, in canonical form, in the arena. ERR_MISSING_REFERENCE or ERR_BAD_PARAMETER when
  * a template cannot be evaluated: the call must not be sent.

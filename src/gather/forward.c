@@ -212,38 +212,20 @@ forward_all(struct h1_write *w, const struct request *r)
 	}
 }
 
-static bool
-is_listed(const struct conf_text_list *names, const struct header *h)
-{
-	for (size_t i = 0; i < names->n; i++)
-		if (str_ieq(names->at[i].s, h->name))
-			return true;
-	return false;
-}
-
-static bool
-has_star(const struct conf_text_list *names)
-{
-	for (size_t i = 0; i < names->n; i++)
-		if (str_eq(names->at[i].s, STR("*")))
-			return true;
-	return false;
-}
-
 void
-forward_listed(struct h1_write *w, const struct request *r, const struct forward_conf *conf)
+forward_listed(struct h1_write *w, const struct request *r, const struct forward_set *set)
 {
-	bool takes_all = has_star(&conf->headers);
-
-	if (conf->headers.n == 0)
-		return;
-	for (size_t i = 0; i < r->headers->n; i++) {
+	for (size_t i = 0; !set->is_empty && i < r->headers->n; i++) {
 		const struct header *h = &r->headers->at[i];
+		bool is_listed;
+		struct str as = forward_set_field(set, h->name, &is_listed);
 
-		if (!may_forward(h))
+		if (str_is_none(as) || !may_forward(h) || (!is_listed && is_unfit_for_call(h->id)))
 			continue;
-		if (is_listed(&conf->headers, h) || (takes_all && !is_unfit_for_call(h->id)))
+		if (as.p == h->name.p)
 			h1_write_received(w, h);
+		else
+			h1_write_field(w, as, h->value);
 	}
 }
 
@@ -257,35 +239,57 @@ forward_bound(const struct request *r)
 	return n;
 }
 
-static bool
-is_query_listed(const struct conf_text_list *names, struct str key)
+/* One pair as it is sent; 0: it stays behind. */
+static size_t
+put_pair(char *dst, const struct forward_set *set, struct str key, struct str value)
 {
-	for (size_t i = 0; i < names->n; i++)
-		if (uri_decodes_to(key, names->at[i].s))
-			return true;
-	return has_star(names);
+	bool is_renamed;
+	struct str as = forward_set_parameter(set, key, &is_renamed);
+	size_t n;
+
+	if (str_is_none(as) || (key.n == 0 && str_is_none(value)))
+		return 0;
+	n = is_renamed ? uri_put_query_value(dst, as) : uri_put_query(dst, as);
+	if (!str_is_none(value)) {
+		dst[n++] = '=';
+		n += uri_put_query(dst + n, value);
+	}
+	return n;
+}
+
+static size_t
+query_bound(const struct request *r, const struct forward_set *set)
+{
+	size_t n = URI_PUT_MAX(r->query.n) + 2, longest = 0, pairs = 1;
+
+	for (size_t i = 0; i < set->n; i++)
+		longest = set->rules[i].as.n > longest ? set->rules[i].as.n : longest;
+	for (size_t i = 0; i < r->query.n; i++)
+		pairs += r->query.p[i] == '&';
+	return n + pairs * URI_PUT_MAX(longest);
 }
 
 struct str
 forward_query(
-    const struct request *r, const struct forward_conf *conf, struct str own, struct arena *arena)
+    const struct request *r, const struct forward_set *set, struct str own, struct arena *arena)
 {
-	size_t room = own.n + URI_PUT_MAX(r->query.n) + 2, n = own.n;
 	struct str rest = r->query, key, value;
+	size_t room, n = own.n;
 	char *to;
 
-	if (conf->query.n == 0 || r->query.n == 0)
+	if (set->is_empty || r->query.n == 0)
 		return own.n == 0 ? str_none() : own;
+	room = own.n + query_bound(r, set);
 	to = arena_alloc(arena, room);
 	memcpy(to, own.n == 0 ? "" : own.p, own.n);
 	while (uri_next_pair(&rest, &key, &value)) {
-		size_t pair = key.n + (str_is_none(value) ? 0 : 1 + value.n);
+		size_t at = n == 0 ? 0 : n + 1, pair = put_pair(to + at, set, key, value);
 
-		if (pair == 0 || !is_query_listed(&conf->query, key))
+		if (pair == 0)
 			continue;
 		if (n != 0)
-			to[n++] = '&';
-		n += uri_put_query(to + n, str_of(key.p, pair));
+			to[n] = '&';
+		n = at + pair;
 	}
 	arena_trim(arena, to, room, n);
 	return n == 0 ? str_none() : str_of(to, n);

@@ -8,8 +8,8 @@
 #include "base/arena.h"
 #include "base/rnd.h"
 #include "codec/h1_write.h"
+#include "gather/forward_set.h"
 #include "gather/request.h"
-#include "gather/route_conf.h"
 
 /*
  * Settles request->traceparent (W3C Trace Context): that of a trusted peer when it is valid, else a trace of
@@ -34,8 +34,8 @@ void forward_all(struct h1_write *w, const struct request *r);
  * The fields that a call's `forward.headers` lists. "*" leaves out what would make an answer that cannot be
  * merged or describes a body that is not sent: Accept-Encoding, Range, If-*, Content-*.
  */
-void forward_listed(struct h1_write *w, const struct request *r, const struct forward_conf *conf);
-/* Room that all fields of the client need at most. */
+void forward_listed(struct h1_write *w, const struct request *r, const struct forward_set *set);
+/* Room that all fields of the client need at most, under their own names. */
 size_t forward_bound(const struct request *r);
 
 /*
@@ -43,6 +43,6 @@ size_t forward_bound(const struct request *r);
  * pairs. None when there is nothing.
  */
 struct str forward_query(
-    const struct request *r, const struct forward_conf *conf, struct str own, struct arena *arena);
+    const struct request *r, const struct forward_set *set, struct str own, struct arena *arena);
 
 #endif

@@ -146,7 +146,7 @@ deadline_of(const struct gather_call *gc)
 static struct str
 shared_fields(struct gather_call *gc)
 {
-	const struct forward_conf *forward = &gc->plan->conf->forward;
+	const struct forward_set *forward = &gc->plan->forward_headers;
 	struct gather *g = gc->gather;
 
 	if (!gc->plan->shares_forward)

@@ -90,6 +90,15 @@ names_equal(const struct conf_text_list *a, const struct conf_text_list *b)
 	return true;
 }
 
+/* Calls that pass the same fields on write them once; what a call sets itself it does not pass on. */
+static bool
+forwards_same(const struct call_conf *a, const struct call_conf *b)
+{
+	if (a->forward.headers.n == 0)
+		return b->forward.headers.n == 0;
+	return names_equal(&a->forward.headers, &b->forward.headers) && a->headers.n + b->headers.n == 0;
+}
+
 static uint64_t
 bit_of(size_t call)
 {
@@ -319,8 +328,7 @@ compile_call(struct compiler *c, const struct plan_call_setup *setup, size_t i)
 	if (e != ERR_NONE)
 		return e;
 	cp->index = c->setup->first_call + i;
-	cp->shares_forward = names_equal(
-	    &conf->forward.headers, &c->setup->conf->calls[0].forward.headers);
+	cp->shares_forward = forwards_same(conf, &c->setup->conf->calls[0]);
 	cp->deps = uses.calls;
 	e = add_after(c, cp);
 	if (e == ERR_NONE)

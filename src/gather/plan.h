@@ -4,6 +4,7 @@
 
 #include "gather/answer_fields.h"
 #include "gather/condition.h"
+#include "gather/forward_set.h"
 #include "gather/json_template.h"
 #include "gather/merge.h"
 #include "gather/route_conf.h"
@@ -43,6 +44,8 @@ struct call_plan {
 	bool is_certain;            /* it runs whatever other calls do: its permit can be taken ahead */
 	bool keeps_type;            /* its Content-Type is wanted */
 	bool keeps_fields;          /* some template refers to the fields of its answer */
+	struct forward_set forward_headers;
+	struct forward_set forward_query;
 	bool has_content_type;      /* `headers` sets it */
 	bool shares_forward;        /* forwards the same as the first call */
 	size_t index;               /* over all calls of the configuration, for metrics */

@@ -189,6 +189,9 @@ plan_call_compile(const struct plan_call_setup *setup, const struct call_conf *c
 	cp->conf = conf;
 	cp->upstream = &setup->route->upstreams[conf->upstream];
 	cp->method = http_table_method(conf->method.s);
+	forward_set_compile(
+	    setup->arena, &conf->forward.headers, &conf->headers, &cp->forward_headers);
+	forward_set_compile(setup->arena, &conf->forward.query, &conf->query, &cp->forward_query);
 	e = compile_path(&c);
 	if (e == ERR_NONE)
 		e = compile_query(&c);

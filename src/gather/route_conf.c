@@ -20,7 +20,9 @@ static const struct conf_row forward_rows[] = {
 	    .fallback = "[]",
 	    .since = "0.1",
 	    .doc =
-		"Names of request fields that are passed on; `\"*\"` is all but hop-by-hop fields.",
+		"Names of request fields that are passed on. `\"*\"` is all but hop-by-hop fields and "
+		"those that make no sense in a call (Accept-Encoding, Range, If-*, Content-*); beside it "
+		"`\"!Cookie\"` leaves one out. `\"X-Old: X-New\"` passes a field on under another name.",
 	},
 	{
 	    .key = "query",
@@ -28,7 +30,8 @@ static const struct conf_row forward_rows[] = {
 	    .offset = offsetof(struct call_conf, forward.query),
 	    .fallback = "[]",
 	    .since = "0.1",
-	    .doc = "Names of query parameters that are passed on; `\"*\"` is all.",
+	    .doc = "Names of query parameters that are passed on; `\"*\"`, `\"!name\"` and "
+		   "`\"old: new\"` as for `headers`.",
 	},
 };
 static const struct conf_section forward_section = {

@@ -32,14 +32,26 @@ own(bool keeps_via)
 	return arena_str(&arena, forward_own_fields(&request, keeps_via, &arena)).p;
 }
 
+static const struct conf_pair_list nothing_own;
+
+static const struct forward_set *
+set_of(struct conf_text *names, size_t n, const struct conf_pair_list *own)
+{
+	struct conf_text_list list = { names, n };
+	struct forward_set *set = arena_alloc(&arena, sizeof *set);
+
+	forward_set_compile(&arena, &list, own, set);
+	return set;
+}
+
 static const char *
-listed(const struct forward_conf *conf)
+listed(const struct forward_set *set)
 {
 	static char to[4096];
 	struct h1_write w;
 
 	h1_write_init(&w, to, sizeof to);
-	forward_listed(&w, &request, conf);
+	forward_listed(&w, &request, set);
 	ck_assert(h1_write_is_ok(&w));
 	return arena_str(&arena, h1_write_str(&w)).p;
 }
@@ -160,23 +172,27 @@ END_TEST
 START_TEST(nothing_leaves_unless_listed)
 {
 	struct conf_text names[] = { { .s = STR("accept-language") }, { .s = STR("Cookie") } };
-	struct forward_conf none = { 0 }, some = { .headers = { names, 2 } };
+	struct conf_pair own = { .name = { .s = STR("cookie") } };
+	struct conf_pair_list cookie_own = { &own, 1 };
 
 	setup(false);
 	add("Accept-Language", "de");
 	add("Authorization", "secret");
 	add("cookie", "a=1");
 	add("cookie", "b=2");
-	ck_assert_str_eq(listed(&none), "");
-	ck_assert_str_eq(listed(&some), "Accept-Language: de\r\nCookie: a=1\r\nCookie: b=2\r\n");
+	ck_assert_str_eq(listed(set_of(NULL, 0, &nothing_own)), "");
+	ck_assert_str_eq(listed(set_of(names, 2, &nothing_own)),
+	    "Accept-Language: de\r\nCookie: a=1\r\nCookie: b=2\r\n");
+	/* what the call sets itself is not passed on */
+	ck_assert_str_eq(listed(set_of(names, 2, &cookie_own)), "Accept-Language: de\r\n");
 	arena_reset(&arena);
 }
 END_TEST
 
 START_TEST(star_leaves_out_what_is_not_for_a_call)
 {
-	struct conf_text star = { .s = STR("*") };
-	struct forward_conf all = { .headers = { &star, 1 } };
+	struct conf_text star[] = { { .s = STR("*") }, { .s = STR("!x-b") },
+		{ .s = STR("X-Old: X-New") }, { .s = STR("Range: X-Range") } };
 	const char *text;
 
 	setup(false);
@@ -190,26 +206,40 @@ START_TEST(star_leaves_out_what_is_not_for_a_call)
 	add("If-None-Match", "\"x\"");
 	add("X-Forwarded-For", "10.9.9.9");
 	add("Host", "example.com");
-	text = listed(&all);
+	text = listed(set_of(star, 1, &nothing_own));
 	ck_assert_str_eq(text, "X-A: 1\r\n");
+	add("X-B", "2");
+	add("x-old", "3");
+	add("Range", "bytes=0-1");
+	text = listed(set_of(star, 4, &nothing_own));
+	ck_assert_str_eq(text, "X-A: 1\r\nX-New: 3\r\nX-Range: bytes=0-1\r\n");
 	arena_reset(&arena);
 }
 END_TEST
 
 START_TEST(query_pairs_are_chosen_by_name)
 {
-	struct conf_text names[] = { { .s = STR("q") }, { .s = STR("a b") } }, star = { .s = STR("*") };
-	struct forward_conf none = { 0 }, some = { .query = { names, 2 } },
-			    all = { .query = { &star, 1 } };
+	struct conf_text names[] = { { .s = STR("q") }, { .s = STR("a b") } };
+	struct conf_text star[] = { { .s = STR("*") }, { .s = STR("!q") }, { .s = STR("a b: c d") } };
+	struct conf_pair own = { .name = { .s = STR("q") } };
+	struct conf_pair_list q_own = { &own, 1 };
+	const struct forward_set *none, *some, *all, *but, *own_q;
 
 	setup(false);
-	request.query = STR("q=1&x=2&a%20b=3&q=4&flag");
-	ck_assert(str_is_none(forward_query(&request, &none, str_none(), &arena)));
-	ck_assert_str_is(forward_query(&request, &none, STR("own=1"), &arena), "own=1");
+	none = set_of(NULL, 0, &nothing_own);
+	some = set_of(names, 2, &nothing_own);
+	all = set_of(star, 1, &nothing_own);
+	but = set_of(star, 3, &nothing_own);
+	own_q = set_of(names, 2, &q_own);
+	request.query = STR("q=1&x=2&a%20b=3&q=4&flag&&=");
+	ck_assert(str_is_none(forward_query(&request, none, str_none(), &arena)));
+	ck_assert_str_is(forward_query(&request, none, STR("own=1"), &arena), "own=1");
 	ck_assert_str_is(
-	    forward_query(&request, &some, STR("own=1"), &arena), "own=1&q=1&a%20b=3&q=4");
+	    forward_query(&request, some, STR("own=1"), &arena), "own=1&q=1&a%20b=3&q=4");
 	ck_assert_str_is(
-	    forward_query(&request, &all, str_none(), &arena), "q=1&x=2&a%20b=3&q=4&flag");
+	    forward_query(&request, all, str_none(), &arena), "q=1&x=2&a%20b=3&q=4&flag&=");
+	ck_assert_str_is(forward_query(&request, but, str_none(), &arena), "x=2&c%20d=3&flag&=");
+	ck_assert_str_is(forward_query(&request, own_q, STR("q=0"), &arena), "q=0&a%20b=3");
 	arena_reset(&arena);
 }
 END_TEST
