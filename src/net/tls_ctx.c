@@ -280,11 +280,16 @@ static enum err_code
 use_cert(SSL_CTX *c, const struct tls_cert *cert, const struct tls_cert_conf *conf,
     struct tls_fault *fault)
 {
+	/* A copy: signing locks the key, and RSA its blinding, which workers must not share. */
+	EVP_PKEY *key = EVP_PKEY_dup(cert->key);
 	char why[128];
+	bool ok;
 
 	ERR_clear_error();
-	if (SSL_CTX_use_certificate(c, cert->leaf) == 1 && SSL_CTX_set1_chain(c, cert->chain) == 1 &&
-	    SSL_CTX_use_PrivateKey(c, cert->key) == 1)
+	ok = SSL_CTX_use_certificate(c, cert->leaf) == 1 && SSL_CTX_set1_chain(c, cert->chain) == 1 &&
+	    SSL_CTX_use_PrivateKey(c, key) == 1;
+	EVP_PKEY_free(key);
+	if (ok)
 		return ERR_NONE;
 	tls_error_text(why, sizeof why);
 	return tls_cert_refuse(fault, &conf->certificate,

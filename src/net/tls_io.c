@@ -8,6 +8,8 @@
 
 #include "base/mem.h"
 
+/* Reads of one call: a peer that sends no data but, say, one key update behind the other, gets its turn and no more. */
+#define READS_MAX 8
 /* A peer that makes us write and reads nothing: what OpenSSL says of its own accord is held up to here. */
 #define HELD_MAX_BYTES ((size_t)256 << 10)
 
@@ -33,7 +35,7 @@ bio_read(BIO *b, char *to, size_t n, size_t *got)
 		return tell_again(b);
 	switch (stream_read(io->stream, to, n, got)) {
 	case IO_OK:
-		io->is_drained = *got < n;
+		io->is_drained = *got < n || ++io->n_reads == READS_MAX;
 		return 1;
 	case IO_AGAIN:
 		return tell_again(b);
@@ -175,6 +177,7 @@ tls_io_begin(struct tls_io *io, struct stream *below, struct tls_held *held)
 {
 	io->stream = below;
 	io->held = held;
+	io->n_reads = 0;
 	io->is_drained = false;
 	io->is_ended = false;
 	ERR_clear_error();

@@ -36,7 +36,8 @@ struct tls_io {
 	BIO *bio;           /* owned; every SSL of the thread holds it as well */
 	struct stream *stream; /* borrowed for the call under way, as the next */
 	struct tls_held *held;
-	bool is_drained;       /* the last read was short: asking again would only cost a call */
+	unsigned n_reads;      /* of the call under way */
+	bool is_drained;       /* it shall read no more: the last read was short, or there were many */
 	bool is_ended;         /* the stream below has ended */
 	char record[TLS_IO_RECORD_BYTES];
 };
