@@ -23,6 +23,7 @@
 	    "a value that the route refers to is not in the request") \
 	X(NO_ROUTE, 404, "no_route", "no route matches the request") \
 	X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "the route does not take this method") \
+	X(NOT_ACCEPTABLE, 406, "not_acceptable", "the client accepts none of the formats that the route has") \
 	X(REQUEST_TIMEOUT, 408, "request_timeout", "the client was too slow in sending its request") \
 	X(BODY_TOO_LARGE, 413, "body_too_large", "the request body is over the limit") \
 	X(URI_TOO_LONG, 414, "uri_too_long", "the request target is over the limit") \

@@ -184,6 +184,28 @@ check_answer_shape(const struct conf_check *check, const struct route_conf *rout
 		conf_check_text_fault(check, where, &fault);
 }
 
+/* What a stream of parts cannot have. */
+static void
+check_formats(const struct conf_check *check, const struct route_conf *route)
+{
+	bool is_merged = route->n_formats == 0, has_events = false;
+
+	for (size_t i = 0; i < route->n_formats; i++) {
+		is_merged |= route->formats[i] == FORMAT_JSON;
+		has_events |= route->formats[i] == FORMAT_SSE;
+	}
+	for (size_t i = 0; i < route->n_calls; i++) {
+		struct str name = route->calls[i].name;
+
+		if (has_events && (str_eq(name, STR("end")) || str_eq(name, STR("failure"))))
+			conf_error_add(check->errors, route->calls[i].pos,
+			    "the event of this name says something else in `format: sse`");
+		if (!is_merged && !str_is_none(route->calls[i].into.s))
+			conf_error_add(check->errors, route->calls[i].into.pos,
+			    "has no effect: the route's `format` does not merge its parts");
+	}
+}
+
 /* The calls of the route, for references between them. */
 static void
 name_calls(
@@ -214,6 +236,7 @@ check_calls(
 		conf_check_text_fields(
 		    check, &route->response.set_headers, CONF_CHECK_RESPONSE, &with_calls, NULL);
 	check_answer_shape(check, route);
+	check_formats(check, route);
 	if (params != NULL && check->errors->n_errors == before)
 		check_plan(check, route, params);
 }

@@ -5,7 +5,7 @@
 #include "conf/conf_root.h"
 #include "gather/route_conf.h"
 
-/* A path of at most two keys which routes of a kind do not obey. */
+/* A path of at most two keys which routes of a kind do not obey. The kind is the key that makes it. */
 static const struct idle_key {
 	struct str kind;
 	struct str key;
@@ -23,14 +23,39 @@ static const struct idle_key {
 	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("body") },
 	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("errors") },
 	{ STR_INIT("reply"), STR_INIT("response"), { NULL, 0 } },
+	{ STR_INIT("proxy"), STR_INIT("format"), { NULL, 0 } },
+	{ STR_INIT("reply"), STR_INIT("format"), { NULL, 0 } },
+	/* streams, which are not merged */
+	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("on_conflict") },
+	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("partial") },
+	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("static") },
+	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("move") },
+	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("append") },
+	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("drop") },
+	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("shape") },
+	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("status") },
+	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("body") },
 };
+
+/* `format` says something of the rows above when the merged answer is not among the formats. */
+static bool
+is_merged(const struct yaml_node *format)
+{
+	if (format->kind != YAML_LIST)
+		return str_eq(format->text, STR("json"));
+	for (size_t i = 0; i < format->n; i++)
+		if (str_eq(format->entries[i].value->text, STR("json")))
+			return true;
+	return false;
+}
 
 static struct yaml_node *
 find(const struct yaml_node *route, const struct idle_key *idle)
 {
 	struct yaml_node *node = yaml_tree_get(route, idle->key);
+	const struct yaml_node *kind = yaml_tree_get(route, idle->kind);
 
-	if (yaml_tree_get(route, idle->kind) == NULL)
+	if (kind == NULL || (str_eq(idle->kind, STR("format")) && is_merged(kind)))
 		return NULL;
 	return str_is_none(idle->below) ? node : yaml_tree_get(node, idle->below);
 }
@@ -57,7 +82,12 @@ report_route(const struct yaml_node *route, struct conf_errors *errors)
 	for (size_t i = 0; i < ARRAY_LEN(idle_keys); i++) {
 		const struct yaml_node *node = find(route, &idle_keys[i]);
 
-		if (node != NULL)
+		if (node == NULL)
+			continue;
+		if (str_eq(idle_keys[i].kind, STR("format")))
+			conf_error_add(errors, yaml_tree_key_pos(node),
+			    "has no effect: the route's `format` does not merge its parts");
+		else
 			conf_error_add(errors, yaml_tree_key_pos(node),
 			    "has no effect on a route with `%.*s`", STR_FMT(idle_keys[i].kind));
 	}

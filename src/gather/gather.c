@@ -86,6 +86,8 @@ settle(struct gather_call *gc, enum err_code e)
 		known->result = (struct json_value){ json_iter_kind(fallback.p[0]), fallback };
 	if (e != ERR_NONE && gc->fanout == NULL && gc->task.call.state == CALL_INIT)
 		call_refuse(&gc->task.call, e);
+	if (gc->gather->events->on_part != NULL)
+		gc->gather->events->on_part(gc->gather, gc);
 }
 
 /* `need`: how many calls have given their part, and how many still may. */

@@ -14,8 +14,14 @@
 #include "gather/task.h"
 
 struct gather;
+struct gather_call;
 
 struct gather_events {
+	/*
+	 * A call has settled, before on_done; maybe from inside gather_start(). Only to be noted: nothing of
+	 * the gather may be called. NULL: the parts are merged; else they are not, and the answer has no body.
+	 */
+	void (*on_part)(struct gather *g, const struct gather_call *gc);
 	/* Once; g->answer is settled. Never from inside gather_start(), never after gather_cancel(). */
 	void (*on_done)(struct gather *g);
 };

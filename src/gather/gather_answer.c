@@ -234,6 +234,8 @@ gather_answer_merge(struct gather *g)
 		if (!str_is_none(plan->conf->response.partial_meta.s))
 			meta = meta_of_calls(g->arena, missing, n_missing);
 	}
+	if (g->events->on_part != NULL)
+		return; /* the parts go out one by one */
 	g->answer.fields = answer_fields_write(g, missing, n_missing);
 	settle_status(g);
 	e = plan->body.n != 0 ? write_body(g) : merge(g, meta, &at_fault);

@@ -335,6 +335,8 @@ compile_call(struct compiler *c, const struct plan_call_setup *setup, size_t i)
 		e = check_needed(c, cp, uses.calls_needed);
 	cp->is_certain = cp->deps == 0 && cp->when == NULL && cp->list.n == 0;
 	c->plan->has_waits |= !cp->is_certain;
+	for (size_t k = 0; k < c->setup->conf->n_formats; k++)
+		cp->keeps_type |= c->setup->conf->formats[k] == FORMAT_MULTIPART;
 	note_uses(c, &uses);
 	return e;
 }

@@ -492,6 +492,31 @@ parse_need(void *base, const struct conf_text *text, struct arena *a)
 	return NULL;
 }
 
+static const struct conf_word format_words[] = {
+	{ "json", FORMAT_JSON },
+	{ "ndjson", FORMAT_NDJSON },
+	{ "sse", FORMAT_SSE },
+	{ "multipart", FORMAT_MULTIPART },
+	{ NULL, 0 },
+};
+
+static const char *
+parse_format(void *base, const struct conf_text *text, struct arena *a)
+{
+	static const struct conf_row row = { .type = CONF_WORD, .words = format_words };
+	struct route_conf *route = base;
+	uint64_t format = 0;
+	const char *why = conf_row_parse(&row, text->s, a, &format);
+
+	if (why != NULL)
+		return why;
+	for (size_t i = 0; i < route->n_formats; i++)
+		if (route->formats[i] == (enum route_format)format)
+			return "is in the list already";
+	route->formats[route->n_formats++] = (enum route_format)format;
+	return NULL;
+}
+
 static const struct conf_row rows[] = {
 	{
 	    .key = "name",
@@ -562,6 +587,27 @@ static const struct conf_row rows[] = {
 	    .doc = "How many calls must succeed. `all`: those that are required. `any` or a number: as "
 		   "soon as so many have given their part the others are cancelled and the answer is "
 		   "made; `required` has then no meaning.",
+	},
+	{
+	    .key = "format",
+	    .type = CONF_PARSED_LIST,
+	    .parse = parse_format,
+	    .form = "json",
+	    .fallback = "json",
+	    .since = "0.1",
+	    .doc =
+		"How the answer is written. `json`: one document, merged. The others are streams that have "
+		"each part as soon as its call has ended, unmerged, and say at their end whether all were "
+		"there: `ndjson` has a line per call, `{\"call\":\"orders\",\"result\":…}` or "
+		"`{\"call\":\"orders\",\"error\":\"timeout\",\"ms\":400}`, and the last line "
+		"`{\"complete\":true}`; `sse` has an event per call, named as it, with the result as data, or "
+		"named `failure`, and the last event `end`; `multipart` (`multipart/mixed`) has a part per "
+		"call, named as it, with the body as received and its content type (`as: base64` takes any), "
+		"or `application/problem+json`, and the last part without a name. `into` and what `response` "
+		"says of the merged answer hold for `json` only. A failure that decides the answer is an "
+		"ordinary error until the first part has left; then the last record is "
+		"`{\"complete\":false,\"problem\":{…}}`. A list: the client's `Accept` chooses, the first "
+		"where it wants several alike, and 406 when it wants none.",
 	},
 	{
 	    .key = "proxy",

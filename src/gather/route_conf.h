@@ -10,6 +10,8 @@
 #include "gather/shape.h"
 
 enum part_format { PART_JSON, PART_TEXT, PART_BASE64 };
+/* How an answer that calls give is written. */
+enum route_format { FORMAT_JSON, FORMAT_NDJSON, FORMAT_SSE, FORMAT_MULTIPART, FORMAT_COUNT };
 enum route_kind { ROUTE_CALLS, ROUTE_PROXY, ROUTE_REPLY };
 
 /* What of the client's request leaves; nothing by default. */
@@ -79,6 +81,8 @@ struct route_conf {
 	enum route_kind kind;
 	struct call_conf *calls; /* ROUTE_CALLS, in the order of the file */
 	size_t n_calls;
+	enum route_format formats[FORMAT_COUNT]; /* the client's Accept chooses */
+	size_t n_formats;                        /* 0: as if it were FORMAT_JSON alone */
 	uint64_t need; /* how many calls must succeed; 0: those that are required */
 	struct proxy_conf proxy;
 	struct reply_conf reply;

@@ -5,6 +5,7 @@
 #include "gather/forward.h"
 #include "server/access_log.h"
 #include "server/admin.h"
+#include "server/parts.h"
 #include "server/proxy.h"
 #include "server/reply.h"
 #include "server/server.h"
@@ -45,6 +46,7 @@ exchange_init(struct exchange *x, const struct exchange_ops *ops, struct listene
 	x->permit = (struct permit){ 0 };
 	x->deadline_ns = TIMER_NEVER;
 	x->gather = NULL;
+	x->parts = NULL;
 	x->proxy = NULL;
 	x->answer = (struct answer){ 0 };
 	x->reason = ERR_NONE;
@@ -127,6 +129,8 @@ cancel_work(struct exchange *x)
 {
 	if (x->gather != NULL)
 		gather_cancel(x->gather);
+	if (x->parts != NULL)
+		parts_cancel(x->parts);
 	if (x->proxy != NULL)
 		proxy_cancel(x->proxy);
 }
@@ -295,7 +299,16 @@ static const struct gather_events gather_events = { .on_done = on_gathered };
 static enum step_result
 step_gather(struct exchange *x)
 {
+	enum route_format format;
+	enum err_code e = parts_choose_format(x, &format);
+
+	if (e != ERR_NONE)
+		return answer_with(x, e);
 	forward_trace(&x->request, &x->server->rnd);
+	if (format != FORMAT_JSON) {
+		parts_start(x, format);
+		return STEP_WAIT;
+	}
 	x->gather = gather_new(&x->arena, x->server->setup.gather, x->route->plan.calls,
 	    &x->request, x->deadline_ns, &gather_events, x);
 	gather_start(x->gather);
@@ -342,6 +355,9 @@ step_respond(struct exchange *x)
 {
 	if (x->arena.is_over)
 		answer_with(x, ERR_BUDGET);
+	if (x->route != NULL && x->route->conf->n_formats > 1)
+		x->answer.fields = arena_printf(
+		    &x->arena, "%.*sVary: Accept\r\n", STR_FMT(x->answer.fields));
 	x->status = x->answer.status;
 	x->reason = x->answer.reason;
 	if (x->answer.status == 503 && x->answer.retry_after_s == 0 && x->reason != ERR_NONE)
@@ -497,4 +513,6 @@ exchange_on_writable(struct exchange *x)
 	TAG_CHECK(x, EXCHANGE_TAG);
 	if (x->proxy != NULL && x->state == EXCHANGE_PROXY)
 		proxy_on_writable(x->proxy);
+	else if (x->parts != NULL && x->state == EXCHANGE_GATHER)
+		parts_on_writable(x->parts);
 }

@@ -23,6 +23,7 @@
 #define EXCHANGE_TAG UINT32_C(0x65786368)
 
 struct exchange;
+struct parts;
 struct proxy;
 
 enum exchange_state {
@@ -95,6 +96,7 @@ struct exchange {
 	struct timer timer; /* the route's deadline while no call keeps it, or a reply's delay */
 	uint64_t deadline_ns;
 	struct gather *gather; /* in the arena; NULL: none */
+	struct parts *parts;   /* likewise: its answer is streamed */
 	struct proxy *proxy;   /* likewise */
 	struct answer answer;
 
