@@ -16,6 +16,7 @@
 #include "conf/conf_schema.h"
 #include "daemon/daemon.h"
 #include "daemon/explain.h"
+#include "daemon/selftest.h"
 
 #define EXIT_USAGE 2
 #define DEFAULT_FILE SYSCONFDIR "/gatherd/gatherd.yaml"
@@ -25,6 +26,7 @@
 struct options {
 	const char *file;
 	bool is_effective;
+	const char *junit; /* of `test`: the file to write; NULL: none */
 	struct explain_options request; /* of `explain` */
 	struct str fields[FIELDS_MAX];
 };
@@ -35,6 +37,7 @@ struct command {
 	bool takes_file;
 	bool takes_effective;
 	bool takes_request;
+	bool takes_junit; /* and the configuration as a word */
 	const char *help;
 };
 
@@ -165,15 +168,49 @@ on_explain(struct options *options)
 	return printed != EXIT_SUCCESS ? printed : status;
 }
 
+/* A report that is not whole is a failure, too. */
+static bool
+write_file(const char *path, struct buf *text)
+{
+	FILE *f = fopen(path, "we");
+	bool is_whole = f != NULL && fwrite(buf_c(text), 1, text->n, f) == text->n;
+
+	if (f != NULL)
+		is_whole = fclose(f) == 0 && is_whole;
+	buf_fini(text);
+	if (!is_whole)
+		perror(path);
+	return is_whole;
+}
+
+static int
+on_test(struct options *options)
+{
+	struct buf tap = BUF_INIT, junit = BUF_INIT;
+	const struct selftest_options selftest = {
+		.file = options->file,
+		.tap = &tap,
+		.junit = options->junit == NULL ? NULL : &junit,
+	};
+	int status = selftest_run(&selftest);
+	int printed = print(&tap);
+
+	if (status != EX_CONFIG && options->junit != NULL && !write_file(options->junit, &junit))
+		return EXIT_FAILURE;
+	return printed != EXIT_SUCCESS ? printed : status;
+}
+
 static const struct command commands[] = {
-	{ "run", on_run, true, false, false, "serve until SIGTERM" },
-	{ "check", on_check, true, false, false, "say everything that is wrong in the configuration" },
-	{ "explain", on_explain, true, false, true,
+	{ "run", on_run, true, false, false, false, "serve until SIGTERM" },
+	{ "check", on_check, true, false, false, false, "say everything that is wrong in the configuration" },
+	{ "explain", on_explain, true, false, true, false,
 	    "METHOD URL: say what becomes of a request, and why" },
-	{ "dump", on_dump, true, true, false, "print the configuration; --effective: with all defaults" },
-	{ "schema", on_schema, false, false, false, "print the JSON schema of the configuration" },
-	{ "reference", on_reference, false, false, false, "print the reference of all keys" },
-	{ "metrics", on_metrics, false, false, false, "print the reference of all metrics" },
+	{ "test", on_test, true, false, false, true,
+	    "[FILE]: run the tests of the configuration, without sockets" },
+	{ "dump", on_dump, true, true, false, false, "print the configuration; --effective: with all defaults" },
+	{ "schema", on_schema, false, false, false, false, "print the JSON schema of the configuration" },
+	{ "reference", on_reference, false, false, false, false, "print the reference of all keys" },
+	{ "metrics", on_metrics, false, false, false, false, "print the reference of all metrics" },
 };
 
 static void
@@ -185,6 +222,7 @@ usage(FILE *to)
 	fprintf(to, "\n"
 		    "  -c, --config FILE  the configuration (" DEFAULT_FILE ")\n"
 		    "  -H, --header 'Name: value', -d, --data BODY  of the request to explain\n"
+		    "  --junit FILE       write the results of the tests to FILE as well\n"
 		    "  -h, --help         this text\n"
 		    "  -V, --version      the version\n"
 		    "\n"
@@ -221,10 +259,12 @@ take_request_option(const struct command *command, struct options *options, int 
 	return c == 'H' || c == 'd';
 }
 
-/* The words that are no options: METHOD and URL. */
+/* The words that are no options: METHOD and URL, or FILE. */
 static int
 take_words(const struct command *command, int argc, char **argv, struct options *options)
 {
+	if (command->takes_junit && optind < argc)
+		options->file = argv[optind++];
 	if (!command->takes_request && optind != argc)
 		return complain("unexpected argument ", argv[optind]);
 	if (!command->takes_request)
@@ -247,6 +287,7 @@ parse_options(const struct command *command, int argc, char **argv, struct optio
 		{ "effective", no_argument, NULL, 'e' },
 		{ "header", required_argument, NULL, 'H' },
 		{ "help", no_argument, NULL, 'h' },
+		{ "junit", required_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -260,6 +301,8 @@ parse_options(const struct command *command, int argc, char **argv, struct optio
 			options->file = optarg;
 		else if (c == 'e' && command->takes_effective)
 			options->is_effective = true;
+		else if (c == 'j' && command->takes_junit)
+			options->junit = optarg;
 		else if (!take_request_option(command, options, c))
 			return complain("not an option of this command", "");
 	}

@@ -106,6 +106,16 @@ metric_add(struct metric_shard *shard, enum metric_id id, size_t i, size_t j, ui
 	    memory_order_relaxed);
 }
 
+/* What a counter or gauge of one shard holds. Any thread. */
+static inline uint64_t
+metric_get(const struct metric_shard *shard, enum metric_id id, size_t i, size_t j)
+{
+	const struct metric_layout *l = shard->layout;
+
+	return atomic_load_explicit(
+	    &shard->cells[l->first[id] + i * l->second_size[id] + j], memory_order_relaxed);
+}
+
 /* Enters a duration into a histogram. Only its own thread. */
 void metric_observe_ns(struct metric_shard *shard, enum metric_id id, size_t i, uint64_t ns);
 

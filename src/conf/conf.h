@@ -3,6 +3,7 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
+#include "conf/test_conf.h"
 #include "gather/route_conf.h"
 #include "server/listener_conf.h"
 #include "upstream/upstream_conf.h"
@@ -34,6 +35,8 @@ struct conf {
 	size_t n_upstreams;
 	struct route_conf *routes;
 	size_t n_routes;
+	struct test_conf *tests; /* for `gatherd test`; serving does not look at them */
+	size_t n_tests;
 	const struct yaml_node
 	    *written; /* borrowed, same arena: the files put together, as written */
 	const struct yaml_node

@@ -2,6 +2,7 @@
 #include "conf/conf_check.h"
 
 #include "conf/conf_check_route.h"
+#include "conf/conf_check_test.h"
 #include "conf/conf_check_tls.h"
 #include "conf/yaml_tree.h"
 
@@ -149,4 +150,5 @@ conf_check(struct conf *c, struct arena *a, struct conf_errors *errors)
 	for (size_t i = 0; i < c->n_upstreams; i++)
 		check_upstream(&check, &c->upstreams[i]);
 	conf_check_route_all(&check);
+	conf_check_test_all(&check);
 }

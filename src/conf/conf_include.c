@@ -108,6 +108,12 @@ is_named(struct str key)
 }
 
 static bool
+is_joined(struct str key)
+{
+	return str_eq(key, STR("routes")) || str_eq(key, STR("tests"));
+}
+
+static bool
 is_everywhere(struct str key)
 {
 	return str_eq(key, STR("version")) || str_eq(key, STR("include"));
@@ -120,7 +126,7 @@ first_of(struct includer *in, struct yaml_node *value)
 	struct yaml_node *copy;
 
 	if ((value->kind != YAML_MAP || !is_named(value->key)) &&
-	    (value->kind != YAML_LIST || !str_eq(value->key, STR("routes"))))
+	    (value->kind != YAML_LIST || !is_joined(value->key)))
 		return value;
 	copy = yaml_tree_new(in->arena, value->kind, value);
 	for (size_t i = 0; i < value->n; i++)
@@ -138,7 +144,7 @@ merge_key(struct includer *in, struct yaml_node *value)
 	else if (mine->kind == YAML_MAP && value->kind == YAML_MAP && is_named(value->key))
 		merge_names(in, mine, value);
 	else if (mine->kind == YAML_LIST && value->kind == YAML_LIST &&
-		 str_eq(value->key, STR("routes")))
+		 is_joined(value->key))
 		merge_list(in, mine, value);
 	else if (!is_everywhere(value->key))
 		conf_error_add(in->errors, yaml_tree_key_pos(value), "was set already at %s:%u",

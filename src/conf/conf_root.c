@@ -362,6 +362,16 @@ static const struct conf_row root_rows[] = {
 		"What a request may look like, and what is done with it. The most specific route "
 		"wins, whatever the order of the list.",
 	},
+	{
+	    .key = "tests",
+	    .type = CONF_ITEMS,
+	    .offset = offsetof(struct conf, tests),
+	    .count_offset = offsetof(struct conf, n_tests),
+	    .section = &test_conf_section,
+	    .since = "0.1",
+	    .doc = "What `gatherd test` asks of this configuration, without sockets and on a clock of "
+		   "its own. Serving does not need them.",
+	},
 };
 const struct conf_section conf_root_section = {
 	.rows = root_rows,

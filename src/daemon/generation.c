@@ -134,12 +134,32 @@ generation_load(const char *path, bool *is_config)
 	return NULL;
 }
 
+/* One plain server in place of those of the file, at an address that is only a name; its Host stays. */
+static enum err_code
+detach(struct generation *gen, struct upstream_conf *up, size_t index)
+{
+	struct server_conf *server = arena_calloc(&gen->arena, 1, sizeof *server);
+	struct str text = arena_printf(&gen->arena, "127.0.0.1:%zu", index + 1);
+
+	server->host = up->n_servers == 0 ? up->name : up->servers[0].host;
+	server->addrs = arena_calloc(&gen->arena, 1, sizeof *server->addrs);
+	server->n_addrs = 1;
+	server->weight = 1;
+	up->servers = server;
+	up->n_servers = 1;
+	return addr_parse(text, server->addrs);
+}
+
 struct generation *
 generation_read(const char *path)
 {
 	struct generation *gen = generation_new();
 	enum err_code e = conf_load(path, &gen->arena, &gen->conf, &gen->errors);
 
+	for (size_t i = 0; e == ERR_NONE && i < gen->conf->n_upstreams; i++)
+		e = detach(gen, &gen->conf->upstreams[i], i);
+	if (e == ERR_NONE)
+		e = mock_prepare_all(gen);
 	if (e == ERR_NONE)
 		e = build(gen);
 	conf_error_print(&gen->errors, stderr);

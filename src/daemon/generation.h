@@ -35,8 +35,9 @@ struct generation {
  */
 struct generation *generation_load(const char *path, bool *is_config);
 /*
- * The same without the world outside, for commands that explain: names are not resolved, and mock services have no
- * sockets. NULL: the file is bad, and standard error says why.
+ * The same without the world outside, for commands that explain: names are not resolved, and every upstream has
+ * one plain server at an address that is only a name, as mock services have. NULL: the file is bad, and standard
+ * error says why.
  */
 struct generation *generation_read(const char *path);
 /* The same from a text, for tests: names are not resolved, so servers must be addresses; no mocks. */

@@ -74,8 +74,24 @@ open_one(struct generation *gen, struct upstream_conf *up, struct generation_moc
 	return build_site(gen, up, mock);
 }
 
-enum err_code
-mock_open_all(struct generation *gen)
+static enum err_code
+prepare_one(struct generation *gen, struct upstream_conf *up, struct generation_mock *mock)
+{
+	struct str text = arena_printf(&gen->arena, "127.0.0.2:%zu", gen->n_mocks);
+	struct addr at;
+	enum err_code e = addr_parse(text, &at);
+
+	if (e != ERR_NONE)
+		return e;
+	generation_own_listener(&mock->listener, up->name, &at);
+	return build_site(gen, up, mock);
+}
+
+typedef enum err_code begin_fn(
+    struct generation *gen, struct upstream_conf *up, struct generation_mock *mock);
+
+static enum err_code
+begin_all(struct generation *gen, begin_fn *begin)
 {
 	struct conf *c = gen->conf;
 	enum err_code e = ERR_NONE;
@@ -85,9 +101,21 @@ mock_open_all(struct generation *gen)
 		if (c->upstreams[i].n_mocks == 0)
 			continue;
 		gen->mocks[gen->n_mocks].fd = -1;
-		e = open_one(gen, &c->upstreams[i], &gen->mocks[gen->n_mocks++]);
+		e = begin(gen, &c->upstreams[i], &gen->mocks[gen->n_mocks++]);
 	}
 	return e;
+}
+
+enum err_code
+mock_open_all(struct generation *gen)
+{
+	return begin_all(gen, open_one);
+}
+
+enum err_code
+mock_prepare_all(struct generation *gen)
+{
+	return begin_all(gen, prepare_one);
 }
 
 int

@@ -12,6 +12,8 @@ struct generation_mock;
 
 /* For every mock upstream of gen->conf. ERR_BAD_CONFIG (told in gen->errors) or ERR_SYSTEM (errno). */
 enum err_code mock_open_all(struct generation *gen);
+/* The same without sockets, for a world in memory: every mock listens at an address that is only a name. */
+enum err_code mock_prepare_all(struct generation *gen);
 /* The listening socket; it belongs to the caller now. */
 int mock_take_fd(struct generation_mock *mock);
 void mock_close(struct generation_mock *mock);
