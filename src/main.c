@@ -222,6 +222,7 @@ usage(FILE *to)
 	fprintf(to, "\n"
 		    "  -c, --config FILE  the configuration (" DEFAULT_FILE ")\n"
 		    "  -H, --header 'Name: value', -d, --data BODY  of the request to explain\n"
+		    "  --run-mocks        answer it, too, by the mock services of the configuration\n"
 		    "  --junit FILE       write the results of the tests to FILE as well\n"
 		    "  -h, --help         this text\n"
 		    "  -V, --version      the version\n"
@@ -256,7 +257,9 @@ take_request_option(const struct command *command, struct options *options, int 
 		options->fields[r->n_fields++] = str_c(optarg);
 	else if (c == 'd')
 		r->body = str_c(optarg);
-	return c == 'H' || c == 'd';
+	else if (c == 'm')
+		r->runs_mocks = true;
+	return c == 'H' || c == 'd' || c == 'm';
 }
 
 /* The words that are no options: METHOD and URL, or FILE. */
@@ -288,6 +291,7 @@ parse_options(const struct command *command, int argc, char **argv, struct optio
 		{ "header", required_argument, NULL, 'H' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "junit", required_argument, NULL, 'j' },
+		{ "run-mocks", no_argument, NULL, 'm' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;

@@ -12,6 +12,7 @@
 #include "daemon/canned.h"
 #include "daemon/explain_call.h"
 #include "daemon/explain_graph.h"
+#include "daemon/explain_mocks.h"
 #include "daemon/explain_place.h"
 #include "daemon/generation.h"
 #include "gather/forward.h"
@@ -286,6 +287,8 @@ explain_run(const struct explain_options *options, struct buf *out)
 	setup.listener = &gen->conf->listeners[0];
 	e = canned_build(x.arena, &setup, &x.canned);
 	status = e != ERR_NONE ? say_no_route(&x, e, str_none()) : explain(&x);
+	if (options->runs_mocks)
+		explain_mocks_put(out, gen, &x.canned, x.arena);
 	generation_free(gen);
 	return status;
 }

@@ -16,6 +16,7 @@ struct explain_options {
 	struct str *fields; /* "Name: value" */
 	size_t n_fields;
 	struct str body;    /* none: no body */
+	bool runs_mocks;    /* the request is also answered by the mock services, in memory */
 };
 
 /*

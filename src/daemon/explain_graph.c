@@ -128,28 +128,43 @@ place(const struct plan *plan, struct explain_graph_bar *bars, size_t i)
 	bar->end_ns = bar->begin_ns + explain_graph_timeout_ns(plan, i);
 }
 
-/* Back from the latest end over the calls that the next one waits for to its very begin. */
-static void
-mark_critical(const struct plan *plan, struct explain_graph_bar *bars, uint64_t latest_ns)
+/* plan: only calls that a bar waits for can have let it wait; NULL: any. */
+static bool
+is_link(const struct plan *plan, const struct explain_graph_bar *bars, size_t before, size_t after)
 {
+	if (bars[before].is_critical || bars[before].end_ns != bars[after].begin_ns)
+		return false;
+	if (plan == NULL)
+		return bars[before].begin_ns < bars[after].begin_ns;
+	return (plan->calls[after].deps >> before & 1) != 0;
+}
+
+/* Back from the latest end over those that the next one waited for to its very begin. */
+static void
+mark_critical(const struct plan *plan, struct explain_graph_bar *bars, size_t n)
+{
+	uint64_t latest_ns = 0;
 	bool has_moved = true;
 
-	for (size_t i = 0; i < plan->n_calls; i++)
+	for (size_t i = 0; i < n; i++)
+		latest_ns = bars[i].end_ns > latest_ns ? bars[i].end_ns : latest_ns;
+	for (size_t i = 0; i < n; i++)
 		bars[i].is_critical = bars[i].end_ns == latest_ns;
 	while (has_moved) {
 		has_moved = false;
-		for (size_t i = 0; i < plan->n_calls * plan->n_calls; i++) {
-			struct explain_graph_bar *bar = &bars[i / plan->n_calls];
-			struct explain_graph_bar *before = &bars[i % plan->n_calls];
-			uint64_t deps = plan->calls[i / plan->n_calls].deps;
-
-			if (!bar->is_critical || before->is_critical ||
-			    (deps >> i % plan->n_calls & 1) == 0 || before->end_ns != bar->begin_ns)
+		for (size_t i = 0; i < n * n; i++) {
+			if (!bars[i / n].is_critical || !is_link(plan, bars, i % n, i / n))
 				continue;
-			before->is_critical = true;
+			bars[i % n].is_critical = true;
 			has_moved = true;
 		}
 	}
+}
+
+void
+explain_graph_mark_chain(struct explain_graph_bar *bars, size_t n)
+{
+	mark_critical(NULL, bars, n);
 }
 
 uint64_t
@@ -167,6 +182,6 @@ explain_graph_worst(const struct plan *plan, struct explain_graph_bar *bars)
 			latest_ns = bars[i].end_ns > latest_ns ? bars[i].end_ns : latest_ns;
 		}
 	}
-	mark_critical(plan, bars, latest_ns);
+	mark_critical(plan, bars, plan->n_calls);
 	return latest_ns;
 }

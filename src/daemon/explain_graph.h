@@ -27,6 +27,11 @@ void explain_graph_draw(struct buf *out, const struct explain_graph_bar *bars, s
  * the last call that it waits for ends. Returns the latest end.
  */
 uint64_t explain_graph_worst(const struct plan *plan, struct explain_graph_bar *bars);
+/*
+ * Marks the bar that ends last, the ones that ended when it began, and so on: for bars on a clock that stands still
+ * while nothing is awaited.
+ */
+void explain_graph_mark_chain(struct explain_graph_bar *bars, size_t n);
 /* The longest that one call may take by its own time-out, its upstream's and the route's. */
 uint64_t explain_graph_timeout_ns(const struct plan *plan, size_t call);
 

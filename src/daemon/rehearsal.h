@@ -16,12 +16,13 @@ struct rehearsal_request {
 	STAILQ_ENTRY(rehearsal_request) link;
 	size_t upstream;   /* index in the configuration */
 	struct str call;   /* name of the call that made it */
+	size_t call_index; /* over all calls of the configuration; SIZE_MAX: nobody waits for it any more */
 	struct str method;
 	struct str target;
 	uint64_t begin_ns; /* on the clock of the rehearsal, which begins with the client's request */
 	uint64_t end_ns;   /* its answer was out, or gatherd left */
 	bool has_ended;
-	unsigned status;   /* of the answer; 0: told by a mock, or none */
+	unsigned status;   /* of the answer; 0: none */
 	bool is_unforeseen; /* nobody knew an answer */
 };
 
@@ -65,7 +66,7 @@ struct rehearsal_result {
 	struct str body;
 	uint64_t took_ns;
 	enum err_code reason; /* as the metrics have it */
-	struct rehearsal_request_list requests; /* in the order in which they came */
+	struct rehearsal_request_list requests; /* by the time at which they came, then by call */
 	size_t n_requests;
 };
 

@@ -112,6 +112,17 @@ flush(struct stream *stream, struct buf *out)
 
 /* ---- the way to the mock service and back */
 
+/* "HTTP/1.1 200 ..." */
+static void
+note_status(struct conn *c)
+{
+	uint64_t status = 0;
+
+	if (c->request != NULL && c->request->status == 0 && c->out.n >= 12 &&
+	    str_to_u64(str_of(c->out.p + 9, 3), &status))
+		c->request->status = (unsigned)status;
+}
+
 static void
 on_mock_readable(void *arg)
 {
@@ -121,6 +132,7 @@ on_mock_readable(void *arg)
 	switch (stream_read(c->mock, buf_reserve(&c->out, READ_BYTES), READ_BYTES, &got)) {
 	case IO_OK:
 		buf_commit(&c->out, got);
+		note_status(c);
 		if (!flush(c->stream, &c->out))
 			conn_close(c, false);
 		break;
@@ -229,8 +241,8 @@ on_timer(void *arg)
 }
 
 /* The call whose request goes over the other end of this connection. */
-static struct str
-call_name(const struct conn *c)
+static size_t
+call_index(const struct conn *c)
 {
 	const struct worker *w = c->server->all->worker;
 	const struct upstream *up = &w->upstreams[c->server->upstream];
@@ -244,10 +256,25 @@ call_name(const struct conn *c)
 			const struct call *call = CONTAINER_OF(x, struct call, attempt);
 
 			if (CONTAINER_OF(uc->stream, struct stream_mem, base)->pair == pair)
-				return c->server->all->setup->gen->site->calls[call->metric_index].call;
+				return call->metric_index;
 		}
 	}
-	return STR("");
+	return SIZE_MAX;
+}
+
+/* What comes at the same time comes in an order of chance; readers want that of the file. */
+static void
+insert(struct rehearsal_request_list *list, struct rehearsal_request *r)
+{
+	struct rehearsal_request *at, *before = NULL;
+
+	STAILQ_FOREACH (at, list, link)
+		if (at->begin_ns < r->begin_ns || at->call_index <= r->call_index)
+			before = at;
+	if (before == NULL)
+		STAILQ_INSERT_HEAD(list, r, link);
+	else
+		STAILQ_INSERT_AFTER(list, before, r, link);
 }
 
 static void
@@ -258,11 +285,12 @@ note_request(struct conn *c)
 	struct rehearsal_request *r = arena_calloc(arena, 1, sizeof *r);
 
 	r->upstream = c->server->upstream;
-	r->call = call_name(c);
+	r->call_index = call_index(c);
+	r->call = r->call_index == SIZE_MAX ? STR("") : all->setup->gen->site->calls[r->call_index].call;
 	r->method = arena_str(arena, c->head.method_text);
 	r->target = arena_str(arena, c->head.target);
 	r->begin_ns = now_ns(c);
-	STAILQ_INSERT_TAIL(&all->result->requests, r, link);
+	insert(&all->result->requests, r);
 	all->result->n_requests++;
 	c->request = r;
 }

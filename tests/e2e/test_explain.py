@@ -172,3 +172,49 @@ def test_the_demo_is_explained():
         assert ran.returncode == 0 and not ran.stderr
         for name in route["calls"]:
             assert "\ncall %s -> upstream " % name in ran.stdout
+
+
+def run_mocks(path, url, *more):
+    """The answer (first line, fields, body) and the bars of a run against the mock services."""
+    ran = daemon.run("explain", "GET", url, "--run-mocks", "-c", path, *more)
+    head, tail = ran.stdout.split("\nanswered by the mock services in ")
+    lines = [line[4:] for line in tail.splitlines() if line.startswith("  <")]
+    at = lines.index("") if "" in lines else len(lines)
+    bars = re.findall(r"^  ([* ]) (\S+) +\|( *)([=#]+) *\| +([\d.]+) ms  (.*)$", tail, re.M)
+    return float(tail.split(" ms")[0]), lines[0], dict(f.split(": ", 1) for f in lines[1:at]), "\n".join(lines[at + 1:]), bars
+
+
+def test_mock_services_answer_as_they_do_in_the_daemon(gatherd):
+    d = gatherd([{"path": "/u/{id}", "calls": {
+        "user": {"upstream": "users", "path": "/users/{id}"},
+        "orders": {"upstream": "orders", "path": "/orders/{calls.user.body.account}", "required": False},
+        "item": {"upstream": "items", "path": "/items/{item}", "for_each": "{calls.orders.body.ids}", "required": False},
+    }}], {
+        "users": {"mock": [{"path": "/users/{id}", "delay": "20ms", "json": {"account": "a {id}"}}]},
+        "orders": {"mock": [{"path": "/orders/{id}", "delay": "30ms", "json": {"ids": [1, 2, 3]}}]},
+        "items": {"mock": [{"path": "/items/2", "status": 404}, {"path": "/items/{n}", "json": {"n": "{n}"}}]},
+    })
+    real = d.get("/u/7")
+    ms, first, fields, body, bars = run_mocks(d.config_path, "/u/7")
+    assert ms == 50.0
+    assert first == "HTTP/1.1 %d OK" % real.status and body == real.body.decode()
+    assert fields["Content-Type"] == real.header("Content-Type")
+    assert [(b[0], b[1], b[5]) for b in bars[:2]] == [
+        ("*", "user", "GET /users/7: 200"), ("*", "orders", "GET /orders/a%207: 200")]
+    assert sorted(b[5] for b in bars[2:]) == ["GET /items/1: 200", "GET /items/2: 404", "GET /items/3: 200"]
+    assert len(bars[1][2]) == len(bars[0][3]), "orders begins where user ends"
+
+
+def test_upstreams_without_a_mock_do_not_answer(tmp_path):
+    path = tmp_path / "conf.yaml"
+    path.write_text(CONF)
+    _, first, _, body, bars = run_mocks(str(path), "/users/1?n=2")
+    assert first == "HTTP/1.1 502 Bad Gateway" and '"call":"user","reason":"reset"' in body
+    assert [b[5] for b in bars] == ["GET /users/1: upstream a has no `mock`: reset", "GET /side: upstream b has no `mock`: reset"]
+
+
+def test_the_demo_takes_no_time_at_all_in_memory():
+    ms, first, _, body, bars = run_mocks(daemon.ROOT + "/conf/demo.yaml", "/checkout/42")
+    assert ms == 3000.0 and first == "HTTP/1.1 200 OK" and body.startswith('{"auth":{"user":"42"')
+    assert [(b[0], b[1], b[4]) for b in bars] == [
+        (" ", "auth", "2000"), (" ", "inventory", "1000"), ("*", "payment", "3000")]

@@ -123,7 +123,7 @@ def test_differences_are_told_one_by_one(run):
                  'body.user.é[1].a.b: expected "x", got "y"', "body.user.é[2]: expected nothing, got null",
                  "body.orders: expected 1.0, got 1", 'body.side: expected nothing, got {"x":"7"}')
     assert "\n  requests: |\n    user -> a GET /users/7 200 0.000..0.000 ms\n" in text
-    assert "    side -> m GET /side/7 0.000..70.000 ms\n" in text
+    assert "    side -> m GET /side/7 200 0.000..70.000 ms\n" in text
     block = text.split("  ---\n")[1].split("  ...\n")[0]
     assert set(yaml.safe_load(block)) == {"at", "differences", "requests", "body"}
 
