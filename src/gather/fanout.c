@@ -34,6 +34,8 @@ struct fanout {
 	size_t n_calls;
 	size_t n_failed;
 	enum err_code error;      /* the first failure */
+	bool is_passed;           /* `last` is an answer that becomes the client's */
+	struct str content_type;  /* then; in the arena, as last.body */
 	bool is_over;
 	struct defer finish_later;
 	struct call last;         /* a copy, for logs; only its plain fields are of use */
@@ -132,6 +134,13 @@ fanout_last_call(const struct fanout *f)
 	return &f->last;
 }
 
+bool
+fanout_is_passed(const struct fanout *f, struct str *content_type)
+{
+	*content_type = f->content_type;
+	return f->is_passed;
+}
+
 size_t
 fanout_n_calls(const struct fanout *f)
 {
@@ -228,6 +237,18 @@ note_failure(struct fanout *f, enum err_code e)
 		f->error = e;
 }
 
+/* pass_errors: the answer to one item decides. */
+static void
+keep_passed(struct fanout *f, const struct task *t)
+{
+	struct arena *arena = f->setup.arena;
+
+	f->is_passed = true;
+	f->last.body = arena_str(arena, t->call.body);
+	if (!str_is_none(t->content_type))
+		f->content_type = arena_str(arena, t->content_type);
+}
+
 static void
 on_task_done(struct task *t)
 {
@@ -240,7 +261,9 @@ on_task_done(struct task *t)
 	f->n_busy--;
 	if (e != ERR_NONE)
 		note_failure(f, e);
-	if ((e != ERR_NONE && is_strict(f)) || (f->n_busy == 0 && f->next == f->n_todo))
+	if (t->is_passed)
+		keep_passed(f, t);
+	if (t->is_passed || (e != ERR_NONE && is_strict(f)) || (f->n_busy == 0 && f->next == f->n_todo))
 		finish(f);
 	else
 		loop_defer(f->setup.env->loop, &s->next);
@@ -282,6 +305,8 @@ begin(struct slot *s)
 	s->task.owner = s;
 	f->n_calls++;
 	e = task_build(&s->task, &values, f->setup.shared);
+	if (e == ERR_NONE && f->setup.env->loop->now_ns >= f->setup.deadline_ns)
+		e = ERR_TIMEOUT;
 	if (e != ERR_NONE) {
 		call_refuse(&s->task.call, e);
 		note_failure(f, e);

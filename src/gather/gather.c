@@ -118,7 +118,7 @@ has_verdict(struct gather *g, const struct gather_call *gc)
 
 	if (g->plan->conf->need != 0)
 		return has_quorum_verdict(g, gc);
-	if (gc->fanout == NULL && gc->task.is_passed) {
+	if (gc->is_passed) {
 		gather_answer_pass(g, gc);
 		return true;
 	}
@@ -198,7 +198,9 @@ launch(struct gather_call *gc)
 		settle(gc, ERR_NONE);
 		return has_verdict(g, gc);
 	}
-	if (gc->plan->list.n != 0) {
+	if (g->env->loop->now_ns >= g->deadline_ns) {
+		e = ERR_TIMEOUT;
+	} else if (gc->plan->list.n != 0) {
 		e = start_fanout(gc);
 		gc->state = GATHER_CALL_RUNNING;
 	} else {
@@ -258,6 +260,8 @@ on_task_done(struct task *t)
 	known->fields = t->fields;
 	known->body = t->body;
 	known->result = t->result;
+	gc->is_passed = t->is_passed;
+	gc->content_type = t->content_type;
 	on_settled(gc, t->error);
 }
 
@@ -270,6 +274,7 @@ on_fanout_done(struct fanout *f)
 
 	known->status = fanout_last_call(f)->status;
 	known->body = known->result;
+	gc->is_passed = fanout_is_passed(f, &gc->content_type);
 	on_settled(gc, e);
 }
 

@@ -41,6 +41,8 @@ struct gather_call {
 	struct fanout *fanout; /* when it is made for each item of a list, and has begun; in the arena */
 	enum err_code error;   /* why the part is missing; ERR_NONE: it is there, skipped, or not known yet */
 	bool is_skipped;
+	bool is_passed;          /* pass_errors: its answer becomes the client's */
+	struct str content_type; /* then */
 };
 
 /* INIT -> ADMIT (permits of the required calls) -> RUN -> DONE */

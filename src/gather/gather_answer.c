@@ -37,11 +37,11 @@ void
 gather_answer_pass(struct gather *g, const struct gather_call *gc)
 {
 	g->answer = (struct answer){
-		.status = gc->task.call.status,
+		.status = gather_call_of(gc)->status,
 		.reason = ERR_STATUS_NOT_ACCEPTED,
 		.fields = answer_fields_write(g, NULL, 0),
 	};
-	answer_set_body(&g->answer, g->arena, gc->task.content_type, gc->task.call.body);
+	answer_set_body(&g->answer, g->arena, gc->content_type, gather_call_of(gc)->body);
 }
 
 /* ---- what is missing */

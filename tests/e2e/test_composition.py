@@ -153,6 +153,26 @@ def test_a_failed_item_is_null_or_its_default(gatherd, upstream):
     assert json.loads(d.get("/default").body)["each"] == [1, {"n": 0}, 1]
 
 
+def test_the_error_of_one_item_is_passed_on(gatherd, upstream):
+    up = upstream(json_reply(b"1"))
+    up.on("/list", json_reply(b"[1,2,3]"))
+    up.on("/i/2", json_reply(b"<gone>", status=410, content_type="text/x"))
+    each = {"path": "/i/{item}", "for_each": "{calls.list.body}", "pass_errors": "4xx", "parallel": 1}
+    d = gatherd([route("/x", list={"path": "/list"}, each=each)], {"up": up})
+    response = d.get("/x")
+    assert (response.status, response.body, response.header("Content-Type")) == (410, b"<gone>", "text/x")
+    assert paths(up) == ["/list", "/i/1", "/i/2"]
+
+
+def test_nothing_starts_after_the_route_has_timed_out(gatherd, upstream):
+    up = upstream(json_reply(b"1"))
+    up.on("/slow", lambda conn: conn.wait_for_eof())
+    d = gatherd([{**route("/x", a={"path": "/slow", "required": False},
+                          b={"path": "/b", "after": ["a"], "required": False}), "timeout": "200ms"}], {"up": up})
+    expect.is_partial(d.get("/x"), a="timeout", b="timeout")
+    assert paths(up) == ["/slow"]
+
+
 def test_results_go_back_into_the_elements_they_came_from(gatherd, upstream):
     up = upstream(json_reply(lambda r: b'{"name":"%s"}' % r.path.encode()))
     up.on("/orders", json_reply(b'[ {"id": 1, "product_id":5},{"id":2},{"id":3,"product_id":6} ]'))
