@@ -26,7 +26,8 @@ LABEL = re.compile(r'(\w+)="((?:\\.|[^"\\])*)"')
 
 def is_sanitized():
     with open(BINARY, "rb") as f:
-        return any(mark in f.read() for mark in (b"__asan_init", b"__tsan_init"))
+        program = f.read()
+    return b"__asan_init" in program or b"__tsan_init" in program
 
 
 def tool(name):
