@@ -179,6 +179,8 @@ open_listener(struct daemon *d, size_t index)
 	bool is_unix = addr_is_unix(&at);
 	int fd = -1;
 
+	if (!is_unix && sock_probe(&at) != ERR_NONE)
+		return tell_listen_failure(&at, conf->name);
 	for (size_t i = 0; i < d->n_threads; i++) {
 		if (is_unix && i > 0)
 			fd = dup(fd);

@@ -82,6 +82,22 @@ sock_listen(const struct addr *at, bool is_shared, int backlog, int *out)
 }
 
 enum err_code
+sock_probe(const struct addr *at)
+{
+	int fd = socket(at->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool is_free;
+	int error;
+
+	if (fd < 0)
+		return ERR_SYSTEM;
+	is_free = set_options(fd, at->sa.ss_family, false) && bind_to(fd, at);
+	error = errno;
+	close(fd);
+	errno = error;
+	return is_free ? ERR_NONE : ERR_SYSTEM;
+}
+
+enum err_code
 sock_local_addr(int fd, struct addr *out)
 {
 	*out = (struct addr){ .len = sizeof out->sa };

@@ -10,6 +10,11 @@
  * is replaced. On failure returns ERR_SYSTEM and errno tells why.
  */
 enum err_code sock_listen(const struct addr *at, bool is_shared, int backlog, int *fd);
+/*
+ * Whether an IP address is free: shared sockets of two daemons would get on with each other and split the
+ * clients, silently. ERR_SYSTEM and errno EADDRINUSE when somebody listens there, shared or not.
+ */
+enum err_code sock_probe(const struct addr *at);
 /* The address a socket is bound to. */
 enum err_code sock_local_addr(int fd, struct addr *out);
 

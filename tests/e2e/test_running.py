@@ -53,10 +53,24 @@ def test_admin_on_tcp(gatherd):
 
 
 def test_an_address_in_use_is_said(gatherd):
-    first = gatherd([REPLY])
+    """Also by another gatherd, whose shared sockets would let a second one in."""
+    first = gatherd([REPLY], workers=2)
     second = daemon.run("run", "-c", first.config_path)
     assert second.returncode == 1, second
-    assert "in use" in second.stderr
+    assert "listener public: cannot listen on 127.0.0.1:%d: Address already in use" % first.port in second.stderr
+    assert first.get("/hello").status == 200
+
+
+def test_an_admin_socket_in_use_is_said(gatherd, tmp_path):
+    first = gatherd([REPLY], workers=2)
+    with open(first.config_path) as f:
+        text = f.read().replace("127.0.0.1:%d" % first.port, "127.0.0.1:0")
+    again = tmp_path / "again.yaml"
+    again.write_text(text)
+    second = daemon.run("run", "-c", str(again))
+    assert second.returncode == 1, second
+    assert "admin.sock: Address already in use" in second.stderr
+    assert first.ask_admin("/healthz").status == 200
 
 
 def test_usage_and_version():
