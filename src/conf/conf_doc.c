@@ -24,6 +24,8 @@ static const char preamble[] =
     "\n"
     "References in templates: `{name}` a parameter of the route's path, `{query.x}`, `{header.x}`, "
     "`{client.ip}`,\n"
+    "`{client.cert.subject}`, `{client.cert.san}` and `{client.cert.fingerprint}` (of a client that showed a "
+    "certificate),\n"
     "`{body}`, `{body.x}`; `{ref|default}` when it may be missing; `{{` is a literal brace. What a "
     "reference brings\n"
     "in is encoded for the place where it stands.\n"

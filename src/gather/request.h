@@ -17,12 +17,13 @@ struct request {
 	struct str path;      /* raw, begins with '/' ("*" for OPTIONS *) */
 	struct str query;     /* raw, without '?'; none: no '?' */
 	struct str authority; /* Host, or the authority of an absolute target */
-	const char *scheme;   /* "http" */
+	const char *scheme;   /* "http" or "https" */
 	uint8_t minor;        /* HTTP/1.0 or 1.1: for Via */
 	const struct header_list *headers;
 	struct str params[REQUEST_MAX_PARAMS]; /* raw values of the route's parameters, by index */
 	struct str peer_ip;   /* who is connected, as text; empty: a unix socket */
 	struct str client_ip; /* the same, or what a trusted proxy says */
+	const struct str *client_cert; /* by enum tls_identity_part; NULL: none was shown */
 	bool is_peer_trusted; /* X-Forwarded-* of the request are believed and extended */
 	char traceparent[REQUEST_TRACE_BYTES]; /* of this request, see forward_trace() */
 	bool has_body;

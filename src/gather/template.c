@@ -12,6 +12,7 @@
 #include "codec/json_str.h"
 #include "codec/uri.h"
 #include "gather/values.h"
+#include "net/tls_identity.h"
 
 /* ---- compiling */
 
@@ -91,8 +92,9 @@ static enum err_code
 say_unknown(struct compiler *c, struct str name, size_t offset)
 {
 	static const struct str kinds[] = { STR_INIT("query.NAME"), STR_INIT("header.NAME"),
-		STR_INIT("cookie.NAME"), STR_INIT("client.ip"), STR_INIT("body"),
-		STR_INIT("body.PATH") };
+		STR_INIT("cookie.NAME"), STR_INIT("client.ip"),
+		STR_INIT("client.cert.subject"), STR_INIT("client.cert.san"),
+		STR_INIT("client.cert.fingerprint"), STR_INIT("body"), STR_INIT("body.PATH") };
 	struct str meant = nearest_kind(c, name), hint;
 	struct near near;
 
@@ -218,6 +220,11 @@ name_reference(struct compiler *c, struct str name, size_t offset, struct templa
 
 	if (str_eq(name, STR("client.ip"))) {
 		op->kind = TEMPLATE_CLIENT_IP;
+		return ERR_NONE;
+	}
+	if (str_has_prefix(name, STR("client.cert.")) &&
+	    tls_identity_find(str_of(name.p + 12, name.n - 12), &op->param)) {
+		op->kind = TEMPLATE_CLIENT_CERT;
 		return ERR_NONE;
 	}
 	if (is_value_of(name, STR("body"), &path)) {
@@ -514,6 +521,9 @@ lookup(const struct template_op *op, const struct template_env *env, enum templa
 		return ERR_NONE;
 	case TEMPLATE_CLIENT_IP:
 		*out = r->client_ip.n == 0 ? str_none() : r->client_ip;
+		return ERR_NONE;
+	case TEMPLATE_CLIENT_CERT:
+		*out = r->client_cert == NULL ? str_none() : r->client_cert[op->param];
 		return ERR_NONE;
 	case TEMPLATE_BODY:
 		*out = r->has_body ? r->body : str_none();

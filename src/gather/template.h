@@ -1,10 +1,9 @@
 /*
  * Text with references, compiled at load: "/users/{id}?lang={query.lang|en}". References: {param} {query.x}
- * {header.x} {cookie.x} {client.ip} {body} {body.x}; within the calls of a route {calls.N.body.x} as received,
- * {calls.N.result.x} as shaped, {calls.N.status}, {calls.N.header.x}; within for_each {item} {item.x}, within
- * a batch {items} {items.x};
- * {ref|default}; "{{" is a literal brace. Values are encoded for the
- * place where they stand; one that is missing and has no default fails the evaluation, so that nothing is
+ * {header.x} {cookie.x} {client.ip} {client.cert.x} {body} {body.x}; within the calls of a route
+ * {calls.N.body.x} as received, {calls.N.result.x} as shaped, {calls.N.status}, {calls.N.header.x}; within
+ * for_each {item} {item.x}, within a batch {items} {items.x}; {ref|default}; "{{" is a literal brace. Values are
+ * encoded for the place where they stand; one that is missing and has no default fails the evaluation, so that nothing is
  * ever sent with a hole.
  */
 #ifndef GATHER_TEMPLATE_H
@@ -32,6 +31,7 @@ enum template_op_kind {
 	TEMPLATE_HEADER_VALUE,
 	TEMPLATE_COOKIE,
 	TEMPLATE_CLIENT_IP,
+	TEMPLATE_CLIENT_CERT, /* `param` is its enum tls_identity_part */
 	TEMPLATE_BODY,       /* the whole body of the request */
 	TEMPLATE_BODY_VALUE, /* a value in it */
 	TEMPLATE_CALL_BODY,   /* a value in the answer of another call, as received */

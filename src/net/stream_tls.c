@@ -14,6 +14,7 @@
 #include "net/tls_client.h"
 #include "net/tls_error.h"
 #include "net/tls_gate.h"
+#include "net/tls_identity.h"
 #include "net/tls_io.h"
 
 #define TAG_STREAM_TLS 0x73746c73
@@ -536,4 +537,13 @@ stream_tls_connect(struct tls_peer *peer, struct loop *loop, const struct addr *
 	t->base.owner = owner;
 	t->below = stream_connect(loop, to, &below_events, t);
 	return &t->base;
+}
+
+struct tls_identity *
+stream_tls_identity(struct stream *s)
+{
+	struct stream_tls *t = tls_of(s);
+
+	assert(t->state == TLS_STATE_OPEN);
+	return tls_identity_new(t->ssl);
 }

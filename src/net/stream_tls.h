@@ -8,6 +8,7 @@
 #include "net/stream.h"
 
 struct tls_gate;
+struct tls_identity;
 struct tls_peer;
 
 /*
@@ -18,5 +19,7 @@ struct stream *stream_tls_accept(struct tls_gate *gate, struct stream *below);
 /* As stream_connect(); peer says what to ask of the server, and outlives the stream. */
 struct stream *stream_tls_connect(struct tls_peer *peer, struct loop *loop, const struct addr *to,
     const struct stream_events *events, void *owner);
+/* Who the peer of an established stream is; NULL: it showed no certificate. The caller frees it. */
+struct tls_identity *stream_tls_identity(struct stream *s);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "base/compiler.h"
 #include "base/mem.h"
+#include "net/stream_tls.h"
+#include "net/tls_identity.h"
 #include "server/cconn_h1.h"
 #include "server/inbuf.h"
 #include "server/server.h"
@@ -244,10 +246,13 @@ on_connected(void *arg, enum err_code e)
 	struct cconn *c = arg;
 
 	TAG_CHECK(c, CCONN_TAG);
-	if (e == ERR_NONE)
-		cconn_await_read(c, c->listener->conf->timeouts.header_ns);
-	else
+	if (e != ERR_NONE) {
 		cconn_close(c);
+		return;
+	}
+	if (c->listener->conf->tls.client_auth != TLS_CLIENT_AUTH_NONE)
+		c->identity = stream_tls_identity(c->stream);
+	cconn_await_read(c, c->listener->conf->timeouts.header_ns);
 }
 
 static void
@@ -295,6 +300,7 @@ bury(void *arg)
 
 	TAILQ_REMOVE(&c->listener->conns[CCONN_CLOSED], c, link);
 	listener_forget(c->listener);
+	tls_identity_free(c->identity);
 	c->tag = 0;
 	free(c);
 }

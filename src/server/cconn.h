@@ -25,6 +25,7 @@
 enum cconn_state { CCONN_HEAD, CCONN_ACTIVE, CCONN_KEEPALIVE, CCONN_LINGER, CCONN_CLOSED };
 
 struct inbuf;
+struct tls_identity;
 struct cconn_h1_stream;
 
 /* Output under way. */
@@ -50,6 +51,7 @@ struct cconn {
 	uint64_t write_due_ns; /* the client must have taken something */
 	struct defer later;    /* see cconn_h1_on_later() */
 	struct grave grave;
+	struct tls_identity *identity; /* owned; NULL: no client certificate */
 	size_t lingered_bytes;
 	char ip[46]; /* text of the peer's address; empty for unix sockets */
 	uint8_t n_ip;

@@ -8,6 +8,7 @@
 
 #include "base/compiler.h"
 #include "base/mem.h"
+#include "net/tls_identity.h"
 #include "server/cconn_h1_write.h"
 #include "server/inbuf.h"
 #include "server/peer.h"
@@ -119,6 +120,7 @@ fill_request(struct cconn_h1_stream *stream)
 	r->query = head->query;
 	r->authority = head->authority;
 	r->scheme = c->listener->scheme;
+	r->client_cert = c->identity == NULL ? NULL : c->identity->parts;
 	r->minor = head->minor;
 	r->headers = &head->fields;
 	r->peer_ip = str_of(c->ip, c->n_ip);

@@ -144,6 +144,26 @@ def test_client_certificates(gatherd, pki, pair, tmp_path):
     assert (status(d), status(d, *good), status(d, *bad)) == ("200", "200", "000")
 
 
+def test_client_certificates_are_forwarded_on_request(gatherd, upstream, pki, pair):
+    alice = pki.issue("alice", "DNS:alice.test,email:alice@test,URI:spiffe://test/alice,IP:10.0.0.7")
+    up = upstream()
+    fields = {"X-Subject": "{client.cert.subject|nobody}", "X-San": "{client.cert.san|nobody}",
+              "X-Print": "{client.cert.fingerprint|nobody}"}
+    routes = [{"path": "/x", "calls": {"one": {"upstream": "up", "path": "/one", "headers": fields}}},
+              {"path": "/strict", "calls": {"one": {"upstream": "up", "path": "/{client.cert.fingerprint}"}}}]
+    d = gatherd(routes, {"up": up}, listener=listener(pair, client_ca=pki.ca, client_auth="optional"))
+    for _ in range(2):  # the second time resumed
+        assert curl(d, "--cacert", pki.ca, "--cert", alice[0], "--key", alice[1], path="/x").stdout.endswith("200 0")
+        request = up.requests[-1]
+        digest = tls.openssl("x509", "-in", alice[0], "-noout", "-fingerprint", "-sha256").stdout.decode()
+        assert request.header("X-Subject") == "CN=alice"
+        assert request.header("X-San").startswith("DNS:alice.test, email:alice@test, URI:spiffe://test/alice, IP:10.0.0.7")
+        assert request.header("X-Print") == digest.split("=")[1].strip().replace(":", "").lower()
+    assert curl(d, "--cacert", pki.ca, path="/x").stdout.endswith("200 0")
+    assert up.requests[-1].header("X-Subject") == "nobody"
+    assert curl(d, "--cacert", pki.ca, path="/strict").stdout.endswith("400 0")
+
+
 # ---- sessions
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])

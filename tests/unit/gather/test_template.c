@@ -8,6 +8,7 @@ static struct header slots[8];
 static struct header_list headers;
 static struct request request;
 static struct template_env env = { .request = &request };
+static const struct str client_cert[] = { STR_INIT("CN=ann"), { NULL, 0 }, STR_INIT("0af1") };
 static const struct str names[] = { STR_INIT("id"), STR_INIT("rest") };
 static const struct template_params params = { .names = names, .n = 2, .has_tail = true };
 static struct template_error error;
@@ -21,6 +22,7 @@ setup(void)
 	request = (struct request){ .headers = &headers,
 		.query = STR("a=1&b=x%20y&empty=&a=2&flag"),
 		.client_ip = STR("192.0.2.1"),
+		.client_cert = client_cert,
 		.has_body = true,
 		.body = STR("{\"n\":1.10,\"s\":\"a\\/b\",\"o\":{\"k\":[1,2]},\"z\":null}") };
 	request.params[0] = STR("7");
@@ -65,6 +67,8 @@ START_TEST(finds_every_kind_of_value)
 	expect("{query.a} {query.b} {query.empty}.{query.flag}.", TEMPLATE_TEXT, "1 x y ..");
 	expect("{header.x-tier}", TEMPLATE_HEADER, "gold");
 	expect("{client.ip}", TEMPLATE_TEXT, "192.0.2.1");
+	expect("{client.cert.subject} {client.cert.fingerprint} {client.cert.san|none}",
+	    TEMPLATE_HEADER, "CN=ann 0af1 none");
 	expect("{body.n} {body.s} {body.o.k} {body.o.k[1]}", TEMPLATE_TEXT, "1.10 a/b [1,2] 2");
 	expect("{{x}", TEMPLATE_TEXT, "{x}");
 	expect("", TEMPLATE_TEXT, "");
