@@ -3,8 +3,8 @@
  * {header.x} {cookie.x} {client.ip} {client.cert.x} {body} {body.x}; within the calls of a route
  * {calls.N.body.x} as received, {calls.N.result.x} as shaped, {calls.N.status}, {calls.N.header.x}; within
  * for_each {item} {item.x}, within a batch {items} {items.x}; {ref|default}; "{{" is a literal brace. Values are
- * encoded for the place where they stand; one that is missing and has no default fails the evaluation, so that nothing is
- * ever sent with a hole.
+ * encoded for the place where they stand; one that is missing and has no default fails the evaluation, so
+ * that nothing is ever sent with a hole.
  */
 #ifndef GATHER_TEMPLATE_H
 #define GATHER_TEMPLATE_H
