@@ -28,6 +28,17 @@ split_url(struct str url, struct str *host, struct str *target)
 		*target = STR("/");
 }
 
+size_t
+canned_listener(const struct listener_conf *listeners, size_t n, struct str url)
+{
+	bool wants_tls = str_has_prefix(url, STR("https://"));
+
+	for (size_t i = 0; i < n; i++)
+		if (listeners[i].tls.is_on == wants_tls)
+			return i;
+	return 0;
+}
+
 static bool
 has_field(const struct canned_setup *setup, struct str name)
 {
@@ -88,7 +99,7 @@ fill_request(const struct canned_setup *setup, struct canned *c)
 		.path = head->path,
 		.query = head->query,
 		.authority = head->authority,
-		.scheme = "http",
+		.scheme = setup->listener->tls.is_on ? "https" : "http",
 		.minor = head->minor,
 		.headers = &head->fields,
 		.peer_ip = STR(PEER_IP),

@@ -132,6 +132,7 @@ put_route_limits(struct explain *x, const struct route_conf *route)
 
 	explain_place_line(x->out, "timeout", &route->pos, "timeout");
 	explain_place_line(x->out, "need", &route->pos, "need");
+	explain_place_line(x->out, "format", &route->pos, "format");
 	explain_place_line(x->out, "body", &route->pos, "request.body.max");
 	for (size_t i = 0; i < c->n_listeners; i++)
 		explain_place_line(x->out, "listener body", &c->listeners[i].pos, "limits.body");
@@ -266,6 +267,19 @@ explain(struct explain *x)
 	return put_reply(x, route);
 }
 
+static void
+run_mocks(struct explain *x, size_t listener)
+{
+	const struct explain_mocks_setup setup = {
+		.gen = x->gen,
+		.canned = &x->canned,
+		.listener = listener,
+		.arena = x->arena,
+	};
+
+	explain_mocks_put(x->out, &setup);
+}
+
 int
 explain_run(const struct explain_options *options, struct buf *out)
 {
@@ -279,16 +293,18 @@ explain_run(const struct explain_options *options, struct buf *out)
 	};
 	struct explain x = { .gen = gen, .out = out };
 	enum err_code e;
+	size_t listener;
 	int status;
 
 	if (gen == NULL)
 		return EX_CONFIG;
 	x.arena = &gen->arena;
-	setup.listener = &gen->conf->listeners[0];
+	listener = canned_listener(gen->conf->listeners, gen->conf->n_listeners, options->url);
+	setup.listener = &gen->conf->listeners[listener];
 	e = canned_build(x.arena, &setup, &x.canned);
 	status = e != ERR_NONE ? say_no_route(&x, e, str_none()) : explain(&x);
 	if (options->runs_mocks)
-		explain_mocks_put(out, gen, &x.canned, x.arena);
+		run_mocks(&x, listener);
 	generation_free(gen);
 	return status;
 }

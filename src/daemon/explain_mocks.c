@@ -80,23 +80,23 @@ put_answer(struct buf *out, const struct rehearsal_result *result)
 }
 
 void
-explain_mocks_put(
-    struct buf *out, const struct generation *gen, const struct canned *canned, struct arena *arena)
+explain_mocks_put(struct buf *out, const struct explain_mocks_setup *setup)
 {
-	const struct rehearsal_setup setup = {
-		.gen = gen,
-		.bytes = canned->bytes,
-		.method = canned->head.method,
+	const struct rehearsal_setup rehearsal = {
+		.gen = setup->gen,
+		.listener = setup->listener,
+		.bytes = setup->canned->bytes,
+		.method = setup->canned->head.method,
 		.events = &events,
-		.arena = arena,
+		.arena = setup->arena,
 	};
 	struct rehearsal_result result;
 
-	rehearsal_run(&setup, &result);
+	rehearsal_run(&rehearsal, &result);
 	buf_printf(out, "\nanswered by the mock services in %.3f ms", (double)result.took_ns / 1e6);
 	if (result.reason != ERR_NONE)
 		buf_printf(out, ", %s: %s", err_token(result.reason), err_text(result.reason));
 	buf_add_char(out, '\n');
 	put_answer(out, &result);
-	put_waterfall(out, gen, &result, arena);
+	put_waterfall(out, setup->gen, &result, setup->arena);
 }

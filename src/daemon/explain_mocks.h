@@ -6,8 +6,14 @@
 #include "daemon/canned.h"
 #include "daemon/generation.h"
 
-/* Appends the answer and what each request to an upstream took. gen is of generation_read(). */
-void explain_mocks_put(
-    struct buf *out, const struct generation *gen, const struct canned *canned, struct arena *arena);
+struct explain_mocks_setup {
+	const struct generation *gen; /* of generation_read() */
+	const struct canned *canned;
+	size_t listener; /* through which it comes */
+	struct arena *arena;
+};
+
+/* Appends the answer and what each request to an upstream took. */
+void explain_mocks_put(struct buf *out, const struct explain_mocks_setup *setup);
 
 #endif

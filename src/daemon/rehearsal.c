@@ -39,7 +39,7 @@ on_client(void *owner, struct stream *stream, const struct addr *peer)
 
 	/* Clients of the world have no address worth a name. */
 	if (addr_parse(STR("127.0.0.1:1"), &local) == ERR_NONE)
-		worker_accept(r->worker, 0, stream, &local);
+		worker_accept(r->worker, r->setup->listener, stream, &local);
 }
 
 static const struct mem_listener_events client_events = { .on_accept = on_client };
@@ -74,6 +74,15 @@ start_mocks(struct rehearsal *r)
 	}
 }
 
+/* No TLS is spoken in memory: it is only said that the request came by it. */
+static void
+listen_plain(struct rehearsal *r, size_t index)
+{
+	worker_listen(r->worker, index, -1, NULL);
+	if (r->setup->gen->conf->listeners[index].tls.is_on)
+		r->worker->listeners[index]->scheme = "https";
+}
+
 static void
 start(struct rehearsal *r, struct rehearsal_result *result)
 {
@@ -87,7 +96,7 @@ start(struct rehearsal *r, struct rehearsal_result *result)
 	worker.shared = &r->shared;
 	worker.loop = r->inner;
 	r->worker = worker_new(&worker);
-	worker_listen(r->worker, 0, -1, NULL);
+	listen_plain(r, r->setup->listener);
 	if (addr_parse(STR(CLIENT_ADDRESS), &r->listen_at) != ERR_NONE)
 		abort();
 	r->listener = mem_world_listen(r->world, r->inner, to, &client_events, r);

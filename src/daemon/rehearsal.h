@@ -50,6 +50,7 @@ struct rehearsal_events {
 
 struct rehearsal_setup {
 	const struct generation *gen; /* of generation_read() */
+	size_t listener;              /* through which the request comes, index in the configuration */
 	struct str bytes;             /* of the client's request */
 	enum http_method method;
 	const struct rehearsal_events *events;

@@ -21,7 +21,7 @@ struct trial {
 /* ---- the request */
 
 static enum err_code
-build_request(struct trial *t, struct canned *canned)
+build_request(struct trial *t, size_t listener, struct canned *canned)
 {
 	const struct test_conf *test = t->test;
 	size_t n = test->request.headers.n;
@@ -32,7 +32,7 @@ build_request(struct trial *t, struct canned *canned)
 		.fields = fields,
 		.n_fields = n,
 		.body = test->request.body.s,
-		.listener = &t->gen->conf->listeners[0],
+		.listener = &t->gen->conf->listeners[listener],
 	};
 
 	for (size_t i = 0; i < n; i++)
@@ -60,9 +60,11 @@ run(struct trial *t)
 		.owner = &answers,
 		.arena = &t->arena,
 	};
+	const struct conf *c = t->gen->conf;
 	struct router_match match;
 
-	if (build_request(t, canned) == ERR_NONE &&
+	setup.listener = canned_listener(c->listeners, c->n_listeners, t->test->request.path.s);
+	if (build_request(t, setup.listener, canned) == ERR_NONE &&
 	    router_find(t->gen->site->router, &canned->request, &t->arena, &match) == ERR_NONE)
 		answers.route = &t->gen->conf->routes[match.index];
 	setup.bytes = canned->bytes;

@@ -1,7 +1,26 @@
 /* Reports of tests. No state. */
 #include "daemon/selftest_report.h"
 
+#include "codec/utf8.h"
+
 #define BODY_SHOWN_MAX 4096
+
+/* Neither YAML nor XML can say every byte: what they cannot becomes a question mark. */
+static void
+put_printable(struct buf *out, struct str s)
+{
+	for (size_t i = 0, n; i < s.n; i += n) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		n = utf8_length(s.p + i, s.p + s.n);
+		if (n == 0 || (c < ' ' && c != '\n' && c != '\t') || c == 0x7f) {
+			buf_add_char(out, '?');
+			n = 1;
+		} else {
+			buf_add(out, str_of(s.p + i, n));
+		}
+	}
+}
 
 static void
 put_lines(struct buf *out, const char *margin, struct str text)
@@ -10,8 +29,11 @@ put_lines(struct buf *out, const char *margin, struct str text)
 
 	if (text.n != 0 && text.p[text.n - 1] == '\n')
 		text.n--;
-	while (str_split(&text, '\n', &line))
-		buf_printf(out, "%s%.*s\n", margin, STR_FMT(line));
+	while (str_split(&text, '\n', &line)) {
+		buf_add_c(out, margin);
+		put_printable(out, line);
+		buf_add_char(out, '\n');
+	}
 }
 
 void
@@ -34,8 +56,12 @@ selftest_report_requests(
 static void
 put_name(struct buf *out, struct str name)
 {
-	for (size_t i = 0; i < name.n; i++)
-		buf_add_char(out, name.p[i] == '#' || (unsigned char)name.p[i] < ' ' ? ' ' : name.p[i]);
+	size_t from = out->n;
+
+	put_printable(out, name);
+	for (size_t i = from; i < out->n; i++)
+		if (out->p[i] == '#' || out->p[i] == '\n')
+			out->p[i] = ' ';
 }
 
 static void
@@ -79,21 +105,37 @@ selftest_report_tap(struct buf *out, size_t number, const struct selftest_report
 		put_details(out, r);
 }
 
-/* XML 1.0 section 2.4; what it has no way to write becomes a question mark. */
+/* Up to the next byte that XML has another word for; at least one. */
+static size_t
+plain_length(struct str s)
+{
+	size_t n = 1;
+
+	while (n < s.n && strchr("<>&\"", s.p[n]) == NULL)
+		n++;
+	return n;
+}
+
+/* XML 1.0 section 2.4 */
 static void
 put_xml(struct buf *out, struct str s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
+	size_t n;
 
-		if (c == '<')
+	for (; s.n > 0; s = str_of(s.p + n, s.n - n)) {
+		n = 1;
+		if (s.p[0] == '<') {
 			buf_add_c(out, "&lt;");
-		else if (c == '&')
+		} else if (s.p[0] == '>') {
+			buf_add_c(out, "&gt;");
+		} else if (s.p[0] == '&') {
 			buf_add_c(out, "&amp;");
-		else if (c == '"')
+		} else if (s.p[0] == '"') {
 			buf_add_c(out, "&quot;");
-		else
-			buf_add_char(out, c < ' ' && c != '\n' && c != '\t' ? '?' : s.p[i]);
+		} else {
+			n = plain_length(s);
+			put_printable(out, str_of(s.p, n));
+		}
 	}
 }
 

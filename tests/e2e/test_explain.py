@@ -3,8 +3,10 @@ import re
 
 import pytest
 import yaml
-from harness import daemon
+from harness import daemon, tls
 from harness.upstream import json_reply
+
+pytestmark = pytest.mark.sanitize
 
 CONF = """\
 version: 1
@@ -218,3 +220,16 @@ def test_the_demo_takes_no_time_at_all_in_memory():
     assert ms == 3000.0 and first == "HTTP/1.1 200 OK" and body.startswith('{"auth":{"user":"42"')
     assert [(b[0], b[1], b[4]) for b in bars] == [
         (" ", "auth", "2000"), (" ", "inventory", "1000"), ("*", "payment", "3000")]
+
+
+def test_a_url_means_the_listener_of_its_scheme(tmp_path):
+    certificate, key = tls.Pki(tmp_path).issue("site")
+    conf = yaml.safe_load(CONF)
+    conf["listeners"] = {"secure": {"address": "127.0.0.1:0", "tls": {"certificate": certificate, "key": key}},
+                         "public": {"address": "127.0.0.2:0"}}
+    path = tmp_path / "conf.yaml"
+    path.write_text(yaml.safe_dump(conf, sort_keys=False))
+    for scheme in ("http", "https"):
+        ran = daemon.run("explain", "GET", scheme + "://gatherd.test/files/x", "-c", str(path), "--run-mocks")
+        assert ran.returncode == 0, ran.stderr
+        assert "  > X-Forwarded-Proto: %s\n" % scheme in ran.stdout
