@@ -28,7 +28,7 @@ struct canned {
 	struct request request; /* from the loopback address; without route parameters */
 };
 
-/* The listener that an URL means: the first one with TLS for https, else the first one without. 0 when there is none. */
+/* The listener that an URL means: the first one with TLS for https, else the first one without. 0: none such. */
 size_t canned_listener(const struct listener_conf *listeners, size_t n, struct str url);
 /* ERR_NONE; else what the daemon would answer to it at once. What setup points to outlives *out. */
 enum err_code canned_build(
