@@ -205,7 +205,7 @@ episode_close(struct sim *s)
 
 struct tally {
 	uint64_t episodes, requests, calls, dropped;
-	uint64_t by_status[6];
+	uint64_t by_class[6];
 };
 
 static void
@@ -219,8 +219,8 @@ episode(uint64_t seed, const struct options *o, struct tally *t)
 	t->requests += s.n_requests;
 	t->calls += s.n_calls_seen;
 	t->dropped += s.n_dropped;
-	for (size_t i = 0; i < ARRAY_LEN(t->by_status); i++)
-		t->by_status[i] += s.n_by_status[i];
+	for (size_t i = 0; i < ARRAY_LEN(s.n_by_status); i++)
+		t->by_class[i / 100] += s.n_by_status[i];
 	episode_close(&s);
 }
 
@@ -229,7 +229,7 @@ report(const struct tally *t, uint64_t next)
 {
 	printf("sim: %" PRIu64 " requests in %" PRIu64 " episodes, %" PRIu64 " calls; answers 2xx %" PRIu64
 	       " 4xx %" PRIu64 " 5xx %" PRIu64 ", none %" PRIu64 "; next seed %" PRIu64 "\n",
-	    t->requests, t->episodes, t->calls, t->by_status[2], t->by_status[4], t->by_status[5],
+	    t->requests, t->episodes, t->calls, t->by_class[2], t->by_class[4], t->by_class[5],
 	    t->dropped, next);
 	fflush(stdout);
 }

@@ -110,7 +110,7 @@ struct sim {
 	bool has_drained;
 	bool is_stopped;
 	/* what happened, for the report */
-	size_t n_by_status[6];
+	size_t n_by_status[600];
 	size_t n_dropped;
 	size_t n_calls_seen;
 };

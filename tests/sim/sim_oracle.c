@@ -548,7 +548,7 @@ sim_oracle_check(struct sim *s, struct sim_request *r, const struct sim_http *h)
 	    r->route == NULL ? "nonsense" : r->route->name, STR_FMT(sim_http_start(h)));
 	settle(s, r);
 	r->status = h->status;
-	s->n_by_status[h->status / 100 % 6]++;
+	s->n_by_status[h->status % 600]++;
 	if (h->body.n > 0 && memmem(h->body.p, h->body.n, "evil", 4) != NULL && !r->is_malformed &&
 	    r->route->kind != SIM_KIND_PROXY && !r->route->calls[3].is_text)
 		wrong(s, r, h, "bytes that should never pass");

@@ -300,11 +300,55 @@ check_worker(const struct sim *s, const struct sim_worker *w)
 		sim_fail(s, "%zu exchanges on %zu connections", server->n_exchanges, count_conns(w));
 }
 
+static uint64_t
+metric_of(const struct sim_workers *ws, enum metric_id id, size_t i, size_t j)
+{
+	uint64_t sum = 0;
+
+	for (size_t k = 0; k < ws->shared.n_shards; k++)
+		sum += metric_get(&ws->shared.shards[k], id, i, j);
+	return sum;
+}
+
+static void
+check_gauges(const struct sim *s, const struct sim_workers *ws)
+{
+	size_t n_conns = 0, n_exchanges = 0;
+
+	for (unsigned i = 0; i < ws->n; i++) {
+		n_conns += count_conns(&ws->at[i]);
+		n_exchanges += ws->at[i].worker->server.n_exchanges;
+	}
+	if (metric_of(ws, METRIC_CLIENT_CONNECTIONS, 0, 0) != n_conns ||
+	    atomic_load(&ws->shared.listeners[0].connections) != n_conns)
+		sim_fail(s, "%zu client connections are open, and the gauges disagree", n_conns);
+	if (metric_of(ws, METRIC_REQUESTS_INFLIGHT, 0, 0) != n_exchanges)
+		sim_fail(s, "%zu requests are in flight, and the gauge disagrees", n_exchanges);
+}
+
+/* What clients were told is what was counted, where every answer arrived. */
+static void
+check_counters(const struct sim *s, const struct sim_workers *ws)
+{
+	if (s->env.mode != SIM_EXACT || s->n_dropped != 0)
+		return;
+	for (size_t status = 100; status < 600; status++) {
+		uint64_t n = 0;
+
+		for (size_t r = 0; r < ws->shared.layout.sizes[DIM_ROUTE]; r++)
+			n += metric_of(ws, METRIC_REQUESTS, r, status - 100);
+		if (n != s->n_by_status[status])
+			sim_fail(s, "%zu answers of %zu were seen, %" PRIu64 " are counted",
+			    s->n_by_status[status], status, n);
+	}
+}
+
 void
 sim_worker_check(struct sim *s)
 {
 	const struct sim_workers *ws = s->workers;
 
+	check_gauges(s, ws);
 	for (size_t i = 0; i <= SIM_UPSTREAMS; i++)
 		check_limiter(s, ws, i);
 	check_holdings(s, ws);
@@ -352,6 +396,7 @@ sim_worker_check_rest(struct sim *s)
 		sim_fail(s, "at rest: connections are counted");
 	for (unsigned i = 0; i < ws->n; i++)
 		check_worker_rest(s, &ws->at[i]);
+	check_counters(s, ws);
 }
 
 /* ---- the end */
