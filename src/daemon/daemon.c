@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "codec/json_scan.h"
 #include "daemon/certs.h"
 #include "daemon/mock.h"
 #include "daemon/notify.h"
@@ -48,6 +49,7 @@ struct daemon {
 	size_t n_threads;
 	size_t n_running;
 	struct gather_env env; /* of the main thread's server: it has no upstreams */
+	struct json_scan js;   /* the same; mock services refer to bodies */
 	struct server server;  /* admin pages and mock services */
 	struct event signals[4];
 	bool is_draining;
@@ -394,7 +396,9 @@ init_server(struct daemon *d)
 		.seed = random_seed(),
 	};
 
+	json_scan_init(&d->js, random_seed());
 	d->env.loop = d->loop;
+	d->env.js = &d->js;
 	server_init(&d->server, &setup);
 }
 
@@ -442,6 +446,7 @@ stop(struct daemon *d)
 	server_close(&d->server);
 	loop_turn(d->loop, 0);
 	server_fini(&d->server);
+	json_scan_fini(&d->js);
 	if (d->log != NULL)
 		access_log_close(&d->log);
 	unwatch_signals(d);

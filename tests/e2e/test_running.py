@@ -83,6 +83,14 @@ def test_usage_and_version():
 
 # ---- mock services
 
+def test_mock_services_refer_to_the_body_of_the_call(gatherd):
+    mock = [{"path": "/orders", "methods": ["POST"], "json": {"items": "{body.items}"}}]
+    call = {"upstream": "orders", "method": "POST", "path": "/orders", "body": "{body}", "into": "."}
+    d = gatherd([{"path": "/orders", "methods": ["POST"], "calls": {"order": call}}], {"orders": {"mock": mock}})
+    assert d.request("/orders", "POST", body=b'{"items":[1.0]}').body == b'{"items":[1.0]}'
+    assert d.request("/orders", "POST", body=b"none").status == 502
+
+
 def test_mock_services_are_served_over_a_real_socket(gatherd):
     mock = [{"path": "/reviews/{id}", "delay": "100ms", "status": 200, "json": {"product": "{id}", "stars": 4}},
             {"path": "/text", "status": 200, "headers": {"X-Mock": "1"}, "body": "plain"}]
