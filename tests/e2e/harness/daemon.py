@@ -52,12 +52,15 @@ def plain(value):
 
 
 class Daemon:
-    """Started by start(), asked to stop and looked over by stop()."""
+    """Started by start(), asked to stop and looked over by stop(). Its configuration is put together of the
+    arguments, or is `text`, a whole file with a listener at 127.0.0.1:8080 and neither `admin` nor `observe`."""
 
-    def __init__(self, routes=(), upstreams=None, listener=None, admin=None, workers=1, environment=None, **top):
+    def __init__(self, routes=(), upstreams=None, listener=None, admin=None, workers=1, environment=None, text=None,
+                 **top):
         self.routes, self.upstreams, self.listener, self.top = routes, upstreams or {}, listener or {}, top
         self.admin_conf = admin or {}
         self.workers = workers
+        self.text = text
         self.environment = environment or {}
         self.folder = tempfile.mkdtemp(prefix="gatherd-e2e-")
         self.admin = os.path.join(self.folder, "admin.sock")
@@ -76,12 +79,18 @@ class Daemon:
                "workers": self.workers, "upstreams": self.upstreams, "routes": list(self.routes), **self.top}
         return plain({key: value for key, value in top.items() if value not in (None, {}, [])})
 
+    def config_text(self):
+        if self.text is None:
+            return yaml.safe_dump(self.config(), sort_keys=False, allow_unicode=True, width=10000)
+        own = {"admin": {"socket": self.admin}, "observe": {"access_log": {"path": self.log_path}}, "workers": self.workers}
+        return self.text.replace("127.0.0.1:8080", "127.0.0.1:%d" % self.port) + "\n" + yaml.safe_dump(own)
+
     def start(self):
         for _ in range(10):
             self.claimed = ports.Port()
             self.port = self.claimed.number
             with open(self.config_path, "w", encoding="utf-8") as f:
-                yaml.safe_dump(self.config(), f, sort_keys=False, allow_unicode=True, width=10000)
+                f.write(self.config_text())
             self._spawn()
             if self._is_ready():
                 return self
