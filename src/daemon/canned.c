@@ -124,7 +124,7 @@ canned_build(struct arena *arena, const struct canned_setup *setup, struct canne
 	struct header *fields = arena_calloc(arena, l->limits.headers, sizeof *fields);
 	enum err_code e;
 
-	out->bytes = write_bytes(arena, setup);
+	*out = (struct canned){ .bytes = write_bytes(arena, setup) };
 	h1_head_init_request(&out->head, &limits, fields, l->limits.headers);
 	switch (h1_head_feed(&out->head, out->bytes)) {
 	case H1_REFUSED:
@@ -135,7 +135,11 @@ canned_build(struct arena *arena, const struct canned_setup *setup, struct canne
 		break;
 	}
 	e = h1_frame_request(&out->frame, &out->head);
-	if (e == ERR_NONE)
-		fill_request(setup, out);
-	return e;
+	if (e != ERR_NONE)
+		return e;
+	fill_request(setup, out);
+	if (out->head.method == METHOD_CONNECT || out->head.method == METHOD_TRACE)
+		return ERR_METHOD_UNKNOWN;
+	out->is_routed = out->head.target_form != H1_TARGET_ASTERISK;
+	return ERR_NONE;
 }

@@ -25,6 +25,7 @@ struct canned {
 	struct str bytes; /* head and body */
 	struct h1_head head;
 	struct h1_frame frame;
+	bool is_routed;         /* a route is looked for; not so for "OPTIONS *" (RFC 9110 9.3.7) */
 	struct request request; /* from the loopback address; without route parameters */
 };
 

@@ -7,6 +7,7 @@
 #include "base/near.h"
 #include "base/rnd.h"
 #include "codec/json_scan.h"
+#include "codec/uri.h"
 #include "conf/conf_bound.h"
 #include "conf/yaml_tree.h"
 #include "daemon/canned.h"
@@ -42,6 +43,27 @@ put_route(struct explain *x, const struct route_conf *route)
 	buf_add_char(out, '\n');
 }
 
+/* The path of a route with the request's own segments in place of its parameters: those are never wrong. */
+static struct str
+as_asked(struct explain *x, struct str template)
+{
+	struct str asked = x->canned.request.path, mine, theirs, text = STR("");
+
+	while (uri_next_segment(&template, &mine)) {
+		bool is_param = str_has_prefix(mine, STR("{"));
+		bool is_tail = str_has_suffix(mine, STR("...}"));
+		struct str rest = asked;
+
+		if (!uri_next_segment(&asked, &theirs))
+			theirs = mine;
+		if (is_tail && rest.n > 0)
+			return arena_printf(x->arena, "%.*s%.*s", STR_FMT(text), STR_FMT(rest));
+		text = arena_printf(
+		    x->arena, "%.*s/%.*s", STR_FMT(text), STR_FMT(is_param ? theirs : mine));
+	}
+	return text;
+}
+
 /* By edits of the text; a route is told once. */
 static const struct route_conf *
 find_nearest(struct explain *x, bool *is_told)
@@ -50,7 +72,8 @@ find_nearest(struct explain *x, bool *is_told)
 	size_t best = SIZE_MAX, at = 0;
 
 	for (size_t i = 0; i < c->n_routes; i++) {
-		size_t distance = near_distance(x->canned.request.path, c->routes[i].path.s);
+		struct str path = as_asked(x, c->routes[i].path.s);
+		size_t distance = near_distance(x->canned.request.path, path);
 
 		if (is_told[i] || (best != SIZE_MAX && distance >= best))
 			continue;
@@ -243,8 +266,10 @@ explain(struct explain *x)
 	struct rnd rnd;
 	enum err_code e;
 
-	if (r->method == METHOD_CONNECT || r->method == METHOD_TRACE)
-		return say_no_route(x, ERR_METHOD_UNKNOWN, str_none());
+	if (!x->canned.is_routed) {
+		buf_add_c(x->out, "answer: 204: it asks whether gatherd is there\n");
+		return EXIT_SUCCESS;
+	}
 	e = router_find(x->gen->site->router, r, x->arena, &match);
 	if (e != ERR_NONE)
 		return say_no_route(x, e, match.allow);

@@ -64,7 +64,7 @@ run(struct trial *t)
 	struct router_match match;
 
 	setup.listener = canned_listener(c->listeners, c->n_listeners, t->test->request.path.s);
-	if (build_request(t, setup.listener, canned) == ERR_NONE &&
+	if (build_request(t, setup.listener, canned) == ERR_NONE && canned->is_routed &&
 	    router_find(t->gen->site->router, &canned->request, &t->arena, &match) == ERR_NONE)
 		answers.route = &t->gen->conf->routes[match.index];
 	setup.bytes = canned->bytes;

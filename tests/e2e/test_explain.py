@@ -103,6 +103,7 @@ def test_another_method_names_the_routes_of_the_path(explain):
 @pytest.mark.parametrize("words, reason", [
     (["GET", "no-slash"], "400 bad_target"), (["G T", "/hello"], "400 "), (["GET", "/a/../b"], "400 bad_target"),
     (["GET", "/hello", "-H", "No colon"], "400 "), (["CONNECT", "/hello"], "400 "),
+    (["TRACE", "/hello"], "501 method_unknown"), (["CONNECT", "a.example:443"], "501 method_unknown"),
     (["GET", "/hello", "-H", "Content-Length: 5", "-H", "Content-Length: 6"], "400 "),
 ])
 def test_a_request_that_the_daemon_refuses_is_refused(explain, words, reason):
@@ -233,3 +234,15 @@ def test_a_url_means_the_listener_of_its_scheme(tmp_path):
         ran = daemon.run("explain", "GET", scheme + "://gatherd.test/files/x", "-c", str(path), "--run-mocks")
         assert ran.returncode == 0, ran.stderr
         assert "  > X-Forwarded-Proto: %s\n" % scheme in ran.stdout
+
+
+@pytest.mark.parametrize("path, nearest", [
+    ("/user/a-very-long-identifier-0123456789", "/users/{id}"), ("/fils/a/b/c/d", "/files/{rest...}"),
+    ("/users", "/users/{id}"), ("/hello/", "/hello"), ("/users/1/", "/users/{id}")])
+def test_parameters_do_not_count_in_what_is_near(explain, path, nearest):
+    _, text = explain("GET", path)
+    assert text.split("the nearest routes:\n  ")[1].startswith(nearest + "  "), text
+
+
+def test_a_ping_needs_no_route(explain):
+    assert explain("OPTIONS", "*") == (0, "answer: 204: it asks whether gatherd is there\n")
