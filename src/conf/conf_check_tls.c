@@ -112,6 +112,11 @@ warn_of_certs(const struct conf_check *check, const struct tls_ctx_files *files)
 		    i < n_own ? &tls->own : &tls->certificates[i - n_own];
 
 		warn_of_validity(check, &cert->certificate, files->certs[i].leaf);
+		if (!str_is_none(cert->ocsp.s) &&
+		    !tls_staple_is_fresh(&files->certs[i].staple, clock_wall_ns() / NS_PER_SEC))
+			conf_error_warn(check->errors, cert->ocsp.pos,
+			    "the OCSP response in %s is out of date and not stapled; fetch another",
+			    cert->ocsp.s.p);
 	}
 }
 

@@ -238,7 +238,7 @@ tls_cert_load(struct tls_cert *cert, const struct tls_cert_conf *conf, struct tl
 	if (e == ERR_NONE)
 		e = load_key(cert, key, fault);
 	if (e == ERR_NONE && !str_is_none(conf->ocsp.s))
-		e = tls_cert_read_file(&conf->ocsp, &cert->staple, fault);
+		e = tls_staple_load(&cert->staple, &conf->ocsp, cert->leaf, fault);
 	if (e == ERR_NONE)
 		note_names(cert);
 	else
@@ -252,7 +252,7 @@ tls_cert_fini(struct tls_cert *cert)
 	X509_free(cert->leaf);
 	sk_X509_pop_free(cert->chain, X509_free);
 	EVP_PKEY_free(cert->key);
-	buf_fini(&cert->staple);
+	tls_staple_fini(&cert->staple);
 	for (size_t i = 0; i < cert->n_names; i++)
 		free((char *)(uintptr_t)cert->names[i].p);
 	free(cert->names);

@@ -8,12 +8,13 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "net/tls_conf.h"
+#include "net/tls_staple.h"
 
 struct tls_cert {
 	X509 *leaf;             /* owned, as all of them */
 	STACK_OF(X509) *chain;  /* the intermediates */
 	EVP_PKEY *key;
-	struct buf staple;      /* DER; empty: none */
+	struct tls_staple staple;
 	struct str *names;      /* DNS names, in lower case; wildcards as "*.example.org" */
 	size_t n_names;
 };

@@ -20,11 +20,12 @@ struct tls_ctx {
 	SSL_CTX **contexts;       /* owned; the first is for clients that ask for no name, or an unknown one */
 	size_t n_contexts;
 	X509 **leaves;            /* owned references, with their staples below */
-	struct buf *staples;
+	struct tls_staple *staples;
 	size_t n_leaves;
 	EVP_CIPHER *ticket_cipher; /* owned: looking it up costs more than using it */
 	struct tls_ticket tickets;
 	bool has_tickets;
+	uint64_t wall_ns; /* since 1970, when the last handshake began */
 };
 
 /* ---- files */
@@ -155,16 +156,16 @@ on_protocols(SSL *ssl, const unsigned char **out, unsigned char *n_out, const un
 }
 
 static int
-set_staple(SSL *ssl, const struct buf *staple)
+set_staple(SSL *ssl, const struct tls_staple *staple, uint64_t wall_ns)
 {
 	unsigned char *copy;
 
-	if (staple->n == 0)
+	if (!tls_staple_is_fresh(staple, wall_ns / NS_PER_SEC))
 		return SSL_TLSEXT_ERR_NOACK;
-	copy = OPENSSL_memdup(staple->p, staple->n);
+	copy = OPENSSL_memdup(staple->der.p, staple->der.n);
 	if (copy == NULL)
 		abort();
-	SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)staple->n); /* takes it over */
+	SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)staple->der.n); /* takes it over */
 	return SSL_TLSEXT_ERR_OK;
 }
 
@@ -176,7 +177,7 @@ on_status(SSL *ssl, void *arg)
 
 	for (size_t i = 0; i < ctx->n_leaves; i++)
 		if (ctx->leaves[i] == shown)
-			return set_staple(ssl, &ctx->staples[i]);
+			return set_staple(ssl, &ctx->staples[i], ctx->wall_ns);
 	return SSL_TLSEXT_ERR_NOACK;
 }
 
@@ -350,7 +351,7 @@ keep_staples(struct tls_ctx *ctx, const struct tls_ctx_files *files)
 	for (size_t i = 0; i < files->n_certs; i++) {
 		X509_up_ref(files->certs[i].leaf);
 		ctx->leaves[i] = files->certs[i].leaf;
-		buf_add(&ctx->staples[i], buf_str(&files->certs[i].staple));
+		tls_staple_copy(&ctx->staples[i], &files->certs[i].staple);
 	}
 }
 
@@ -384,7 +385,7 @@ destroy(struct tls_ctx *ctx)
 		SSL_CTX_free(ctx->contexts[i]);
 	for (size_t i = 0; i < ctx->n_leaves; i++) {
 		X509_free(ctx->leaves[i]);
-		buf_fini(&ctx->staples[i]);
+		tls_staple_fini(&ctx->staples[i]);
 	}
 	free(ctx->contexts);
 	free(ctx->leaves);
@@ -417,12 +418,13 @@ tls_ctx_hold(struct tls_ctx *ctx)
 }
 
 SSL *
-tls_ctx_begin(struct tls_ctx *ctx, uint64_t now_ns)
+tls_ctx_begin(struct tls_ctx *ctx, uint64_t now_ns, uint64_t wall_ns)
 {
 	SSL *ssl = SSL_new(ctx->contexts[0]);
 
 	if (ssl == NULL)
 		abort();
+	ctx->wall_ns = wall_ns;
 	if (ctx->has_tickets)
 		tls_ticket_advance(&ctx->tickets, now_ns);
 	return ssl;

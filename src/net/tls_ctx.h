@@ -42,7 +42,7 @@ struct tls_ctx *tls_ctx_new(const struct tls_ctx_files *files, const struct tls_
 void tls_ctx_close(struct tls_ctx **ctx);
 /* One more reference, of the same thread: while a handshake goes on. */
 struct tls_ctx *tls_ctx_hold(struct tls_ctx *ctx);
-/* A connection about to begin its handshake; now_ns is the loop's. */
-SSL *tls_ctx_begin(struct tls_ctx *ctx, uint64_t now_ns);
+/* A connection about to begin its handshake; the times are the loop's. */
+SSL *tls_ctx_begin(struct tls_ctx *ctx, uint64_t now_ns, uint64_t wall_ns);
 
 #endif

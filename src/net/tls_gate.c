@@ -154,7 +154,7 @@ tls_gate_begin(struct tls_handshake *h)
 	if (++gate->n_begun > gate->limit)
 		loop_defer(gate->loop, &gate->trim);
 	h->ctx = tls_ctx_hold(gate->ctx);
-	return tls_ctx_begin(h->ctx, gate->loop->now_ns);
+	return tls_ctx_begin(h->ctx, gate->loop->now_ns, gate->loop->wall_ns);
 }
 
 void

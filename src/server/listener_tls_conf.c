@@ -16,7 +16,9 @@
 #define DOC_KEY \
 	"The PEM file of the private key, without a passphrase. Without this key it is looked for in " \
 	"the file of the certificate."
-#define DOC_OCSP "A DER file with an OCSP response to be stapled. Read again like the certificate."
+#define DOC_OCSP \
+	"A DER file with an OCSP response to be stapled, as long as it is not out of date. Read again " \
+	"like the certificate."
 
 static const struct conf_row certificate_rows[] = {
 	{

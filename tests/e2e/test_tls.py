@@ -255,6 +255,11 @@ def test_check_reads_the_files(pki, pair, tmp_path):
     assert "no cipher of TLS 1.2 is in it" in done.stderr
     done = check(tmp_path, "{ certificate: site.pem, key: site.key, groups: P-1 }")
     assert "expected groups such as" in done.stderr
+    other = pki.issue("other")
+    done = check(tmp_path, "{ certificate: site.pem, key: site.key, ocsp: %s }" % pki.ocsp(other[0]))
+    assert "is about another certificate" in done.stderr
+    done = check(tmp_path, "{ certificate: site.pem, key: site.key, ocsp: site.pem }")
+    assert "expected an OCSP response in DER" in done.stderr
     pki.issue("old", start="20200101000000Z", end="20210101000000Z")
     done = check(tmp_path, "{ certificate: old.pem, key: old.key }")
     assert done.returncode == 0 and "warning: listeners.main.tls.certificate: the certificate in" in done.stderr
