@@ -378,9 +378,14 @@ watch_signals(struct daemon *d)
 	}
 }
 
+/* What signals would end is about to be freed: from here on they wait, and go with the process. */
 static void
 unwatch_signals(struct daemon *d)
 {
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	for (size_t i = 0; i < ARRAY_LEN(d->signals); i++)
 		if (event_initialized(&d->signals[i]))
 			evsignal_del(&d->signals[i]);
@@ -440,6 +445,7 @@ stop(struct daemon *d)
 		post_all(d, worker_post_stop);
 		loop_run(d->loop);
 	}
+	unwatch_signals(d);
 	join_workers(d);
 	free_workers(d);
 	certs_free(d->certs);
@@ -449,7 +455,6 @@ stop(struct daemon *d)
 	json_scan_fini(&d->js);
 	if (d->log != NULL)
 		access_log_close(&d->log);
-	unwatch_signals(d);
 	loop_turn(d->loop, 0);
 	loop_free(d->loop);
 }

@@ -178,6 +178,18 @@ def test_a_second_sigterm_stops_at_once(gatherd, upstream):
         assert time.monotonic() - started < 2
 
 
+@pytest.mark.sanitize
+def test_signals_at_the_very_end_do_no_harm(gatherd):
+    """The end is short; signals all the way through it find nothing that is freed."""
+    for _ in range(10):
+        d = gatherd([REPLY], workers=2)
+        d.get("/hello")
+        while d.process.poll() is None:
+            d.signal(signal.SIGTERM)
+            d.signal(signal.SIGHUP)
+        d.check_end()
+
+
 def test_stops_on_sigint(gatherd):
     d = gatherd([REPLY])
     d.signal(signal.SIGINT)
