@@ -3,7 +3,7 @@ import re
 
 import pytest
 import yaml
-from harness import daemon, tls
+from harness import daemon, recipes, tls
 from harness.upstream import json_reply
 
 pytestmark = pytest.mark.sanitize
@@ -246,3 +246,22 @@ def test_parameters_do_not_count_in_what_is_near(explain, path, nearest):
 
 def test_a_ping_needs_no_route(explain):
     assert explain("OPTIONS", "*") == (0, "answer: 204: it asks whether gatherd is there\n")
+
+
+@pytest.mark.parametrize("recipe", recipes.read_all(), ids=lambda recipe: recipe.title.replace(" ", "_"))
+def test_recipes_are_answered_in_memory_as_by_the_daemon(recipe, tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe.conf)
+    for each in recipe.exchanges:
+        words = [word for name, value in each.fields for word in ("-H", "%s: %s" % (name, value))]
+        if each.body is not None:
+            words += ["-d", each.body if isinstance(each.body, str) else each.body.decode()]
+        ran = daemon.run("explain", each.method, each.target, "--run-mocks", "-c", str(path), *words)
+        assert not ran.stderr, ran.stderr
+        lines = [line[4:] for line in ran.stdout.split("\nanswered by the mock services in ")[1].splitlines()
+                 if line.startswith("  <")]
+        assert lines[0].startswith("HTTP/1.1 %d " % each.status)
+        if b"\n" not in each.answer and b"\r" not in each.answer:
+            body = lines[lines.index("") + 1:] if "" in lines else [""]
+            as_shown = [re.sub(r'"ms":\d+', '"ms":0', text) for text in ("\n".join(body), each.answer.decode())]
+            assert as_shown[0] == as_shown[1]

@@ -7,7 +7,7 @@ import xml.etree.ElementTree
 
 import pytest
 import yaml
-from harness import daemon
+from harness import daemon, recipes
 
 pytestmark = pytest.mark.sanitize
 
@@ -209,3 +209,20 @@ def test_bytes_that_are_no_text_do_not_break_the_reports(run, tmp_path):
     yaml.safe_load(text.split("  ---\n")[1].split("  ...\n")[0])
     failure = xml.etree.ElementTree.parse(path).getroot().find("testcase/failure")
     assert "expected a?]]>&<\u00e9\n" in failure.text
+
+
+@pytest.mark.parametrize("recipe", recipes.read_all(), ids=lambda recipe: recipe.title.replace(" ", "_"))
+def test_recipes_can_be_written_as_tests(recipe, tmp_path):
+    tests = []
+    for i, each in enumerate(recipe.exchanges):
+        request = {"method": each.method, "path": each.target, "headers": dict(each.fields)}
+        if each.body is not None:
+            request["body"] = each.body.decode()
+        expect = {"status": each.status, "headers": dict(reversed(each.answer_fields))}
+        if b'"ms":' not in each.answer:
+            expect["body"] = each.answer.decode()
+        tests.append({"name": "exchange %d" % i, "request": request, "expect": expect})
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe.conf + "\n" + yaml.safe_dump({"tests": tests}, sort_keys=False, allow_unicode=True))
+    ran = daemon.run("test", str(path))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
