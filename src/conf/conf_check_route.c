@@ -241,6 +241,20 @@ check_calls(
 		check_plan(check, route, params);
 }
 
+static void
+check_require(const struct conf_check *check, const struct route_conf *route)
+{
+	struct require *require;
+	struct conf_pos where;
+	struct str why;
+
+	if (require_compile(check->arena, &route->require, &require, &where, &why) != ERR_NONE)
+		conf_error_add(check->errors, where, "%.*s", STR_FMT(why));
+	if (route->is_body_required && route->kind != ROUTE_CALLS)
+		conf_error_add(check->errors, conf_check_place(route->pos, "request.body.required"),
+		    "only a route with `calls` reads the body");
+}
+
 /* A limit on bodies that no listener lets through says less than it seems to. */
 static void
 check_body_limit(const struct conf_check *check, const struct route_conf *route)
@@ -266,6 +280,7 @@ check_route(
 	if (route->kind == ROUTE_REPLY)
 		check_reply(check, &route->reply, conf_check_place(route->pos, "reply"), params);
 	check_body_limit(check, route);
+	check_require(check, route);
 	if (params != NULL && route->kind != ROUTE_CALLS)
 		conf_check_text_fields(
 		    check, &route->response.set_headers, CONF_CHECK_RESPONSE, params, NULL);

@@ -11,7 +11,7 @@ static const struct idle_key {
 	struct str key;
 	struct str below; /* none: the key as a whole */
 } idle_keys[] = {
-	{ STR_INIT("proxy"), STR_INIT("request"), { NULL, 0 } },
+	{ STR_INIT("proxy"), STR_INIT("request"), STR_INIT("body") },
 	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("on_conflict") },
 	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("partial") },
 	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("static") },

@@ -16,27 +16,51 @@ answer_set_body(struct answer *out, struct arena *arena, struct str content_type
 	out->body_bytes = body.n;
 }
 
-void
-answer_problem_of(struct answer *out, struct arena *arena, enum err_code e, struct str call,
-    const struct meta_detail *detail)
+static void
+set_problem(struct answer *out, struct arena *arena, const struct meta_problem *problem)
 {
-	struct meta_problem problem = {
-		.status = err_status(e),
-		.title = http_table_reason(err_status(e)),
-		.call = call,
-		.error = e,
-		.upstream = *detail,
-	};
-
-	*out = (struct answer){ .status = problem.status, .reason = e };
-	if (problem.status == 503)
+	*out = (struct answer){ .status = problem->status, .reason = problem->error };
+	if (problem->status == 503)
 		out->retry_after_s = RETRY_AFTER_S;
 	answer_set_body(
-	    out, arena, STR("application/problem+json"), meta_of_problem(arena, &problem));
+	    out, arena, STR("application/problem+json"), meta_of_problem(arena, problem));
+}
+
+static struct meta_problem
+problem_of(enum err_code e)
+{
+	return (struct meta_problem){
+		.status = err_status(e),
+		.title = http_table_reason(err_status(e)),
+		.error = e,
+	};
 }
 
 void
 answer_problem(struct answer *out, struct arena *arena, enum err_code e, struct str call)
 {
-	answer_problem_of(out, arena, e, call, &(struct meta_detail){ .status = 0 });
+	struct meta_problem problem = problem_of(e);
+
+	problem.call = call;
+	set_problem(out, arena, &problem);
+}
+
+void
+answer_problem_because(struct answer *out, struct arena *arena, enum err_code e, struct str why)
+{
+	struct meta_problem problem = problem_of(e);
+
+	problem.detail = why;
+	set_problem(out, arena, &problem);
+}
+
+void
+answer_problem_of(struct answer *out, struct arena *arena, enum err_code e, struct str call,
+    const struct meta_detail *detail)
+{
+	struct meta_problem problem = problem_of(e);
+
+	problem.call = call;
+	problem.upstream = *detail;
+	set_problem(out, arena, &problem);
 }

@@ -28,6 +28,9 @@ void answer_set_body(struct answer *out, struct arena *arena, struct str content
  * call: name of the call that decided, or none.
  */
 void answer_problem(struct answer *out, struct arena *arena, enum err_code e, struct str call);
+/* The same with a sentence of its own in place of the error's. */
+void answer_problem_because(
+    struct answer *out, struct arena *arena, enum err_code e, struct str why);
 /* The same, telling what the upstream of that call said. */
 void answer_problem_of(struct answer *out, struct arena *arena, enum err_code e, struct str call,
     const struct meta_detail *detail);

@@ -350,7 +350,7 @@ value_of(const struct operand *o, const struct template_env *env, struct arena *
 	struct value v = { .json = o->literal };
 
 	if (v.json.kind == JSON_NONE)
-		v.json = template_json_value(&o->reference, env, arena);
+		v.json = template_eval_value(&o->reference, env, arena);
 	if (v.json.kind == JSON_STRING)
 		v.text = json_str_text(arena, str_of(v.json.text.p + 1, v.json.text.n - 2));
 	if (v.json.kind != JSON_NONE || o->literal.kind != JSON_NONE)
@@ -528,7 +528,7 @@ condition_holds(const struct condition *c, const struct template_env *env, struc
 	case NODE_NOT:
 		return !condition_holds(c->left, env, arena);
 	case NODE_EXISTS:
-		return template_json_value(&c->a.reference, env, arena).kind != JSON_NONE ||
+		return template_eval_value(&c->a.reference, env, arena).kind != JSON_NONE ||
 		    template_eval(&c->a.reference, env, arena, &text) == ERR_NONE;
 	case NODE_TRUE:
 		return value_of(&c->a, env, arena).json.kind == JSON_TRUE;

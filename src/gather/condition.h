@@ -16,7 +16,7 @@
 #ifndef GATHER_CONDITION_H
 #define GATHER_CONDITION_H
 
-#include "gather/template.h"
+#include "gather/template_eval.h"
 
 struct condition;
 

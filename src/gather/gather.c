@@ -377,7 +377,9 @@ parse_client_body(struct gather *g)
 {
 	const struct request *r = g->request;
 
-	if (!g->plan->needs_body_json || !r->has_body || r->body.n == 0)
+	if (!r->has_body || r->body.n == 0)
+		return g->plan->conf->is_body_required ? ERR_BAD_BODY : ERR_NONE;
+	if (!g->plan->needs_body_json)
 		return ERR_NONE;
 	if (json_scan_text(g->env->js, r->body, 0, &g->values.body, NULL) != ERR_NONE)
 		return ERR_BAD_BODY;

@@ -197,7 +197,7 @@ static enum err_code
 write_body(struct gather *g)
 {
 	const struct template *t = &g->plan->body;
-	struct json_value v = template_json_value(t, &g->values, g->arena);
+	struct json_value v = template_eval_value(t, &g->values, g->arena);
 	struct str text;
 	enum err_code e;
 

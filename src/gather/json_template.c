@@ -158,7 +158,7 @@ static enum err_code
 eval_reference(const struct template *t, const struct template_env *env, struct arena *arena,
     struct str *out)
 {
-	struct json_value v = template_json_value(t, env, arena);
+	struct json_value v = template_eval_value(t, env, arena);
 	enum err_code e;
 
 	if (v.kind != JSON_NONE) {

@@ -5,7 +5,7 @@
 #ifndef GATHER_JSON_TEMPLATE_H
 #define GATHER_JSON_TEMPLATE_H
 
-#include "gather/template.h"
+#include "gather/template_eval.h"
 
 struct json_template;
 

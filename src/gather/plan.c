@@ -504,6 +504,7 @@ plan_compile(
 	plan->n_calls = setup->conf->n_calls;
 	plan->calls = arena_calloc(arena, plan->n_calls, sizeof *plan->calls);
 	plan->places = arena_calloc(arena, plan->n_calls, sizeof *plan->places);
+	plan->needs_body = plan->needs_body_json = setup->conf->is_body_required;
 	params.calls = call_names(&c);
 	params.n_calls = plan->n_calls;
 	e = check_need(&c);

@@ -456,6 +456,37 @@ static const struct conf_row request_body_rows[] = {
 	    .doc = "How large the body of a request may be; the listener's `limits.body` holds as "
 		   "well. Beyond it 413.",
 	},
+	{
+	    .key = "required",
+	    .type = CONF_BOOL,
+	    .offset = offsetof(struct route_conf, is_body_required),
+	    .fallback = "false",
+	    .since = "0.1",
+	    .doc = "Whether a request must have a body that is a JSON document. Otherwise 400. For routes "
+		   "with `calls`.",
+	},
+};
+static const struct conf_row require_rows[] = {
+	{
+	    .key = "query",
+	    .type = CONF_TEXT_PAIRS,
+	    .offset = offsetof(struct route_conf, require.query),
+	    .since = "0.1",
+	    .doc = "Query parameters that must be there, each with a POSIX extended regular expression that "
+		   "every value must match somewhere (`^` and `$` for all of it), or `\"\"`.",
+	},
+	{
+	    .key = "headers",
+	    .type = CONF_TEXT_PAIRS,
+	    .offset = offsetof(struct route_conf, require.headers),
+	    .since = "0.1",
+	    .doc = "Header fields that must be there, as for `query`.",
+	},
+};
+static const struct conf_section require_section = {
+	.rows = require_rows,
+	.n_rows = ARRAY_LEN(require_rows),
+	.doc = "What a request must have. Otherwise 400, before anything else is done.",
 };
 static const struct conf_section request_body_section = {
 	.rows = request_body_rows,
@@ -469,6 +500,13 @@ static const struct conf_row request_rows[] = {
 	    .section = &request_body_section,
 	    .since = "0.1",
 	    .doc = "The body of the request.",
+	},
+	{
+	    .key = "require",
+	    .type = CONF_SECTION,
+	    .section = &require_section,
+	    .since = "0.1",
+	    .doc = "What a request must have.",
 	},
 };
 static const struct conf_section request_section = {

@@ -7,6 +7,7 @@
 #include "base/conf_row.h"
 #include "base/conf_value.h"
 #include "gather/response_conf.h"
+#include "gather/require.h"
 #include "gather/shape.h"
 
 enum part_format { PART_JSON, PART_TEXT, PART_BASE64 };
@@ -78,6 +79,8 @@ struct route_conf {
 	struct conf_text_list methods; /* empty: any */
 	uint64_t timeout_ns;
 	uint64_t max_request_body_bytes; /* min with the listener's limit; 0: only that */
+	bool is_body_required;           /* a JSON document; routes with calls */
+	struct require_conf require;
 	enum route_kind kind;
 	struct call_conf *calls; /* ROUTE_CALLS, in the order of the file */
 	size_t n_calls;

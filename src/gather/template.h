@@ -1,5 +1,6 @@
 /*
- * Text with references, compiled at load: "/users/{id}?lang={query.lang|en}". References: {param} {query.x}
+ * Text with references, compiled at load: "/users/{id}?lang={query.lang|en}". References: {param}
+ * {query.x} {query.x[]}
  * {header.x} {cookie.x} {client.ip} {client.cert.x} {body} {body.x}; within the calls of a route
  * {calls.N.body.x} as received, {calls.N.result.x} as shaped, {calls.N.status}, {calls.N.header.x}; within
  * for_each {item} {item.x}, within a batch {items} {items.x}; {ref|default}; "{{" is a literal brace. Values are
@@ -94,46 +95,9 @@ enum err_code template_compile(struct arena *arena, struct str text, enum templa
 
 #define TEMPLATE_MAX_OPS 64
 
-/* What is known of a call. */
-struct template_call {
-	struct json_value body;   /* as received; JSON_NONE: none that is accepted */
-	struct json_value result; /* as shaped, or its default */
-	unsigned status;          /* 0: none */
-	const struct header_list *fields; /* of its answer, when some template refers to them; or NULL */
-};
-
-/* What evaluation reads. */
-struct template_env {
-	const struct request *request;
-	struct json_value body; /* the root of the request's body; JSON_NONE: it has none, or it is not JSON */
-	const struct template_call *calls; /* by index */
-	struct json_value item;
-};
-
-/*
- * The text, in the arena or the template or the request. ERR_MISSING_REFERENCE when a value is not there (an
- * empty value counts as missing in a path), ERR_MISSING_RESULT when it is another call's, ERR_BAD_PARAMETER when
- * it cannot stand in its place. A reference with "[]" gives its scalars, separated by commas.
- */
-enum err_code template_eval(
-    const struct template *t, const struct template_env *env, struct arena *arena, struct str *out);
-
 /* Adds what it refers to. */
 void template_add_uses(struct template_uses *to, const struct template_uses *uses);
 /* The template is exactly one reference. */
 bool template_is_reference(const struct template *t);
-/*
- * The JSON value that a template of exactly one reference names, its type kept; JSON_NONE: it names text, or
- * nothing. With "[]" an array of those that are there, in the arena.
- */
-struct json_value template_json_value(
-    const struct template *t, const struct template_env *env, struct arena *arena);
-/*
- * The elements of the list that a template of exactly one reference names: with "[]" one per element on the
- * way (JSON_NONE where it is not there), else those of the array that it names. ERR_MISSING_REFERENCE or
- * ERR_MISSING_RESULT when there is no list.
- */
-enum err_code template_eval_list(const struct template *t, const struct template_env *env,
-    struct arena *arena, struct json_value **out, size_t *n);
 
 #endif

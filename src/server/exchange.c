@@ -159,6 +159,15 @@ answer_with(struct exchange *x, enum err_code e)
 	return STEP_MORE;
 }
 
+/* The same with a sentence of its own. */
+static enum step_result
+answer_because(struct exchange *x, enum err_code e, struct str why)
+{
+	answer_problem_because(&x->answer, &x->arena, e, why);
+	x->state = EXCHANGE_RESPOND;
+	return STEP_MORE;
+}
+
 static enum step_result
 answer_empty(struct exchange *x, unsigned status)
 {
@@ -205,6 +214,13 @@ step_route(struct exchange *x)
 		return answer_with(x, e);
 	x->route = &x->site->routes[match.index];
 	settle_limits(x);
+	if (x->route->require != NULL) {
+		struct str why;
+
+		e = require_check(x->route->require, &x->request, &x->arena, &why);
+		if (e != ERR_NONE)
+			return answer_because(x, e, why);
+	}
 	if (x->route->conf->kind == ROUTE_PROXY && forward_is_last_hop(&x->request))
 		return answer_empty(x, 204);
 	if (x->route->conf->kind != ROUTE_PROXY && x->has_length && x->length > x->body_limit)

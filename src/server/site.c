@@ -117,6 +117,18 @@ compile_reply(struct build *b, struct route *route, const struct template_params
 }
 
 static enum err_code
+compile_require(struct build *b, struct route *route)
+{
+	struct str why;
+	enum err_code e = require_compile(
+	    b->arena, &route->conf->require, &route->require, &b->fault->where, &why);
+
+	if (e != ERR_NONE)
+		snprintf(b->fault->message, sizeof(b->fault->message), "%.*s", STR_FMT(why));
+	return e;
+}
+
+static enum err_code
 compile(struct build *b, size_t index)
 {
 	struct route *route = &b->site->routes[index];
@@ -126,6 +138,8 @@ compile(struct build *b, size_t index)
 	route->conf = &b->conf->routes[index];
 	route->index = index;
 	e = router_add(b->site->router, route->conf, index, &path);
+	if (e == ERR_NONE)
+		e = compile_require(b, route);
 	if (e != ERR_NONE)
 		return e;
 	switch (route->conf->kind) {

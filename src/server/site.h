@@ -33,6 +33,7 @@ struct proxy_plan {
 struct route {
 	const struct route_conf *conf;
 	size_t index;         /* in the configuration */
+	struct require *require; /* NULL: nothing */
 	uint64_t calls_bytes; /* most that the bodies of its calls may take */
 	union {               /* by conf->kind */
 		struct plan *calls;

@@ -312,3 +312,29 @@ def test_details_of_errors_are_told_only_when_asked_for(gatherd, upstream):
     assert detail["status"] == 409 and detail["body"].startswith('out of "stock"x') and len(detail["body"]) == 1024
     problem = expect.is_problem(d.get("/failed"), 502, "status_not_accepted", call="b")
     assert problem["upstream"]["status"] == 409
+
+
+def test_what_a_request_must_have(gatherd, upstream):
+    up = upstream(json_reply(lambda r: r.body or b"1"))
+    request = {"require": {"query": {"q": "^[a-z]+$", "page": ""}, "headers": {"X-Version": "^2\\."}}}
+    d = gatherd([{**route("/x", a={"path": "/a"}), "request": request},
+                 {**route("/body", a={"path": "/a", "method": "POST", "json": "{body}"}), "methods": ["POST"],
+                  "request": {"body": {"required": True}}},
+                 route("/many", a={"path": "/a", "method": "POST",
+                                   "json": {"ids": "{query.id[]}", "text": "{query.id[]}!"}},
+                       each={"path": "/i/{item}", "for_each": "{query.id[]}"})], {"up": up})
+    good = [("X-Version", "2.1")]
+    assert d.get("/x?q=abc&page", fields=good).status == 200
+    for target, fields, reason in (("/x?page=1", good, "missing_reference"), ("/x?q=abc", good, "missing_reference"),
+                                   ("/x?q=A&page=1", good, "bad_parameter"),
+                                   ("/x?q=a&q=B&page=1", good, "bad_parameter"),
+                                   ("/x?q=a%00B&page=1", good, "bad_parameter"),
+                                   ("/x?q=abc&page=1", [], "missing_reference"),
+                                   ("/x?q=abc&page=1", [("X-Version", "1.2.")], "bad_parameter")):
+        problem = expect.is_problem(d.get(target, fields=fields), 400, reason)
+        assert '"' in problem["detail"], problem
+    assert d.get("/body", method="POST", body=b'{"a":1}').body == b'{"a":{"a":1}}'
+    expect.is_problem(d.get("/body", method="POST", body=b"{"), 400, "bad_body")
+    expect.is_problem(d.get("/body", method="POST"), 400, "bad_body")
+    assert d.get("/many?id=1&id=a%20b&x=0").body == (b'{"a":{"ids":["1","a b"],"text":"1,a b!"},'
+                                                     b'"each":[1,1]}')

@@ -1,4 +1,4 @@
-#include "gather/template.h"
+#include "gather/template_eval.h"
 
 #include "codec/json_scan.h"
 #include "unit.h"
@@ -65,6 +65,9 @@ START_TEST(finds_every_kind_of_value)
 	setup();
 	expect("/u/{id}", TEMPLATE_PATH, "/u/7");
 	expect("{query.a} {query.b} {query.empty}.{query.flag}.", TEMPLATE_TEXT, "1 x y ..");
+	expect("{query.a[]}", TEMPLATE_TEXT, "1,2");
+	expect("{query.b[]}", TEMPLATE_QUERY, "x%20y");
+	expect("{query.none[]|0}", TEMPLATE_TEXT, "0");
 	expect("{header.x-tier}", TEMPLATE_HEADER, "gold");
 	expect("{client.ip}", TEMPLATE_TEXT, "192.0.2.1");
 	expect("{client.cert.subject} {client.cert.fingerprint} {client.cert.san|none}",
@@ -80,6 +83,7 @@ START_TEST(never_leaves_a_hole)
 {
 	setup();
 	expect_error("{query.none}", TEMPLATE_TEXT, ERR_MISSING_REFERENCE);
+	expect_error("{query.none[]}", TEMPLATE_TEXT, ERR_MISSING_REFERENCE);
 	expect_error("{body.z}", TEMPLATE_TEXT, ERR_MISSING_REFERENCE);
 	expect_error("{body.o.none}", TEMPLATE_TEXT, ERR_MISSING_REFERENCE);
 	expect_error("/u/{query.empty}", TEMPLATE_PATH, ERR_MISSING_REFERENCE);
