@@ -262,6 +262,39 @@ START_TEST(a_cut_answer_is_never_a_clean_end)
 }
 END_TEST
 
+START_TEST(a_stop_is_never_a_clean_end)
+{
+	setup();
+	rig_ask(&r, "GET /p/a HTTP/1.0\r\n\r\n");
+	rig_say(&r, &r.up[0], "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+	rig_assert_ends(&r.client[0], "abc");
+	server_close(&r.server);
+	rig_settle(&r);
+	ck_assert(r.client[0].is_broken);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(an_upload_waits_for_its_permit)
+{
+	rig_open(&r);
+	rig_proxy(&r, "/p/{rest...}");
+	r.upstream_conf.concurrency.limit = 1;
+	r.upstream_conf.queue.size = 1;
+	rig_start(&r);
+	rig_ask(&r, "GET /p/a HTTP/1.1\r\nHost: x\r\n\r\n");
+	rig_connect(&r, 1);
+	rig_say(&r, &r.client[1],
+	    "PUT /p/b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+	rig_assert_lacks(&r.up[0], "PUT");
+	/* The permit comes with a connection that is ready: the head leaves at once, and the body follows. */
+	rig_say(&r, &r.up[0], "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	rig_assert_ends(&r.up[0], "\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+	ck_assert_uint_eq(r.n_up, 1);
+	rig_close(&r);
+}
+END_TEST
+
 START_TEST(upstream_failures_have_their_status)
 {
 	setup();
@@ -354,7 +387,8 @@ UNIT_MAIN("proxy", writes_the_request_anew, answers_are_framed_anew, chunks_beco
     close_delimited_answers_become_chunks, http_1_0_clients_get_the_close, answers_without_a_body,
     small_bodies_go_up_whole, chunked_bodies_are_streamed_up, large_bodies_of_known_length,
     continue_is_said_when_the_upstream_is_there, slow_readers_slow_the_upstream,
-    a_cut_answer_is_never_a_clean_end, upstream_failures_have_their_status,
+    a_cut_answer_is_never_a_clean_end, a_stop_is_never_a_clean_end,
+    an_upload_waits_for_its_permit, upstream_failures_have_their_status,
     leaving_clients_cancel_the_call, a_broken_upload_ends_the_call,
     an_early_answer_ends_a_long_upload, a_slow_client_is_no_slow_upstream,
     endless_answers_outlive_the_routes_time)
