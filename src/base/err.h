@@ -70,6 +70,8 @@
 	X(TOO_MANY_ITEMS, 502, "too_many_items", "the list of a for_each is over max_items") \
 	X(BATCH_MISMATCH, 502, "batch_mismatch", \
 	    "the answer to a batch is not a list with one element for each item") \
+	X(TOO_FEW_CALLS, 502, "too_few_calls", \
+	    "so many calls were skipped that fewer are left than the answer needs") \
 	X(SHAPE_MISMATCH, 502, "shape_mismatch", "the upstream's answer has not the shape that the call needs") \
 	X(MERGE_CONFLICT, 502, "merge_conflict", "two parts claim the same place in the answer") \
 	X(CANCELLED, 502, "cancelled", "the call was cancelled because the answer was already decided") \

@@ -92,7 +92,7 @@ settle(struct gather_call *gc, enum err_code e)
 
 /* `need`: how many calls have given their part, and how many still may. */
 static bool
-has_quorum_verdict(struct gather *g, const struct gather_call *gc)
+has_quorum_verdict(struct gather *g, struct gather_call *gc)
 {
 	uint64_t need = g->plan->conf->need, there = 0, open = 0;
 
@@ -106,13 +106,15 @@ has_quorum_verdict(struct gather *g, const struct gather_call *gc)
 	}
 	if (there + open >= need)
 		return false;
+	if (gc->error == ERR_NONE) /* it was skipped */
+		gc->error = ERR_TOO_FEW_CALLS;
 	gather_answer_fail(g, gc);
 	return true;
 }
 
 /* True when this call decides the whole answer (a failure of a required one), or all have settled. */
 static bool
-has_verdict(struct gather *g, const struct gather_call *gc)
+has_verdict(struct gather *g, struct gather_call *gc)
 {
 	bool is_there = known_of(gc)->result.kind != JSON_NONE;
 
