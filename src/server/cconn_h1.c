@@ -346,35 +346,16 @@ cconn_h1_settle_body(struct cconn_h1_stream *stream)
 
 /* ---- events */
 
-/* Idle, or within a head. */
+/* At most n bytes through the loop's scratch space to whoever takes them. */
 static void
-read_head(struct cconn *c)
+read_to(struct cconn *c, size_t n, void (*on_bytes)(struct cconn *, struct str))
 {
-	struct loop *loop = c->stream->loop;
+	char *scratch = c->stream->loop->scratch;
 	size_t got;
 
-	switch (stream_read(c->stream, loop->scratch, READ_AHEAD_BYTES, &got)) {
+	switch (stream_read(c->stream, scratch, n, &got)) {
 	case IO_OK:
-		on_head_bytes(c, str_of(loop->scratch, got));
-		break;
-	case IO_AGAIN:
-		break;
-	case IO_EOF:
-	case IO_ERROR:
-		cconn_close(c);
-		break;
-	}
-}
-
-static void
-read_body(struct cconn *c)
-{
-	struct loop *loop = c->stream->loop;
-	size_t got;
-
-	switch (stream_read(c->stream, loop->scratch, LOOP_SCRATCH_BYTES, &got)) {
-	case IO_OK:
-		on_body_bytes(c, str_of(loop->scratch, got));
+		on_bytes(c, str_of(scratch, got));
 		break;
 	case IO_AGAIN:
 		break;
@@ -421,11 +402,11 @@ void
 cconn_h1_on_readable(struct cconn *c)
 {
 	if (c->state != CCONN_ACTIVE)
-		read_head(c);
+		read_to(c, READ_AHEAD_BYTES, on_head_bytes);
 	else if (!c->h1->is_body_wanted)
 		read_ahead(c);
 	else if (c->in == NULL)
-		read_body(c);
+		read_to(c, LOOP_SCRATCH_BYTES, on_body_bytes);
 	else
 		loop_defer(c->stream->loop, &c->later);
 }
