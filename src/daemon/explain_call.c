@@ -95,6 +95,7 @@ put_upstream_limits(struct buf *out, const struct conf_pos *up)
 	explain_place_line(out, "queue timeout", up, "queue.timeout");
 	explain_place_line(out, "connections", up, "pool.max_connections");
 	explain_place_line(out, "answer's head", up, "limits.header_bytes");
+	explain_place_line(out, "servers", up, "servers");
 }
 
 static void

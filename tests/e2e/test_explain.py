@@ -57,6 +57,7 @@ def test_the_route_with_its_parameters_and_places(explain):
     assert re.search(r"^  at once +5 +conf.yaml:6  upstreams.b.concurrency.limit$", text, re.M)
     assert re.search(r"^  timeout +100ms +conf.yaml:21  routes\[0\].calls.side.timeout$", text, re.M)
     assert re.search(r"^  connect +1s +built-in$", text, re.M)
+    assert "  servers        url: http://a.example:8080, weight: 1  conf.yaml:5  upstreams.a.servers\n" in text
 
 
 def test_the_graph_has_waves_and_a_critical_path(explain):
