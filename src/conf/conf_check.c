@@ -93,12 +93,26 @@ check_address(const struct conf_check *check, const struct conf_text *text,
 }
 
 static void
+check_socket_name(const struct conf_check *check, size_t index)
+{
+	const struct listener_conf *all = check->conf->listeners, *l = &all[index];
+
+	for (size_t i = 0; i < index && !str_is_none(l->socket_name); i++)
+		if (str_eq(all[i].socket_name, l->socket_name))
+			conf_error_add(check->errors, l->address_text.pos,
+			    "systemd:%.*s is the address of listener \"%.*s\" already",
+			    STR_FMT(l->socket_name), STR_FMT(all[i].name));
+}
+
+static void
 check_addresses(const struct conf_check *check)
 {
 	const struct conf *c = check->conf;
 
-	for (size_t i = 0; i < c->n_listeners; i++)
+	for (size_t i = 0; i < c->n_listeners; i++) {
 		check_address(check, &c->listeners[i].address_text, &c->listeners[i].address, i);
+		check_socket_name(check, i);
+	}
 	check_address(check, &c->admin.address_text, &c->admin.address, c->n_listeners);
 	check_address(check, &c->admin.socket, &c->admin.socket_address, c->n_listeners);
 }

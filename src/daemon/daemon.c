@@ -5,6 +5,7 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <pthread.h>
@@ -20,6 +21,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/json_scan.h"
+#include "daemon/activation.h"
 #include "daemon/certs.h"
 #include "daemon/mock.h"
 #include "daemon/notify.h"
@@ -43,6 +45,7 @@ struct daemon {
 	struct generation *gen;
 	struct shared shared;
 	struct loop *loop; /* the main thread's */
+	struct activation activation;
 	struct certs *certs;
 	struct access_log *log;
 	struct worker_thread *threads;
@@ -169,26 +172,43 @@ tell_listening(const struct addr *at, struct str name)
 	log_info("listener %.*s: %.*s", STR_FMT(name), (int)n, text);
 }
 
+/* A first socket of the listener; *at becomes its address. */
+static bool
+open_first(struct daemon *d, const struct listener_conf *conf, struct addr *at, int *fd)
+{
+	bool is_unix = addr_is_unix(at);
+
+	if (!str_is_none(conf->socket_name)) {
+		*fd = activation_take(&d->activation, conf->socket_name, conf->name);
+		return *fd >= 0 && sock_local_addr(*fd, at) == ERR_NONE;
+	}
+	if ((!is_unix && sock_probe(at) != ERR_NONE) ||
+	    sock_listen(at, !is_unix, LISTEN_BACKLOG, fd) != ERR_NONE ||
+	    sock_local_addr(*fd, at) != ERR_NONE)
+		return tell_listen_failure(at, conf->name);
+	return true;
+}
+
 /*
  * One socket per worker, so that the kernel spreads connections. Port 0 is settled by the first; a unix
- * socket cannot be bound twice: all workers accept from one.
+ * socket cannot be bound twice, and the service manager's was bound by it: all workers accept from one.
  */
 static bool
 open_listener(struct daemon *d, size_t index)
 {
 	const struct listener_conf *conf = &d->gen->conf->listeners[index];
 	struct addr at = conf->address;
-	bool is_unix = addr_is_unix(&at);
+	bool is_one = addr_is_unix(&at) || !str_is_none(conf->socket_name);
 	int fd = -1;
 
-	if (!is_unix && sock_probe(&at) != ERR_NONE)
-		return tell_listen_failure(&at, conf->name);
+	if (!open_first(d, conf, &at, &fd))
+		return false;
 	for (size_t i = 0; i < d->n_threads; i++) {
-		if (is_unix && i > 0)
-			fd = dup(fd);
-		else if (sock_listen(&at, !is_unix, LISTEN_BACKLOG, &fd) != ERR_NONE)
-			return tell_listen_failure(&at, conf->name);
-		if (fd < 0 || (i == 0 && sock_local_addr(fd, &at) != ERR_NONE))
+		if (i > 0 && is_one)
+			fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		else if (i > 0 && sock_listen(&at, true, LISTEN_BACKLOG, &fd) != ERR_NONE)
+			fd = -1;
+		if (fd < 0)
 			return tell_listen_failure(&at, conf->name);
 		worker_listen(d->threads[i].worker, index, fd, certs_context(d->certs, index));
 	}
@@ -214,8 +234,10 @@ open_listeners(struct daemon *d)
 	const struct conf *c = d->gen->conf;
 	bool ok = true;
 
+	activation_init(&d->activation);
 	for (size_t i = 0; i < c->n_listeners && ok; i++)
 		ok = open_listener(d, i);
+	activation_tell_unused(&d->activation);
 	if (ok && !str_is_none(c->admin.socket.s))
 		ok = open_admin(d, &d->gen->admin_socket);
 	if (ok && !str_is_none(c->admin.address_text.s))
@@ -449,6 +471,7 @@ stop(struct daemon *d)
 	join_workers(d);
 	free_workers(d);
 	certs_free(d->certs);
+	activation_fini(&d->activation);
 	server_close(&d->server);
 	loop_turn(d->loop, 0);
 	server_fini(&d->server);

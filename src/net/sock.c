@@ -97,6 +97,24 @@ sock_probe(const struct addr *at)
 	return is_free ? ERR_NONE : ERR_SYSTEM;
 }
 
+static bool
+has_option(int fd, int option, int value)
+{
+	int is;
+	socklen_t n = sizeof is;
+
+	return getsockopt(fd, SOL_SOCKET, option, &is, &n) == 0 && is == value;
+}
+
+bool
+sock_is_listening(int fd)
+{
+	bool is_known = has_option(fd, SO_DOMAIN, AF_INET) || has_option(fd, SO_DOMAIN, AF_INET6) ||
+	    has_option(fd, SO_DOMAIN, AF_UNIX);
+
+	return is_known && has_option(fd, SO_TYPE, SOCK_STREAM) && has_option(fd, SO_ACCEPTCONN, 1);
+}
+
 enum err_code
 sock_local_addr(int fd, struct addr *out)
 {

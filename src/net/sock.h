@@ -15,6 +15,8 @@ enum err_code sock_listen(const struct addr *at, bool is_shared, int backlog, in
  * clients, silently. ERR_SYSTEM and errno EADDRINUSE when somebody listens there, shared or not.
  */
 enum err_code sock_probe(const struct addr *at);
+/* A stream socket of a family that addr.h knows, and listening. */
+bool sock_is_listening(int fd);
 /* The address a socket is bound to. */
 enum err_code sock_local_addr(int fd, struct addr *out);
 

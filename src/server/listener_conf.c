@@ -6,15 +6,32 @@
 #include "base/compiler.h"
 #include "server/listener_tls_conf.h"
 
+/* What systemd takes for FileDescriptorName=: see systemd.socket(5). */
+static const char *
+parse_socket_name(struct listener_conf *l, struct str name)
+{
+	bool is_fine = name.n > 0 && name.n <= 255;
+
+	for (size_t i = 0; i < name.n; i++)
+		is_fine = is_fine && name.p[i] > ' ' && name.p[i] < 127 && name.p[i] != ':';
+	if (!is_fine)
+		return "expected systemd:NAME, where the name is 1 to 255 printable ASCII characters "
+		       "without spaces and colons";
+	l->socket_name = name;
+	return NULL;
+}
+
 static const char *
 parse_address(void *base, const struct conf_text *text, struct arena *a)
 {
 	struct listener_conf *l = base;
 
 	(void)a;
-	if (addr_parse(text->s, &l->address) != ERR_NONE)
-		return "expected IP:PORT, [IPv6]:PORT or unix:/PATH";
 	l->address_text = *text;
+	if (str_has_prefix(text->s, STR("systemd:")))
+		return parse_socket_name(l, str_of(text->s.p + 8, text->s.n - 8));
+	if (addr_parse(text->s, &l->address) != ERR_NONE)
+		return "expected IP:PORT, [IPv6]:PORT, unix:/PATH or systemd:NAME";
 	return NULL;
 }
 
@@ -166,11 +183,14 @@ static const struct conf_row rows[] = {
 	    .key = "address",
 	    .type = CONF_PARSED,
 	    .parse = parse_address,
-	    .form = "IP:PORT, [IPv6]:PORT or unix:/PATH",
+	    .form = "IP:PORT, [IPv6]:PORT, unix:/PATH or systemd:NAME",
 	    .is_required = true,
 	    .since = "0.1",
 	    .doc =
-		"Where clients connect to. `[::]:PORT` takes IPv6 only; add a listener for IPv4.",
+		"Where clients connect to. `[::]:PORT` takes IPv6 only; add a listener for IPv4. "
+		"`systemd:NAME` is a socket that systemd has opened (socket activation): NAME is "
+		"`FileDescriptorName=` of the `.socket` unit, by default the unit's name with "
+		"`.socket`. All workers accept from it.",
 	},
 	{
 	    .key = "trusted_proxies",

@@ -12,7 +12,8 @@ struct listener_conf {
 	struct str name;
 	struct conf_pos pos;
 	struct conf_text address_text;
-	struct addr address;
+	struct addr address;    /* empty (len 0) with socket_name */
+	struct str socket_name; /* of systemd socket activation; none: opened here */
 	struct cidr *trusted_proxies;
 	size_t n_trusted_proxies;
 	struct tls_server_conf tls;

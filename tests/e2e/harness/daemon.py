@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 
 import yaml
@@ -51,17 +52,36 @@ def plain(value):
     return value
 
 
+ACTIVATE = """
+import fcntl, os, sys
+count = int(sys.argv[1])
+passed = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 100) for fd in sys.argv[3:3 + count]]
+for number, fd in enumerate(passed):
+    os.dup2(fd, 3 + number)
+    os.close(fd)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=sys.argv[1], LISTEN_FDNAMES=sys.argv[2])
+os.execv(sys.argv[3 + count], sys.argv[3 + count:])
+"""
+
+
+def launcher(sockets):
+    """A command line that becomes the command behind it, with the sockets passed as systemd does: sd_listen_fds(3)."""
+    return [sys.executable, "-c", ACTIVATE, str(len(sockets)), ":".join(sockets),
+            *(str(s.fileno()) for s in sockets.values())]
+
+
 class Daemon:
     """Started by start(), asked to stop and looked over by stop(). Its configuration is put together of the
     arguments, or is `text`, a whole file with a listener at 127.0.0.1:8080 and neither `admin` nor `observe`."""
 
     def __init__(self, routes=(), upstreams=None, listener=None, admin=None, workers=1, environment=None, text=None,
-                 **top):
+                 sockets=None, **top):
         self.routes, self.upstreams, self.listener, self.top = routes, upstreams or {}, listener or {}, top
         self.admin_conf = admin or {}
         self.workers = workers
         self.text = text
         self.environment = environment or {}
+        self.sockets = sockets or {}  # by name: what systemd would hand over
         self.folder = tempfile.mkdtemp(prefix="gatherd-e2e-")
         self.admin = os.path.join(self.folder, "admin.sock")
         self.log_path = os.path.join(self.folder, "access.log")
@@ -110,8 +130,12 @@ class Daemon:
         self.notify.bind(path)
         environment["NOTIFY_SOCKET"] = path
         with open(self.stderr_path, "ab") as stderr:
-            self.process = subprocess.Popen([BINARY, "run", "-c", self.config_path], stdin=subprocess.DEVNULL,
-                                            stdout=stderr, stderr=stderr, env=environment)
+            self.process = subprocess.Popen([*self._launcher(), BINARY, "run", "-c", self.config_path],
+                                            stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, env=environment,
+                                            pass_fds=[s.fileno() for s in self.sockets.values()])
+
+    def _launcher(self):
+        return launcher(self.sockets) if self.sockets else []
 
     def _is_ready(self):
         """Waits for READY=1, for /readyz (a build without systemd says nothing), or for the process to end."""
