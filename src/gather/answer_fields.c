@@ -271,3 +271,16 @@ answer_fields_write(struct gather *g, const struct meta_call *missing, size_t n_
 	buf_fini(&out);
 	return text;
 }
+
+struct str
+answer_fields_value(struct str fields, struct str name)
+{
+	struct str line, key;
+
+	while (str_split(&fields, '\n', &line)) {
+		str_split(&line, ':', &key);
+		if (!str_is_none(line) && str_ieq(key, name))
+			return str_trim(str_of(line.p, line.n - 1)); /* the line ends in CR */
+	}
+	return str_none();
+}

@@ -28,5 +28,7 @@ enum err_code answer_fields_compile(
  * copied. What response.headers.remove lists is left out.
  */
 struct str answer_fields_write(struct gather *g, const struct meta_call *missing, size_t n_missing);
+/* The value of the first field with this name among such lines; none when there is none. */
+struct str answer_fields_value(struct str fields, struct str name);
 
 #endif

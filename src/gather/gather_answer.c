@@ -217,6 +217,48 @@ write_body(struct gather *g)
 	return e;
 }
 
+/* ---- conditional requests, RFC 9110 13.1.2 */
+
+/* The opaque part of an entity tag, for the weak comparison. */
+static struct str
+opaque(struct str tag)
+{
+	return str_has_prefix(tag, STR("W/")) ? str_of(tag.p + 2, tag.n - 2) : tag;
+}
+
+static bool
+has_tag(const struct header *h, struct str tag, const struct header_list *fields)
+{
+	for (; h != NULL; h = header_next(fields, h)) {
+		struct str rest = h->value, one;
+
+		while (header_next_element(&rest, &one))
+			if (str_eq(one, STR("*")) || str_eq(opaque(one), opaque(tag)))
+				return true;
+	}
+	return false;
+}
+
+/* The client has this answer already: its ETag, copied from a call or set by the route, is one it names. */
+static void
+settle_condition(struct gather *g)
+{
+	const struct header *h = header_find(g->request->headers, HEADER_IF_NONE_MATCH);
+	enum http_method method = g->request->method;
+	struct str tag;
+
+	if (h == NULL || g->answer.is_partial || g->answer.status != 200 ||
+	    (method != METHOD_GET && method != METHOD_HEAD))
+		return;
+	tag = answer_fields_value(g->answer.fields, STR("ETag"));
+	if (str_is_none(tag) || !has_tag(h, tag, g->request->headers))
+		return;
+	g->answer.status = 304;
+	g->answer.content_type = str_none();
+	g->answer.n_body = 0;
+	g->answer.body_bytes = 0;
+}
+
 void
 gather_answer_merge(struct gather *g)
 {
@@ -239,7 +281,9 @@ gather_answer_merge(struct gather *g)
 	g->answer.fields = answer_fields_write(g, missing, n_missing);
 	settle_status(g);
 	e = plan->body.n != 0 ? write_body(g) : merge(g, meta, &at_fault);
-	if (e != ERR_NONE)
+	if (e == ERR_NONE)
+		settle_condition(g);
+	else
 		answer_problem(&g->answer, g->arena, e,
 		    at_fault < plan->n_calls ? plan->calls[at_fault].conf->name : str_none());
 }

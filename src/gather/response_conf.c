@@ -63,7 +63,8 @@ static const struct conf_row response_header_rows[] = {
 		   "Cache-Control the "
 		   "strictest of all calls it is copied from (a call without it counts as "
 		   "`no-cache`), of "
-		   "any other field the first call's. What `set` sets is not copied.",
+		   "any other field the first call's. What `set` sets is not copied. With an ETag the answer to a "
+		   "matching If-None-Match is 304.",
 	},
 	{
 	    .key = "remove",

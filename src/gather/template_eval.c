@@ -346,6 +346,11 @@ template_eval(
 			return e;
 		bound += value_bound(&t->ops[i], values[i]);
 	}
+	/* One value that goes out as it is, a body perhaps, is not copied. */
+	if (t->n == 1 && (t->place == TEMPLATE_TEXT || t->place == TEMPLATE_HEADER)) {
+		*out = values[0];
+		return check_result(t->place, *out);
+	}
 	to = arena_alloc(arena, bound);
 	for (size_t i = 0; i < t->n; i++)
 		n += put_value(to + n, t->place, &t->ops[i], values[i]);

@@ -338,3 +338,25 @@ def test_what_a_request_must_have(gatherd, upstream):
     expect.is_problem(d.get("/body", method="POST"), 400, "bad_body")
     assert d.get("/many?id=1&id=a%20b&x=0").body == (b'{"a":{"ids":["1","a b"],"text":"1,a b!"},'
                                                      b'"each":[1,1]}')
+
+
+def test_a_client_that_has_the_answer_gets_304(gatherd, upstream):
+    up = upstream()
+    up.on("/a", json_reply(b"1", fields=[("ETag", '"v1"')]))
+    d = gatherd([answered("/x", {"headers": {"copy": ["a: ETag"]}}, a={"path": "/a"})], {"up": up})
+    assert d.get("/x").status == 200
+    for tag in ('"v1"', 'W/"v1"', '"v0", "v1"', "*"):
+        response = d.get("/x", fields=[("If-None-Match", tag)])
+        assert (response.status, response.body, response.header("ETag")) == (304, b"", '"v1"'), tag
+    assert d.get("/x", fields=[("If-None-Match", '"v2"')]).status == 200
+    assert d.get("/x", method="HEAD", fields=[("If-None-Match", '"v1"')]).status == 304
+
+
+def test_the_permits_of_the_upstream_hold_for_every_item(gatherd, upstream):
+    up = upstream(json_reply(b"1", delay=0.02))
+    up.on("/list", json_reply(b"[%s]" % b",".join(b"%d" % n for n in range(30))))
+    d = gatherd([{**route("/x", list={"path": "/list"},
+                          each={"path": "/i/{item}", "for_each": "{calls.list.body}", "parallel": 10})}],
+                {"up": up.conf(concurrency={"limit": 3}, queue={"size": 100, "timeout": "5s"})})
+    assert json.loads(d.get("/x").body)["each"] == [1] * 30
+    assert up.max_in_flight == 3
