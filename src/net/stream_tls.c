@@ -45,6 +45,7 @@ struct stream_tls {
 	bool is_read_wanted;   /* by the owner */
 	bool is_starved;       /* OpenSSL needs more bytes from below before a read can go on */
 	bool is_ended;         /* the peer has ended its direction */
+	bool is_below_ended;   /* not with a goodbye alone, but that of the stream below */
 	bool is_broken;        /* no further call into OpenSSL makes sense */
 	bool write_waits_read; /* a write has to read first */
 	bool is_end_due;       /* shutting down: the stream below has to take close_notify first */
@@ -141,6 +142,7 @@ read_once(struct stream_tls *t, char *to, size_t n, size_t *got)
 	if (t->is_broken)
 		return IO_ERROR;
 	rc = SSL_read_ex(t->ssl, to, n, got);
+	t->is_below_ended = t->io->is_ended;
 	return rc == 1 ? IO_OK : why_not(t, rc, true);
 }
 
@@ -301,8 +303,11 @@ tls_close(struct stream *s)
 {
 	struct stream_tls *t = tls_of(s);
 
-	/* Not waited for: a peer that takes nothing sees the end of the stream below alone. */
-	if (t->state == TLS_STATE_OPEN)
+	/*
+	 * Not waited for: a peer that takes nothing sees the end of the stream below alone. One that has closed
+	 * is not there to hear it, and its kernel would answer with a reset.
+	 */
+	if (t->state == TLS_STATE_OPEN && !t->is_below_ended)
 		say_goodbye(t);
 	stream_close(&t->below);
 	detach(t);
