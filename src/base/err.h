@@ -17,6 +17,8 @@
 	X(BAD_FRAMING, 400, "bad_framing", "the length of the message is ambiguous or malformed") \
 	X(BAD_CHUNK, 400, "bad_chunk", "the chunked body is malformed") \
 	X(BAD_BODY, 400, "bad_body", "the request body is not what the route needs") \
+	X(BAD_ENTRY, 400, "bad_entry", "the entry of the batch is not a request") \
+	X(NESTED_BATCH, 400, "nested_batch", "the entry of the batch is a batch itself") \
 	X(BAD_PARAMETER, 400, "bad_parameter", \
 	    "a value of the request cannot stand where the route uses it") \
 	X(MISSING_REFERENCE, 400, "missing_reference", \
@@ -26,6 +28,7 @@
 	X(NOT_ACCEPTABLE, 406, "not_acceptable", "the client accepts none of the formats that the route has") \
 	X(REQUEST_TIMEOUT, 408, "request_timeout", "the client was too slow in sending its request") \
 	X(BODY_TOO_LARGE, 413, "body_too_large", "the request body is over the limit") \
+	X(BATCH_TOO_LARGE, 413, "batch_too_large", "the batch has more entries than the route takes") \
 	X(URI_TOO_LONG, 414, "uri_too_long", "the request target is over the limit") \
 	X(EXPECTATION_FAILED, 417, "expectation_failed", "Expect asks for something unknown") \
 	X(HEAD_TOO_LARGE, 431, "head_too_large", "the header section is over the limit") \
@@ -74,6 +77,7 @@
 	    "so many calls were skipped that fewer are left than the answer needs") \
 	X(SHAPE_MISMATCH, 502, "shape_mismatch", "the upstream's answer has not the shape that the call needs") \
 	X(MERGE_CONFLICT, 502, "merge_conflict", "two parts claim the same place in the answer") \
+	X(BATCH_TIMEOUT, 504, "batch_timeout", "the time of the batch was over before that of its entry") \
 	X(CANCELLED, 502, "cancelled", "the call was cancelled because the answer was already decided") \
 	X(BUDGET, 502, "budget", "the request needs more memory than it may have") \
 	/* files and the system */ \

@@ -42,6 +42,25 @@ calls_bytes(const struct conf *c, const struct route_conf *route)
 	return n;
 }
 
+/* Entries under way, with what is collected of their answers, and the answers that wait for the last one. */
+static uint64_t
+batch_bytes(const struct conf *c, const struct route_conf *route)
+{
+	const struct batch_conf *batch = &route->batch;
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < c->n_routes; i++) {
+		uint64_t n = 0;
+
+		if (c->routes[i].kind != ROUTE_BATCH)
+			n = conf_bound_route(c, &c->routes[i]);
+		if (n > most)
+			most = n;
+	}
+	return plus(times(batch->parallel, plus(most, batch->max_body_bytes)),
+	    times(batch->max, plus(batch->max_body_bytes, CONNECTION_BYTES)));
+}
+
 static uint64_t
 exchange_bytes(const struct listener_conf *l, const struct route_conf *route)
 {
@@ -66,6 +85,8 @@ conf_bound_route(const struct conf *c, const struct route_conf *route)
 		if (n > most)
 			most = n;
 	}
+	if (route->kind == ROUTE_BATCH)
+		most = plus(most, batch_bytes(c, route));
 	return plus(most, calls_bytes(c, route));
 }
 

@@ -12,18 +12,22 @@
 
 /* ---- what a route is */
 
-/* Exactly one of calls, proxy and reply says what the route does. */
+/* Exactly one of calls, proxy, reply and batch says what the route does. */
 static void
 check_kind(const struct conf_check *check, struct route_conf *route)
 {
 	bool has_calls = conf_check_has(route->pos, "calls");
 	bool has_proxy = conf_check_has(route->pos, "proxy");
 	bool has_reply = conf_check_has(route->pos, "reply");
+	bool has_batch = conf_check_has(route->pos, "batch");
 
-	if (has_calls + has_proxy + has_reply != 1)
-		conf_error_add(
-		    check->errors, route->pos, "needs exactly one of `calls`, `proxy` and `reply`");
-	route->kind = has_proxy ? ROUTE_PROXY : has_reply ? ROUTE_REPLY : ROUTE_CALLS;
+	if (has_calls + has_proxy + has_reply + has_batch != 1)
+		conf_error_add(check->errors, route->pos,
+		    "needs exactly one of `calls`, `proxy`, `reply` and `batch`");
+	route->kind = has_proxy	   ? ROUTE_PROXY
+			: has_reply ? ROUTE_REPLY
+			: has_batch ? ROUTE_BATCH
+				    : ROUTE_CALLS;
 }
 
 /* `any` is the empty list, and stands alone. */
@@ -49,6 +53,22 @@ check_methods_not_empty(
 	if (methods->n == 0 && conf_check_has(item, "methods"))
 		conf_error_add(check->errors, conf_check_place(item, "methods"),
 		    "no method is listed; `any` is all of them");
+}
+
+/* A batch comes in a body: its methods are POST, written or not. */
+static void
+settle_batch_methods(const struct conf_check *check, struct route_conf *route)
+{
+	static struct conf_text post = { .s = STR_INIT("POST") };
+	const struct conf_text_list *methods = &route->methods;
+
+	if (route->kind != ROUTE_BATCH)
+		return;
+	if (!conf_check_has(route->pos, "methods"))
+		route->methods = (struct conf_text_list){ &post, 1 };
+	else if (methods->n != 1 || !str_eq(methods->at[0].s, STR("POST")))
+		conf_error_add(check->errors, conf_check_place(route->pos, "methods"),
+		    "a route with `batch` takes POST and nothing else");
 }
 
 /* `meta: ""` is none. */
@@ -315,6 +335,7 @@ conf_check_route_all(const struct conf_check *check)
 		check_kind(check, route);
 		check_methods_not_empty(check, &route->methods, route->pos);
 		settle_methods(check, &route->methods);
+		settle_batch_methods(check, route);
 		settle_meta(route);
 		check_name(check, route);
 		check_name_once(check, i);

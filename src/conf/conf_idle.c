@@ -25,6 +25,8 @@ static const struct idle_key {
 	{ STR_INIT("reply"), STR_INIT("response"), { NULL, 0 } },
 	{ STR_INIT("proxy"), STR_INIT("format"), { NULL, 0 } },
 	{ STR_INIT("reply"), STR_INIT("format"), { NULL, 0 } },
+	{ STR_INIT("batch"), STR_INIT("format"), { NULL, 0 } },
+	{ STR_INIT("batch"), STR_INIT("response"), { NULL, 0 } },
 	/* streams, which are not merged */
 	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("on_conflict") },
 	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("partial") },

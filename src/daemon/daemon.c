@@ -380,6 +380,8 @@ free_workers(struct daemon *d)
 			loop_free(t->loop);
 	}
 	free(d->threads);
+	d->threads = NULL;
+	d->n_threads = 0; /* a signal may still come, and would post to them */
 }
 
 /* ---- the main thread */

@@ -258,6 +258,16 @@ put_reply(struct explain *x, const struct route *route)
 }
 
 static int
+put_batch(struct explain *x, const struct route *route)
+{
+	explain_place_line(x->out, "entries", &route->conf->pos, "batch.max");
+	explain_place_line(x->out, "at once", &route->conf->pos, "batch.parallel");
+	explain_place_line(x->out, "answer of one", &route->conf->pos, "batch.max_body");
+	put_worst(x, route);
+	return EXIT_SUCCESS;
+}
+
+static int
 explain(struct explain *x)
 {
 	struct request *r = &x->canned.request;
@@ -286,6 +296,8 @@ explain(struct explain *x)
 		return put_calls(x, route);
 	case ROUTE_PROXY:
 		return put_proxy(x, route);
+	case ROUTE_BATCH:
+		return put_batch(x, route);
 	case ROUTE_REPLY:
 		break;
 	}

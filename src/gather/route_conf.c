@@ -613,7 +613,7 @@ static const struct conf_row rows[] = {
 	    .max = 64,
 	    .since = "0.1",
 	    .doc = "The calls, by name. Their results are merged in the order of the file. Exactly "
-		   "one of `calls`, `proxy` and `reply` must be there.",
+		   "one of `calls`, `proxy`, `reply` and `batch` must be there.",
 	},
 	{
 	    .key = "need",
@@ -662,6 +662,14 @@ static const struct conf_row rows[] = {
 	    .is_optional = true,
 	    .since = "0.1",
 	    .doc = "An answer without any upstream.",
+	},
+	{
+	    .key = "batch",
+	    .type = CONF_SECTION,
+	    .section = &batch_conf_section,
+	    .is_optional = true,
+	    .since = "0.1",
+	    .doc = "Several requests as one, POST only.",
 	},
 	{
 	    .key = "response",

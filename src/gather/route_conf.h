@@ -6,6 +6,7 @@
 
 #include "base/conf_row.h"
 #include "base/conf_value.h"
+#include "gather/batch_conf.h"
 #include "gather/response_conf.h"
 #include "gather/require.h"
 #include "gather/shape.h"
@@ -13,7 +14,7 @@
 enum part_format { PART_JSON, PART_TEXT, PART_BASE64 };
 /* How an answer that calls give is written. */
 enum route_format { FORMAT_JSON, FORMAT_NDJSON, FORMAT_SSE, FORMAT_MULTIPART, FORMAT_COUNT };
-enum route_kind { ROUTE_CALLS, ROUTE_PROXY, ROUTE_REPLY };
+enum route_kind { ROUTE_CALLS, ROUTE_PROXY, ROUTE_REPLY, ROUTE_BATCH };
 
 /* What of the client's request leaves; nothing by default. */
 struct forward_conf {
@@ -89,6 +90,7 @@ struct route_conf {
 	uint64_t need; /* how many calls must succeed; 0: those that are required */
 	struct proxy_conf proxy;
 	struct reply_conf reply;
+	struct batch_conf batch;
 	struct response_conf response;
 };
 

@@ -5,6 +5,7 @@
 #include "gather/forward.h"
 #include "server/access_log.h"
 #include "server/admin.h"
+#include "server/batch.h"
 #include "server/parts.h"
 #include "server/proxy.h"
 #include "server/reply.h"
@@ -47,6 +48,8 @@ exchange_init(struct exchange *x, const struct exchange_ops *ops, struct listene
 	x->deadline_ns = TIMER_NEVER;
 	x->gather = NULL;
 	x->parts = NULL;
+	x->batch = NULL;
+	x->outer = NULL;
 	x->proxy = NULL;
 	x->answer = (struct answer){ 0 };
 	x->reason = ERR_NONE;
@@ -133,6 +136,8 @@ cancel_work(struct exchange *x)
 		parts_cancel(x->parts);
 	if (x->proxy != NULL)
 		proxy_cancel(x->proxy);
+	if (x->batch != NULL)
+		batch_cancel(x->batch);
 }
 
 void
@@ -214,6 +219,8 @@ step_route(struct exchange *x)
 		return answer_with(x, e);
 	x->route = &x->site->routes[match.index];
 	settle_limits(x);
+	if (x->route->conf->kind == ROUTE_BATCH && x->outer != NULL)
+		return answer_with(x, ERR_NESTED_BATCH);
 	if (x->route->require != NULL) {
 		struct str why;
 
@@ -273,6 +280,8 @@ needs_body(const struct exchange *x)
 		return x->route->plan.calls->needs_body;
 	case ROUTE_REPLY:
 		return x->route->plan.reply.needs_body;
+	case ROUTE_BATCH:
+		return true;
 	case ROUTE_PROXY:
 		break;
 	}
@@ -286,6 +295,7 @@ step_body(struct exchange *x)
 		[ROUTE_CALLS] = EXCHANGE_GATHER,
 		[ROUTE_PROXY] = EXCHANGE_PROXY,
 		[ROUTE_REPLY] = EXCHANGE_REPLY,
+		[ROUTE_BATCH] = EXCHANGE_BATCH,
 	};
 
 	if (!x->is_body_complete && needs_body(x)) {
@@ -359,6 +369,14 @@ step_reply(struct exchange *x)
 }
 
 static enum step_result
+step_batch(struct exchange *x)
+{
+	enum err_code e = batch_start(x);
+
+	return e == ERR_NONE ? STEP_WAIT : answer_with(x, e);
+}
+
+static enum step_result
 step_admin(struct exchange *x)
 {
 	admin_answer(x->server->setup.admin, &x->request, &x->arena, &x->answer);
@@ -394,6 +412,7 @@ static const struct {
 	[EXCHANGE_GATHER] = { "GATHER", step_gather },
 	[EXCHANGE_PROXY] = { "PROXY", step_proxy },
 	[EXCHANGE_REPLY] = { "REPLY", step_reply },
+	[EXCHANGE_BATCH] = { "BATCH", step_batch },
 	[EXCHANGE_ADMIN] = { "ADMIN", step_admin },
 	[EXCHANGE_RESPOND] = { "RESPOND", step_respond },
 	[EXCHANGE_FLUSH] = { "FLUSH", NULL },
@@ -466,6 +485,8 @@ on_timer(void *arg)
 		exchange_fail(x, ERR_REQUEST_TIMEOUT);
 	else if (x->state == EXCHANGE_REPLY)
 		exchange_go(x, EXCHANGE_REPLY);
+	else if (x->state == EXCHANGE_BATCH)
+		batch_on_deadline(x->batch);
 }
 
 /* Room for n more bytes of a body within its limit; exact when the length is known. */

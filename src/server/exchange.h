@@ -3,7 +3,7 @@
  * touches a socket: it asks for the body and gives its answer through exchange_ops, so that HTTP/2
  * is one more implementation.
  *
- *     HEAD -> ROUTE -> ADMIT -> BODY -> GATHER | PROXY | REPLY | ADMIN -> RESPOND -> FLUSH -> DONE
+ *     HEAD -> ROUTE -> ADMIT -> BODY -> GATHER | PROXY | REPLY | BATCH | ADMIN -> RESPOND -> FLUSH -> DONE
  *     any before RESPOND -> RESPOND with a problem: exchange_fail() (limits, deadlines)
  *     any -> DONE: exchange_abort() (client gone, hard stop, a streamed answer cut off), which
  * answers nothing
@@ -22,6 +22,7 @@
 
 #define EXCHANGE_TAG UINT32_C(0x65786368)
 
+struct batch;
 struct exchange;
 struct parts;
 struct proxy;
@@ -34,6 +35,7 @@ enum exchange_state {
 	EXCHANGE_GATHER,
 	EXCHANGE_PROXY,
 	EXCHANGE_REPLY,
+	EXCHANGE_BATCH,
 	EXCHANGE_ADMIN,
 	EXCHANGE_RESPOND,
 	EXCHANGE_FLUSH,
@@ -98,6 +100,8 @@ struct exchange {
 	struct gather *gather; /* in the arena; NULL: none */
 	struct parts *parts;   /* likewise: its answer is streamed */
 	struct proxy *proxy;   /* likewise */
+	struct batch *batch;   /* likewise */
+	struct exchange *outer; /* the batch that it is an entry of, which outlives it; NULL: none */
 	struct answer answer;
 
 	/* what the access log and the metrics tell */

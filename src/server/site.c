@@ -147,6 +147,8 @@ compile(struct build *b, size_t index)
 		return compile_calls(b, route, &path.params);
 	case ROUTE_PROXY:
 		return compile_proxy(b, route, &path.params);
+	case ROUTE_BATCH:
+		return ERR_NONE;
 	case ROUTE_REPLY:
 		break;
 	}
