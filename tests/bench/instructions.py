@@ -1,0 +1,191 @@
+"""Instructions, allocations and system calls of one request, counted by callgrind, held to instructions.txt.
+
+    instructions.py           fails when a request costs 3 % more than the file says, or allocates more
+    instructions.py --write   measures and rewrites the file (`make bench-instructions`)
+
+bench_turns is the whole daemon without its process; only its turns of the loop are counted, so that the figures
+are the same every time. They hold for one compiler, its flags and one kind of processor, which the file names:
+with others nothing is compared.
+"""
+import argparse
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.path.abspath(os.environ.get("abs_builddir") or os.path.join(HERE, "..", "..", "build"))
+KEPT = os.path.join(HERE, "instructions.txt")
+PROGRAM = os.path.join(BUILD, "tests", "bench", "bench_turns")
+TOLERANCE = 1.03
+WARM, FEW, MANY = 100, 100, 400  # requests
+SKIPPED = 77  # automake's
+
+# name: what it is, calls to upstreams, target
+SCENARIOS = {
+    "A": ("proxy", 1, "/proxy/7"),
+    "A-post": ("proxy, POST of 65 octets", 1, "POST /proxy/7"),
+    "B": ("gather 3", 3, "/agg3/7"),
+    "C": ("gather 10", 10, "/agg10/7"),
+}
+TOTAL = "instructions"
+ALLOCATORS = {"malloc", "calloc", "realloc", "reallocarray", "posix_memalign", "aligned_alloc", "memalign"}
+# glibc's functions that enter the kernel
+SYSTEM_CALLS = {"read", "write", "readv", "writev", "recv", "recvfrom", "recvmsg", "send", "sendto", "sendmsg",
+                "epoll_wait", "epoll_ctl", "ioctl", "getsockopt", "setsockopt", "timerfd_settime", "fcntl",
+                "accept4", "connect", "close", "shutdown"}
+
+
+def skip(why):
+    print("skipped: " + why)
+    sys.exit(SKIPPED)
+
+
+def variable(name):
+    """A variable of the build's Makefile."""
+    with open(os.path.join(BUILD, "Makefile"), encoding="utf-8") as f:
+        match = re.search(r"^%s = (.*)$" % name, f.read(), re.M)
+    return match.group(1).split("#")[0].strip() if match else ""
+
+
+def conditions():
+    """What the figures depend on beside the sources."""
+    cc = variable("CC")
+    version = subprocess.run(cc.split() + ["--version"], capture_output=True, text=True).stdout.split("\n")[0]
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        vectors = "avx2" if " avx2" in f.read() else "no avx2"
+    libc = os.confstr("CS_GNU_LIBC_VERSION")
+    flags = " ".join(variable(v) for v in ("CFLAGS", "HARDEN_CFLAGS", "SAN_CFLAGS"))
+    return "%s; %s; %s; %s" % (version, " ".join(flags.split()), libc, vectors)
+
+
+def listen():
+    s = socket.create_server(("127.0.0.1", 0), backlog=64)
+    s.setblocking(False)  # as listeners are that the daemon opens
+    return s, str(s.getsockname()[1])
+
+
+def configuration(folder, name, ports):
+    with open(os.path.join(HERE, "peers", "gatherd", "gatherd.yaml"), encoding="utf-8") as f:
+        text = f.read().replace("@PORT@", "0")
+    for i, port in enumerate(ports):
+        text = text.replace("@UP%d@" % i, port)
+    path = os.path.join(folder, name + ".yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def tally(path):
+    """Instructions, and calls by function, of a file that callgrind has written."""
+    names, calls, callee, n, is_cost = {}, {}, None, 0, False
+    with open(path, encoding="utf-8", errors="replace") as f:
+        for line in f:
+            match = re.match(r"c?fn=\((\d+)\)(?: (.*))?$", line)
+            if match:
+                if match.group(2):
+                    names[match.group(1)] = re.sub(r"'\d+$", "", match.group(2))
+                callee = names[match.group(1)]
+            elif is_cost and line.split()[1] != "0":  # without cost: not in a turn that counts
+                calls[callee] = calls.get(callee, 0) + n
+            is_cost = line.startswith("calls=")
+            if is_cost:
+                n = int(line[len("calls="):].split()[0])
+            elif line.startswith("totals:"):
+                calls[TOTAL] = int(line.split()[1])
+    return calls
+
+
+def run(folder, name, n_requests):
+    _, n_calls, target = SCENARIOS[name]
+    sockets = [listen() for _ in range(11)]
+    name = "%s-%d" % (name, n_requests)
+    conf = configuration(folder, name, [port for _, port in sockets[1:]])
+    fds = [s.fileno() for s, _ in sockets]
+    out = os.path.join(folder, name + ".callgrind")
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out, "--toggle-collect=turn_counted",
+               PROGRAM, conf, n_calls, WARM, n_requests, target] + fds
+    done = subprocess.run([str(word) for word in command], pass_fds=fds, capture_output=True, text=True)
+    for s, _ in sockets:
+        s.close()
+    if done.returncode != 0:
+        sys.exit("%s: bench_turns failed:\n%s" % (name, done.stderr))
+    return tally(out)
+
+
+def measure(folder, name):
+    """Per request: instructions, allocations, system calls as text. The difference of two runs has no start in it."""
+    few, many = (run(folder, name, n) for n in (FEW, MANY))
+    each = {function: (n - few.get(function, 0)) / (MANY - FEW) for function, n in many.items()}
+    system = ["%s %.3g" % (function, n) for function, n in sorted(each.items())
+              if function in SYSTEM_CALLS and n >= 0.5]
+    return each[TOTAL], sum(each.get(function, 0) for function in ALLOCATORS), " ".join(system)
+
+
+def measure_all(folder):
+    with ThreadPoolExecutor(2) as pool:
+        rows = list(pool.map(lambda name: measure(folder, name), SCENARIOS))
+    return dict(zip(SCENARIOS, rows))
+
+
+def read_kept():
+    """By name: instructions and allocations; and the conditions under which they were counted."""
+    kept, of = {}, None
+    with open(KEPT, encoding="utf-8") as f:
+        for line in f:
+            fields = line.split()
+            if line.startswith("# for: "):
+                of = line[len("# for: "):].strip()
+            elif fields and not line.startswith("#"):
+                kept[fields[0]] = float(fields[1]), float(fields[3])
+    return kept, of
+
+
+def write_kept(rows):
+    with open(KEPT, "w", encoding="utf-8") as f:
+        f.write("# Instructions in user space, allocations and system calls of one request, one at a time, upstream\n"
+                "# bodies of 512 octets. Written by `make bench-instructions`; see instructions.py.\n"
+                "# for: %s\n" % conditions())
+        for name, (instructions, allocations, system) in rows.items():
+            f.write("%-7s %7.0f instructions  %g allocations  %s  (%s)\n"
+                    % (name, instructions, round(allocations, 1), system, SCENARIOS[name][0]))
+
+
+def complaints(rows, kept):
+    for name, (instructions, allocations, _) in rows.items():
+        was_instructions, was_allocations = kept.get(name, (0, 0))
+        if allocations > was_allocations + 0.05:
+            yield ("%s: %g allocations per request, instructions.txt says %g; take memory from the worker's free lists"
+                   % (name, allocations, was_allocations))
+        if instructions > was_instructions * TOLERANCE:
+            yield ("%s: %.0f instructions per request, instructions.txt says %.0f; spare them, or say in the commit what "
+                   "they buy, with `make bench-instructions`" % (name, instructions, was_instructions))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true")
+    args = parser.parse_args()
+    if shutil.which("valgrind") is None:
+        skip("valgrind is not installed (scripts/bootstrap --tests installs it)")
+    kept, of = read_kept() if os.path.exists(KEPT) else ({}, None)
+    if not args.write and of != conditions():
+        skip("the figures are for %s, this is %s" % (of, conditions()))
+    with tempfile.TemporaryDirectory() as folder:
+        rows = measure_all(folder)
+    for name, row in rows.items():
+        print("%-7s %9.0f instructions  %g allocations  %s" % ((name,) + row))
+    if args.write:
+        write_kept(rows)
+        return 0
+    found = list(complaints(rows, kept))
+    print("\n".join(found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
