@@ -83,18 +83,6 @@ tell_next_turn(struct stream_tls *t)
 		loop_timer_set(t->base.loop, &t->again, t->base.loop->now_ns);
 }
 
-static void
-on_again(void *arg)
-{
-	struct stream_tls *t = arg;
-
-	TAG_CHECK(t, TAG_STREAM_TLS);
-	if (!t->is_read_wanted || !has_news(t))
-		return;
-	tell_next_turn(t);
-	t->base.events->on_readable(t->base.owner);
-}
-
 /* ---- reading and writing */
 
 static enum io_status
@@ -241,6 +229,38 @@ tls_want_read(struct stream *s, bool is_wanted)
 		return;
 	stream_want_read(t->below, is_wanted || t->write_waits_read);
 	tell_next_turn(t);
+}
+
+/* ---- telling the owner */
+
+/*
+ * What a server sends of its own accord, session tickets above all, is not for the owner: to it, a byte on
+ * an idle connection would be an answer that nobody asked for. Clients send no such thing.
+ */
+static bool
+is_for_owner(struct stream_tls *t)
+{
+	size_t got;
+	char c;
+	int rc;
+
+	if (t->peer == NULL || t->is_ended || t->is_broken)
+		return true;
+	tls_io_begin(t->io, t->below, &t->held);
+	rc = SSL_peek_ex(t->ssl, &c, 1, &got);
+	return rc == 1 || why_not(t, rc, true) != IO_AGAIN;
+}
+
+static void
+on_again(void *arg)
+{
+	struct stream_tls *t = arg;
+
+	TAG_CHECK(t, TAG_STREAM_TLS);
+	if (!t->is_read_wanted || !has_news(t) || !is_for_owner(t))
+		return;
+	tell_next_turn(t);
+	t->base.events->on_readable(t->base.owner);
 }
 
 /* ---- the end */
@@ -442,24 +462,6 @@ resume_write(struct stream_tls *t)
 	stream_want_read(t->below, t->is_read_wanted);
 	t->base.events->on_writable(t->base.owner);
 	return t->state == TLS_STATE_OPEN;
-}
-
-/*
- * What a server sends of its own accord, session tickets above all, is not for the owner: to it, a byte on
- * an idle connection would be an answer that nobody asked for. Clients send no such thing.
- */
-static bool
-is_for_owner(struct stream_tls *t)
-{
-	size_t got;
-	char c;
-	int rc;
-
-	if (t->peer == NULL || has_news(t))
-		return true;
-	tls_io_begin(t->io, t->below, &t->held);
-	rc = SSL_peek_ex(t->ssl, &c, 1, &got);
-	return rc == 1 || why_not(t, rc, true) != IO_AGAIN;
 }
 
 static void

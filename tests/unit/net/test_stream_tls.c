@@ -116,6 +116,29 @@ START_TEST(survives_splits_and_refusals_of_every_order)
 }
 END_TEST
 
+/* An idle connection to a server, which closes at the first byte, must not hear of session tickets. */
+START_TEST(session_tickets_are_not_told)
+{
+	set_up();
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		rig_open(&rig, seed, &server, &client, "a.test");
+		rig.world->faults.latency_ns = NS_PER_MS;
+		rig.world->faults.split_chance = 500000;
+		rig_connect(&rig);
+		rig_run(&rig);
+		ck_assert_ptr_nonnull(rig.peer.session);
+		SSL_key_update(rig.server_ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+		rig.b.out = STR("hello");
+		rig_send(&rig.b);
+		rig_run(&rig);
+		ck_assert_str_is(buf_str(&rig.a.in), "hello");
+		ck_assert_int_eq(rig.a.n_idle, 0);
+		rig_close(&rig);
+	}
+	tear_down();
+}
+END_TEST
+
 /* A key update that wants an answer makes a read write, while the way out is full. */
 START_TEST(reads_that_write_are_carried_on)
 {
@@ -503,7 +526,7 @@ START_TEST(a_turn_makes_few_steps_of_handshakes)
 END_TEST
 
 UNIT_MAIN("stream_tls", carries_bytes_both_ways, tells_of_what_openssl_has_buffered,
-    takes_one_byte_at_a_time, survives_splits_and_refusals_of_every_order,
+    takes_one_byte_at_a_time, session_tickets_are_not_told, survives_splits_and_refusals_of_every_order,
     reads_that_write_are_carried_on, survives_resets_and_hang_ups_at_any_time, checks_who_answers,
     checks_the_time, asks_clients_for_certificates, tells_who_the_client_is,
     tells_a_server_without_tls,

@@ -169,7 +169,7 @@ struct rig_end {
 	struct str out;
 	size_t n_sent;
 	size_t read_bytes; /* at most so many per event */
-	int n_connected;
+	int n_connected, n_idle; /* n_idle: times it was told to read and there was nothing */
 	enum err_code result;
 	bool is_ended, is_broken;
 	bool ends_after; /* shuts down when all is sent */
@@ -220,6 +220,7 @@ rig_on_readable(void *arg)
 
 	if (io == IO_OK)
 		buf_add(&e->in, str_of(bytes, got));
+	e->n_idle += io == IO_AGAIN;
 	if (io == IO_OK || io == IO_AGAIN)
 		return;
 	e->is_ended = io == IO_EOF;
