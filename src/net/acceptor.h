@@ -21,8 +21,8 @@ struct acceptor *acceptor_new(
 /* Closes the socket; sets *a to NULL; harmless when it is. */
 void acceptor_close(struct acceptor **a);
 /*
- * Accepts what has already connected, so that closing resets nobody, and closes. on_accept is called
- * from inside. Harmless when *a is NULL.
+ * Accepts what has already connected, so that closing resets nobody, and closes. on_accept is
+ * called from inside. Harmless when *a is NULL.
  */
 void acceptor_finish(struct acceptor **a);
 

@@ -133,7 +133,7 @@ bool
 loop_has_work(const struct loop *loop)
 {
 	return !TAILQ_EMPTY(&loop->deferred) || !TAILQ_EMPTY(&loop->flushes) ||
-	    !SLIST_EMPTY(&loop->graves) || atomic_load(&loop->inbox) != NULL;
+	       !SLIST_EMPTY(&loop->graves) || atomic_load(&loop->inbox) != NULL;
 }
 
 void
@@ -204,8 +204,8 @@ note_stall(struct loop *loop)
 		return;
 	took_ns = loop->ops->mono(loop) - loop->now_ns;
 	if (UNLIKELY(took_ns > loop->stall_ns))
-		log_warn("loop: turn %" PRIu64 " took %" PRIu64 " ms", loop->turns,
-		    took_ns / NS_PER_MS);
+		log_warn(
+		    "loop: turn %" PRIu64 " took %" PRIu64 " ms", loop->turns, took_ns / NS_PER_MS);
 }
 
 static uint64_t

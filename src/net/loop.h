@@ -129,7 +129,7 @@ struct loop {
 	SLIST_HEAD(, grave) graves;
 	_Atomic(struct msg *) inbox; /* newest first; taken whole */
 	atomic_bool is_stopping;
-	uint64_t turns; /* begun, this one included */
+	uint64_t turns;    /* begun, this one included */
 	uint64_t stall_ns; /* a turn longer than this is logged; 0: never */
 };
 

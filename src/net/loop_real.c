@@ -170,7 +170,7 @@ static bool
 watch(struct loop_real *w, struct event *ev, int fd, event_callback_fn fn)
 {
 	return event_assign(ev, w->base, fd, EV_READ | EV_PERSIST, fn, w) == 0 &&
-	    event_add(ev, NULL) == 0;
+	       event_add(ev, NULL) == 0;
 }
 
 struct loop *

@@ -191,7 +191,7 @@ static bool
 has_something(const struct mem_loop *ml)
 {
 	return ml->ready.n > 0 || ml->is_woken || loop_has_work(ml->loop) ||
-	    timer_heap_next_ns(&ml->loop->timers) <= ml->world->now_ns;
+	       timer_heap_next_ns(&ml->loop->timers) <= ml->world->now_ns;
 }
 
 static struct loop *

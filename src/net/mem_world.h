@@ -19,19 +19,19 @@
  * What can happen to streams; all 0: nothing does. Read at each use, so it may change at any time.
  */
 struct mem_faults {
-	uint64_t latency_ns;       /* up to this much until bytes, an end or a reset arrive */
-	uint64_t connect_ns;       /* up to this much until a connection is settled */
-	uint64_t stall_ns;         /* a stalled delivery takes up to this much longer */
-	uint64_t turn_ns;          /* a turn takes up to this much of the clock */
-	size_t window_bytes;       /* about so many bytes fit into a direction; 0: 64 KiB */
-	unsigned stall_chance;     /* of a delivery */
-	unsigned split_chance;     /* a read, a write or a delivery moves only a part */
-	unsigned again_chance;     /* a read or a write moves nothing, for no reason */
-	unsigned late_chance;      /* what is ready is told in a later turn */
-	unsigned reset_chance;     /* a delivery finds the connection reset, for both ends */
-	unsigned refuse_chance;    /* of a connection */
+	uint64_t latency_ns;    /* up to this much until bytes, an end or a reset arrive */
+	uint64_t connect_ns;    /* up to this much until a connection is settled */
+	uint64_t stall_ns;      /* a stalled delivery takes up to this much longer */
+	uint64_t turn_ns;       /* a turn takes up to this much of the clock */
+	size_t window_bytes;    /* about so many bytes fit into a direction; 0: 64 KiB */
+	unsigned stall_chance;  /* of a delivery */
+	unsigned split_chance;  /* a read, a write or a delivery moves only a part */
+	unsigned again_chance;  /* a read or a write moves nothing, for no reason */
+	unsigned late_chance;   /* what is ready is told in a later turn */
+	unsigned reset_chance;  /* a delivery finds the connection reset, for both ends */
+	unsigned refuse_chance; /* of a connection */
 	unsigned unreachable_chance;
-	unsigned silent_chance;    /* a connection is never settled */
+	unsigned silent_chance; /* a connection is never settled */
 };
 
 struct stream_mem;

@@ -39,8 +39,8 @@ is_stale(const struct addr *at)
 
 	if (fd < 0)
 		return false;
-	stale = connect(fd, (const struct sockaddr *)&at->sa, at->len) != 0 &&
-	    errno == ECONNREFUSED;
+	stale =
+	    connect(fd, (const struct sockaddr *)&at->sa, at->len) != 0 && errno == ECONNREFUSED;
 	close(fd);
 	return stale;
 }

@@ -11,8 +11,9 @@
  */
 enum err_code sock_listen(const struct addr *at, bool is_shared, int backlog, int *fd);
 /*
- * Whether an IP address is free: shared sockets of two daemons would get on with each other and split the
- * clients, silently. ERR_SYSTEM and errno EADDRINUSE when somebody listens there, shared or not.
+ * Whether an IP address is free: shared sockets of two daemons would get on with each other and
+ * split the clients, silently. ERR_SYSTEM and errno EADDRINUSE when somebody listens there, shared
+ * or not.
  */
 enum err_code sock_probe(const struct addr *at);
 /* A stream socket of a family that addr.h knows, and listening. */

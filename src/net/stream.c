@@ -4,8 +4,8 @@
 #include "base/compiler.h"
 
 struct stream *
-stream_connect(struct loop *loop, const struct addr *to, const struct stream_events *events,
-    void *owner)
+stream_connect(
+    struct loop *loop, const struct addr *to, const struct stream_events *events, void *owner)
 {
 	return loop->ops->connect(loop, to, events, owner);
 }

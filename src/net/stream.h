@@ -61,8 +61,8 @@ struct stream {
  * Starts a connection to `to`. Always returns a stream; the outcome, even an immediate one, is told
  * by on_connected, at the earliest in this turn's deferred work. Reading is not wanted at first.
  */
-struct stream *stream_connect(struct loop *loop, const struct addr *to,
-    const struct stream_events *events, void *owner);
+struct stream *stream_connect(
+    struct loop *loop, const struct addr *to, const struct stream_events *events, void *owner);
 /*
  * Closes at once, frees at the end of the turn, and sets *s to NULL. Harmless when *s is NULL.
  * Bytes of the peer that were not read make the kernel send RST, which may overtake what was
@@ -70,8 +70,8 @@ struct stream *stream_connect(struct loop *loop, const struct addr *to,
  */
 void stream_close(struct stream **s);
 /*
- * As stream_close(), but the peer is told of a failure (RST) where the transport can do that; what it
- * has not read yet may be lost.
+ * As stream_close(), but the peer is told of a failure (RST) where the transport can do that; what
+ * it has not read yet may be lost.
  */
 void stream_reset(struct stream **s);
 /* Gives the stream another owner. */

@@ -73,7 +73,7 @@ static bool
 is_readable(const struct stream_mem *s)
 {
 	return s->state == MEM_STATE_OPEN && s->is_read_wanted && !s->is_offered &&
-	    (s->is_reset || in_of(s)->n_delivered > 0 || in_of(s)->is_end_there);
+	       (s->is_reset || in_of(s)->n_delivered > 0 || in_of(s)->is_end_there);
 }
 
 static size_t
@@ -414,7 +414,8 @@ pipe_init(struct pipe *p, struct mem_pair *pair, unsigned reader)
 
 	p->window = WINDOW_BYTES;
 	if (f->window_bytes != 0)
-		p->window = 1 + f->window_bytes / 16 + rnd_below(&pair->world->rnd, f->window_bytes);
+		p->window =
+		    1 + f->window_bytes / 16 + rnd_below(&pair->world->rnd, f->window_bytes);
 	p->ring = mem_alloc(p->window);
 	p->pair = pair;
 	p->reader = reader;
@@ -485,8 +486,8 @@ arrive_at_listener(void *arg)
 }
 
 struct stream *
-stream_mem_connect(struct loop *loop, const struct addr *to, const struct stream_events *events,
-    void *owner)
+stream_mem_connect(
+    struct loop *loop, const struct addr *to, const struct stream_events *events, void *owner)
 {
 	struct mem_world *w = ((struct mem_loop *)loop->world)->world;
 	struct mem_pair *p = pair_new(w);

@@ -23,9 +23,9 @@ struct stream_mem {
 	struct mem_pair *pair; /* counted by it; NULL once closed */
 	unsigned side;         /* reads pair->pipe[side], writes the other */
 	bool is_read_wanted;
-	bool is_blocked;       /* a write was told IO_AGAIN */
-	bool is_reset;         /* by the peer or by a fault */
-	bool is_outcome_due;   /* on_connected was not told yet: */
+	bool is_blocked;     /* a write was told IO_AGAIN */
+	bool is_reset;       /* by the peer or by a fault */
+	bool is_outcome_due; /* on_connected was not told yet: */
 	enum err_code outcome;
 	struct mem_ready *ready; /* the set it is in; NULL: none */
 	size_t ready_at;
@@ -37,8 +37,8 @@ struct stream_mem {
 /* Two connected ends without owners, on loops of one world. */
 void stream_mem_pair(struct loop *a, struct loop *b, struct stream *ends[2]);
 /* loop_ops.connect of the memory world. */
-struct stream *stream_mem_connect(struct loop *loop, const struct addr *to,
-    const struct stream_events *events, void *owner);
+struct stream *stream_mem_connect(
+    struct loop *loop, const struct addr *to, const struct stream_events *events, void *owner);
 /* Bytes that the peer of s has sent and s has not read: delivered and under way. */
 size_t stream_mem_unread(struct stream *s);
 

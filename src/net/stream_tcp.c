@@ -256,7 +256,8 @@ tcp_new(struct loop *loop, int fd, const struct stream_events *events, void *own
 	struct stream_tcp *t = mem_calloc(1, sizeof *t);
 
 	t->tag = TAG_STREAM_TCP;
-	t->base = (struct stream){ .ops = &tcp_ops, .events = events, .owner = owner, .loop = loop };
+	t->base =
+	    (struct stream){ .ops = &tcp_ops, .events = events, .owner = owner, .loop = loop };
 	t->fd = fd;
 	defer_init(&t->connected, on_connected_at_once, t);
 	if (fd >= 0) {
@@ -290,8 +291,8 @@ stream_tcp_accepted(struct loop *loop, int fd, const struct stream_events *event
 }
 
 struct stream *
-stream_tcp_connect(struct loop *loop, const struct addr *to, const struct stream_events *events,
-    void *owner)
+stream_tcp_connect(
+    struct loop *loop, const struct addr *to, const struct stream_events *events, void *owner)
 {
 	int fd = socket(to->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int error = fd < 0 ? errno : 0;

@@ -8,7 +8,7 @@
 struct stream *stream_tcp_accepted(
     struct loop *loop, int fd, const struct stream_events *events, void *owner);
 /* loop_ops.connect of the real loop. */
-struct stream *stream_tcp_connect(struct loop *loop, const struct addr *to,
-    const struct stream_events *events, void *owner);
+struct stream *stream_tcp_connect(
+    struct loop *loop, const struct addr *to, const struct stream_events *events, void *owner);
 
 #endif

@@ -2,8 +2,8 @@
  * The simulator's main program.
  *
  *     sim --seed N [--requests M] [--verbose]    one episode
- *     sim [--total M] [--first N]                episodes from seed N on, until M requests were made (200,000)
- *     sim --forever [--first N]                  until stopped
+ *     sim [--total M] [--first N]                episodes from seed N on, until M requests were
+ * made (200,000) sim --forever [--first N]                  until stopped
  *
  * The same seed and the same program give the same run. A violation is told with its seed; status
  * 1.
@@ -85,9 +85,9 @@ trace_env(const struct sim *s)
 	static const char *const modes[] = { "exact", "limited", "storm" };
 	const struct mem_faults *f = &s->world->faults;
 
-	sim_trace(s, "mode %s, %u workers, %u clients, evil %u, slow %u, rude %u", modes[s->env.mode],
-	    s->env.n_workers, s->env.n_clients, s->env.evil_chance, s->env.slow_chance,
-	    s->env.rude_chance);
+	sim_trace(s, "mode %s, %u workers, %u clients, evil %u, slow %u, rude %u",
+	    modes[s->env.mode], s->env.n_workers, s->env.n_clients, s->env.evil_chance,
+	    s->env.slow_chance, s->env.rude_chance);
 	sim_trace(s,
 	    "latency %" PRIu64 " us, window %zu, split %u, again %u, late %u, stall %u, reset %u, "
 	    "refuse %u, unreachable %u, silent %u",
@@ -130,8 +130,8 @@ on_jump(void *arg)
 }
 
 /*
- * A worker that goes while the others stay: what it has finishes, what comes goes elsewhere. All workers
- * stopped at once. A machine that was suspended.
+ * A worker that goes while the others stay: what it has finishes, what comes goes elsewhere. All
+ * workers stopped at once. A machine that was suspended.
  */
 static void
 plan_fate(struct sim *s)
@@ -227,8 +227,9 @@ episode(uint64_t seed, const struct options *o, struct tally *t)
 static void
 report(const struct tally *t, uint64_t next)
 {
-	printf("sim: %" PRIu64 " requests in %" PRIu64 " episodes, %" PRIu64 " calls; answers 2xx %" PRIu64
-	       " 4xx %" PRIu64 " 5xx %" PRIu64 ", none %" PRIu64 "; next seed %" PRIu64 "\n",
+	printf("sim: %" PRIu64 " requests in %" PRIu64 " episodes, %" PRIu64
+	       " calls; answers 2xx %" PRIu64 " 4xx %" PRIu64 " 5xx %" PRIu64 ", none %" PRIu64
+	       "; next seed %" PRIu64 "\n",
 	    t->requests, t->episodes, t->calls, t->by_class[2], t->by_class[4], t->by_class[5],
 	    t->dropped, next);
 	fflush(stdout);

@@ -18,21 +18,23 @@
 
 /* How much of an answer can be foretold. */
 enum sim_mode {
-	SIM_EXACT,   /* plenty of everything and a kind network: the answer follows from the scripts alone */
+	SIM_EXACT,   /* plenty of everything and a kind network: the answer follows from the scripts
+			alone */
 	SIM_LIMITED, /* the same, with low limits: some are shed or run out of time */
-	SIM_STORM,   /* resets, refused and silent connections, servers that die, clients that leave */
+	SIM_STORM,   /* resets, refused and silent connections, servers that die, clients that leave
+		      */
 };
 
 /* What an episode is made of. */
 struct sim_env {
 	enum sim_mode mode;
 	unsigned n_workers;
-	unsigned n_clients;    /* at once */
-	unsigned evil_chance;  /* of an upstream's answer being broken, per MEM_WORLD_CHANCE */
-	unsigned slow_chance;  /* of it being slower than a timeout allows */
-	unsigned rude_chance;  /* of a client leaving midway, dripping or sending nonsense */
-	bool has_idle_close;   /* servers close idle connections at any time */
-	bool has_jumps;        /* of the clock */
+	unsigned n_clients;   /* at once */
+	unsigned evil_chance; /* of an upstream's answer being broken, per MEM_WORLD_CHANCE */
+	unsigned slow_chance; /* of it being slower than a timeout allows */
+	unsigned rude_chance; /* of a client leaving midway, dripping or sending nonsense */
+	bool has_idle_close;  /* servers close idle connections at any time */
+	bool has_jumps;       /* of the clock */
 	uint64_t header_ms, body_ms, idle_ms, write_stall_ms;
 	uint64_t overload_limit, overload_queue, overload_wait_ms;
 	struct {
@@ -50,13 +52,13 @@ struct sim_env {
 
 /* One call of a request, as the servers saw it. */
 struct sim_call {
-	bool is_open;            /* its answer is not all out */
-	unsigned n_seen;         /* how often it arrived */
-	bool is_retry_allowed;   /* the last arrival was on a connection that had served before */
-	int script;              /* of the last arrival */
-	uint64_t reasons;        /* bit set of enum err_code: how it may end; bit ERR_NONE: well */
-	unsigned status;         /* that the script answers */
-	struct str body;         /* likewise */
+	bool is_open;          /* its answer is not all out */
+	unsigned n_seen;       /* how often it arrived */
+	bool is_retry_allowed; /* the last arrival was on a connection that had served before */
+	int script;            /* of the last arrival */
+	uint64_t reasons;      /* bit set of enum err_code: how it may end; bit ERR_NONE: well */
+	unsigned status;       /* that the script answers */
+	struct str body;       /* likewise */
 };
 
 struct sim_route;
@@ -68,12 +70,12 @@ struct sim_request {
 	bool is_malformed;             /* refused by its syntax */
 	bool is_head;
 	bool is_http10;
-	bool is_lax;                   /* its client is rude or the network stalls: it may be refused or dropped */
-	bool has_x;                    /* ?x= */
-	struct str body;               /* that it sends */
-	bool is_sent;                  /* its head was written */
-	bool is_settled;               /* answered or dropped */
-	unsigned status;               /* of the answer */
+	bool is_lax; /* its client is rude or the network stalls: it may be refused or dropped */
+	bool has_x;  /* ?x= */
+	struct str body; /* that it sends */
+	bool is_sent;    /* its head was written */
+	bool is_settled; /* answered or dropped */
+	unsigned status; /* of the answer */
 	struct sim_call calls[SIM_CALLS];
 	struct str ref; /* that the first call told, for the others */
 	/* Of a for_each: the list that its first call told, and the calls of its second by item. */
@@ -96,13 +98,13 @@ struct sim {
 	struct arena arena; /* of the episode */
 	struct addr listen_at;
 	struct sim_request *requests;
-	size_t n_planned;   /* requests of the episode */
-	size_t n_requests;  /* the same, or fewer when the workers were stopped */
+	size_t n_planned;  /* requests of the episode */
+	size_t n_requests; /* the same, or fewer when the workers were stopped */
 	size_t n_begun;
 	size_t n_settled;
-	size_t n_clients;   /* connections of clients */
-	size_t n_sconns;    /* connections of servers */
-	struct sim_server *servers; /* owned; SIM_UPSTREAMS * SIM_SERVERS */
+	size_t n_clients;            /* connections of clients */
+	size_t n_sconns;             /* connections of servers */
+	struct sim_server *servers;  /* owned; SIM_UPSTREAMS * SIM_SERVERS */
 	struct sim_workers *workers; /* owned */
 	struct timer drain;          /* of one worker, in the middle of the episode */
 	struct timer stop;           /* of all workers */

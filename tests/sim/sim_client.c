@@ -20,12 +20,12 @@
 
 enum manner {
 	MANNER_GOOD,
-	MANNER_DRIPS,     /* sends a few bytes at a time, perhaps too slowly */
-	MANNER_SLEEPS,    /* does not read for a while */
-	MANNER_LEAVES,    /* closes midway */
-	MANNER_RESETS,    /* the same without manners */
-	MANNER_HALF,      /* ends its direction after the last request */
-	MANNER_NONSENSE,  /* its last request is one that must be refused */
+	MANNER_DRIPS,    /* sends a few bytes at a time, perhaps too slowly */
+	MANNER_SLEEPS,   /* does not read for a while */
+	MANNER_LEAVES,   /* closes midway */
+	MANNER_RESETS,   /* the same without manners */
+	MANNER_HALF,     /* ends its direction after the last request */
+	MANNER_NONSENSE, /* its last request is one that must be refused */
 	MANNERS,
 };
 
@@ -49,8 +49,8 @@ struct sim_client {
 	bool is_told_to_close; /* an answer said so */
 	struct buf out;
 	size_t out_at;
-	size_t out_hold;       /* bytes up to here may go; the rest waits for 100 (Continue) */
-	struct timer pace;     /* drips, wakes up, connects anew */
+	size_t out_hold;   /* bytes up to here may go; the rest waits for 100 (Continue) */
+	struct timer pace; /* drips, wakes up, connects anew */
 	struct timer leave;
 	struct timer patience; /* no answer for so long is a lost one */
 	struct grave grave;
@@ -178,8 +178,8 @@ push(struct sim_client *c, struct sim_request *r)
 	assert(c->n_waiting < MAX_PIPELINE);
 	r->is_lax = is_rude(c) || is_time_strange(c->sim);
 	r->is_sent = true;
-	sim_trace(c->sim, "q%" PRIu64 " (%s) goes out behind %zu others, %zu bytes of body", r->number,
-	    r->route == NULL ? "nonsense" : r->route->name, c->n_waiting, r->body.n);
+	sim_trace(c->sim, "q%" PRIu64 " (%s) goes out behind %zu others, %zu bytes of body",
+	    r->number, r->route == NULL ? "nonsense" : r->route->name, c->n_waiting, r->body.n);
 	c->waiting[c->n_waiting++] = r;
 	if (c->n_waiting == 1)
 		expect_answer(c);
@@ -195,10 +195,9 @@ send_one(struct sim_client *c, struct sim_request *r)
 	r->is_http10 = c->n_waiting == 0 && sim_chance(c->sim, 20000);
 	if (r->is_http10)
 		c->n_left = 0; /* nothing follows it */
-	sim_oracle_write(
-	    c->sim, r, c->n_left == 0 && sim_chance(c->sim, 500000), &c->out, &body);
+	sim_oracle_write(c->sim, r, c->n_left == 0 && sim_chance(c->sim, 500000), &c->out, &body);
 	expects = body.n > 0 && c->n_waiting == 0 && !r->is_http10 && c->out_hold == c->out_at &&
-	    sim_chance(c->sim, 200000);
+		  sim_chance(c->sim, 200000);
 	buf_add_c(&c->out, expects ? "Expect: 100-continue\r\n\r\n" : "\r\n");
 	c->out_hold = c->out.n + (expects ? 0 : body.n);
 	buf_add(&c->out, buf_str(&body));
@@ -210,7 +209,7 @@ static void
 send_more(struct sim_client *c)
 {
 	while (c->n_left > 0 && c->n_waiting < c->depth && !c->is_told_to_close &&
-	    c->out_hold == c->out.n) {
+	       c->out_hold == c->out.n) {
 		struct sim_request *r = sim_oracle_next(c->sim);
 
 		if (r == NULL) {
@@ -290,8 +289,7 @@ is_end_excused(const struct sim_client *c, enum io_status io)
 	if (is_rude(c) || c->is_told_to_close)
 		return true;
 	/* Reset, or taken for one who reads nothing because the network held back the answer. */
-	if (c->sim->env.mode == SIM_STORM &&
-	    (io == IO_ERROR || is_time_strange(c->sim)))
+	if (c->sim->env.mode == SIM_STORM && (io == IO_ERROR || is_time_strange(c->sim)))
 		return true;
 	if (c->sim->is_stopped)
 		return true;
@@ -305,7 +303,8 @@ static void
 on_end(struct sim_client *c, enum io_status io)
 {
 	if (c->n_waiting > 0)
-		sim_trace(c->sim, "the connection that q%" PRIu64 " waits on %s, with %zu bytes behind it",
+		sim_trace(c->sim,
+		    "the connection that q%" PRIu64 " waits on %s, with %zu bytes behind it",
 		    c->waiting[0]->number, io == IO_EOF ? "ends" : "is reset", c->http.in.n);
 	if (io == IO_EOF && sim_http_end(&c->http)) {
 		if (c->n_waiting == 0)

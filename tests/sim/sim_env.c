@@ -148,8 +148,8 @@ yaml_upstream(const struct sim *s, unsigned u, struct buf *out)
 	    "    timeouts: { connect: %" PRIu64 "ms, first_byte: %" PRIu64 "ms, total: %" PRIu64
 	    "ms }\n",
 	    s->env.up[u].connect_ms, s->env.up[u].first_byte_ms, s->env.up[u].total_ms);
-	buf_printf(out, "    balance: %s\n",
-	    s->env.up[u].is_round_robin ? "round_robin" : "least_loaded");
+	buf_printf(
+	    out, "    balance: %s\n", s->env.up[u].is_round_robin ? "round_robin" : "least_loaded");
 }
 
 static void
@@ -159,7 +159,8 @@ yaml_call(const struct sim_route *r, unsigned i, struct buf *out)
 	    r->calls[i].name, r->calls[i].upstream, r->calls[i].name[0]);
 	buf_add_c(out, "        max_body: 20KiB\n");
 	if (r->calls[i].refers != NULL && r->calls[i].refers[0] == 'r')
-		buf_printf(out, "        query: { ref: \"{calls.%s.body.ref}\" }\n", r->calls[0].name);
+		buf_printf(
+		    out, "        query: { ref: \"{calls.%s.body.ref}\" }\n", r->calls[0].name);
 	else if (r->calls[i].refers != NULL)
 		buf_printf(out,
 		    "        for_each: \"{calls.%s.body.list}\"\n        distinct: true\n"
@@ -177,9 +178,10 @@ yaml_call(const struct sim_route *r, unsigned i, struct buf *out)
 	if (r->calls[i].is_text)
 		buf_add_c(out, "        as: text\n");
 	if (str_eq(str_c(r->method), STR("POST")))
-		buf_add_c(out, i == 0
-		        ? "        method: POST\n        json: { v: \"{body.v}\", id: \"{id}\" }\n"
-		        : "        method: POST\n        body: \"{body}\"\n");
+		buf_add_c(out,
+		    i == 0
+			? "        method: POST\n        json: { v: \"{body.v}\", id: \"{id}\" }\n"
+			: "        method: POST\n        body: \"{body}\"\n");
 }
 
 static void
@@ -190,11 +192,13 @@ yaml_route(const struct sim_route *r, struct buf *out)
 	buf_printf(out, "  - name: %s\n", r->name);
 	switch (r->kind) {
 	case SIM_KIND_PROXY:
-		buf_printf(out, "    path: /%s/{rest...}\n    methods: any\n    proxy: { upstream: u1 }\n",
+		buf_printf(out,
+		    "    path: /%s/{rest...}\n    methods: any\n    proxy: { upstream: u1 }\n",
 		    r->name);
 		break;
 	case SIM_KIND_REPLY:
-		buf_printf(out, "    path: /%s/{id}\n    reply: { status: 200, json: { reply: \"{id}\" } }\n",
+		buf_printf(out,
+		    "    path: /%s/{id}\n    reply: { status: 200, json: { reply: \"{id}\" } }\n",
 		    r->name);
 		break;
 	default:
@@ -212,7 +216,8 @@ sim_env_yaml(const struct sim *s, struct buf *out)
 {
 	const struct sim_env *e = &s->env;
 
-	buf_printf(out, "version: 1\nworkers: %u\nlisteners:\n  public:\n    address: 10.0.0.1:80\n",
+	buf_printf(out,
+	    "version: 1\nworkers: %u\nlisteners:\n  public:\n    address: 10.0.0.1:80\n",
 	    e->n_workers);
 	buf_printf(out,
 	    "    timeouts: { header: %" PRIu64 "ms, body: %" PRIu64 "ms, idle: %" PRIu64

@@ -10,23 +10,23 @@
 
 enum sim_http_state {
 	SIM_HTTP_HEAD,
-	SIM_HTTP_LENGTH,      /* a body of `left` bytes */
+	SIM_HTTP_LENGTH, /* a body of `left` bytes */
 	SIM_HTTP_CHUNK_SIZE,
-	SIM_HTTP_CHUNK,       /* `left` bytes and CRLF */
+	SIM_HTTP_CHUNK, /* `left` bytes and CRLF */
 	SIM_HTTP_TRAILER,
 	SIM_HTTP_UNTIL_CLOSE,
-	SIM_HTTP_COMPLETE,    /* until sim_http_go_on() */
-	SIM_HTTP_BROKEN,      /* `fault` says why */
+	SIM_HTTP_COMPLETE, /* until sim_http_go_on() */
+	SIM_HTTP_BROKEN,   /* `fault` says why */
 };
 
 struct sim_http {
 	enum sim_http_state state;
 	bool is_answer;
 	bool is_bodiless; /* the next answer is to HEAD */
-	bool is_http10;   /* the next answer is to one who knows no chunks and keeps no connection */
+	bool is_http10; /* the next answer is to one who knows no chunks and keeps no connection */
 	const char *fault;
 	struct buf in;
-	size_t at;      /* what of `in` was consumed */
+	size_t at;       /* what of `in` was consumed */
 	struct buf head; /* of the current message, the empty line not included */
 	struct buf body;
 	uint64_t left;

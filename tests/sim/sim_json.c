@@ -4,7 +4,8 @@
 static void
 skip_space(struct str *s)
 {
-	while (s->n > 0 && (s->p[0] == ' ' || s->p[0] == '\n' || s->p[0] == '\t' || s->p[0] == '\r'))
+	while (
+	    s->n > 0 && (s->p[0] == ' ' || s->p[0] == '\n' || s->p[0] == '\t' || s->p[0] == '\r'))
 		*s = str_of(s->p + 1, s->n - 1);
 }
 

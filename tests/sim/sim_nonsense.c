@@ -19,15 +19,18 @@ static const char *const rows[] = {
 	"GET /one/q% HTTP/2.0\r\nHost: a\r\n\r\n",
 	"GET /one/q% HTTP/1.1\r\nHost: a\r\n: x\r\n\r\n",
 	"GET /one/q% HTTP/1.1\r\nHost: a/b\r\n\r\n",
-	"POST /post/q% HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\n" HIDDEN,
+	"POST /post/q% HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nContent-Length: "
+	"5\r\n\r\n" HIDDEN,
 	"POST /post/q% HTTP/1.1\r\nHost: a\r\nContent-Length: +4\r\n\r\n" HIDDEN,
 	"POST /post/q% HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n"
 	"\r\n0\r\n\r\n" HIDDEN,
-	"POST /post/q% HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n" HIDDEN,
+	"POST /post/q% HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, "
+	"chunked\r\n\r\n0\r\n\r\n" HIDDEN,
 	"POST /post/q% HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n" HIDDEN,
 	"POST /post/q% HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n" HIDDEN,
 	"POST /post/q% HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}X" HIDDEN,
-	"POST /post/q% HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\n{}\r\n0\r\n\r\n" HIDDEN,
+	"POST /post/q% HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+	"chunked\r\n\r\n2\n{}\r\n0\r\n\r\n" HIDDEN,
 	"POST /post/q% HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n" HIDDEN,
 	"POST /post/q% HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n{},",
 	"DELETE /one/q% HTTP/1.1\r\nHost: a\r\n\r\n",

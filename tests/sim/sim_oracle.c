@@ -12,30 +12,54 @@
 #define R(e) (UINT64_C(1) << ERR_##e)
 
 static const struct sim_route routes[] = {
-	{ .name = "one", .kind = SIM_KIND_CALLS, .method = "GET", .n_calls = 1,
+	{ .name = "one",
+	    .kind = SIM_KIND_CALLS,
+	    .method = "GET",
+	    .n_calls = 1,
 	    .calls = { { .name = "a", .upstream = 0, .is_required = true } } },
-	{ .name = "three", .kind = SIM_KIND_CALLS, .method = "GET", .n_calls = 3,
+	{ .name = "three",
+	    .kind = SIM_KIND_CALLS,
+	    .method = "GET",
+	    .n_calls = 3,
 	    .calls = { { .name = "b", .upstream = 0, .is_required = true },
-	        { .name = "c", .upstream = 1, .is_required = true },
-	        { .name = "d", .upstream = 2, .is_required = true } } },
-	{ .name = "mixed", .kind = SIM_KIND_CALLS, .method = "GET", .n_calls = 4,
+		{ .name = "c", .upstream = 1, .is_required = true },
+		{ .name = "d", .upstream = 2, .is_required = true } } },
+	{ .name = "mixed",
+	    .kind = SIM_KIND_CALLS,
+	    .method = "GET",
+	    .n_calls = 4,
 	    .calls = { { .name = "e", .upstream = 0, .is_required = true, .passes_404 = true },
-	        { .name = "f", .upstream = 1 },
-	        { .name = "g", .upstream = 0, .default_json = "{\"none\":[1,2]}" },
-	        { .name = "h", .upstream = 2, .is_text = true } } },
-	{ .name = "post", .kind = SIM_KIND_CALLS, .method = "POST", .n_calls = 2,
+		{ .name = "f", .upstream = 1 },
+		{ .name = "g", .upstream = 0, .default_json = "{\"none\":[1,2]}" },
+		{ .name = "h", .upstream = 2, .is_text = true } } },
+	{ .name = "post",
+	    .kind = SIM_KIND_CALLS,
+	    .method = "POST",
+	    .n_calls = 2,
 	    .calls = { { .name = "i", .upstream = 1, .is_required = true },
-	        { .name = "j", .upstream = 2 } } },
-	{ .name = "chain", .kind = SIM_KIND_CALLS, .method = "GET", .n_calls = 3,
+		{ .name = "j", .upstream = 2 } } },
+	{ .name = "chain",
+	    .kind = SIM_KIND_CALLS,
+	    .method = "GET",
+	    .n_calls = 3,
 	    .calls = { { .name = "k", .upstream = 0, .is_required = true },
-	        { .name = "l", .upstream = 1, .is_required = true, .refers = "ref" },
-	        { .name = "o", .upstream = 2, .refers = "ref" } } },
-	{ .name = "each", .kind = SIM_KIND_CALLS, .method = "GET", .n_calls = 2,
+		{ .name = "l", .upstream = 1, .is_required = true, .refers = "ref" },
+		{ .name = "o", .upstream = 2, .refers = "ref" } } },
+	{ .name = "each",
+	    .kind = SIM_KIND_CALLS,
+	    .method = "GET",
+	    .n_calls = 2,
 	    .calls = { { .name = "m", .upstream = 2, .is_required = true },
-	        { .name = "n", .upstream = 1, .refers = "list" } } },
-	{ .name = "p", .kind = SIM_KIND_PROXY, .method = "GET", .n_calls = 1,
+		{ .name = "n", .upstream = 1, .refers = "list" } } },
+	{ .name = "p",
+	    .kind = SIM_KIND_PROXY,
+	    .method = "GET",
+	    .n_calls = 1,
 	    .calls = { { .name = "p", .upstream = 1, .is_required = true } } },
-	{ .name = "put", .kind = SIM_KIND_PROXY, .method = "PUT", .n_calls = 1,
+	{ .name = "put",
+	    .kind = SIM_KIND_PROXY,
+	    .method = "PUT",
+	    .n_calls = 1,
 	    .calls = { { .name = "put", .upstream = 1, .is_required = true } } },
 	{ .name = "hello", .kind = SIM_KIND_REPLY, .method = "GET" },
 	{ .name = "nowhere", .kind = SIM_KIND_NOWHERE, .method = "GET" },
@@ -199,8 +223,8 @@ check_target(struct sim *s, const struct sim_request *r, size_t index, struct st
 		snprintf(want, sizeof want, "/%c/q%" PRIu64 "?id=q%" PRIu64 "&x=%s",
 		    r->route->calls[1].name[0], r->number, r->number, r->has_x ? x : "none");
 	else
-		snprintf(want, sizeof want, "/%c/q%" PRIu64, r->route->calls[index].name[0],
-		    r->number);
+		snprintf(
+		    want, sizeof want, "/%c/q%" PRIu64, r->route->calls[index].name[0], r->number);
 	if (!str_eq(target, str_c(want)))
 		sim_fail(s, "target %.*s, not %s", STR_FMT(target), want);
 }
@@ -219,8 +243,9 @@ check_body(struct sim *s, const struct sim_request *r, size_t index, const struc
 	}
 	want[0] = '\0';
 	if (has_body(r->route))
-		snprintf(want, sizeof want, "{\"v\":[\"v%" PRIu64 "\", 1.0 ],\"id\":\"q%" PRIu64 "\"}",
-		    r->number, r->number);
+		snprintf(want, sizeof want,
+		    "{\"v\":[\"v%" PRIu64 "\", 1.0 ],\"id\":\"q%" PRIu64 "\"}", r->number,
+		    r->number);
 	if (!str_eq(body, str_c(want)))
 		sim_fail(s, "q%" PRIu64 ": body \"%.*s\" arrived, not \"%s\"", r->number,
 		    STR_FMT(body), want);
@@ -336,7 +361,7 @@ ambient(const struct sim *s, const struct sim_request *r)
 		reasons |= R(RESET);
 	if (s->env.mode >= SIM_LIMITED)
 		reasons |= R(QUEUE_FULL) | R(QUEUE_TIMEOUT) | R(OVERLOADED) | R(OVERLOAD_TIMEOUT) |
-		    R(TIMEOUT) | R(FIRST_BYTE_TIMEOUT) | R(CONNECT_TIMEOUT) | R(DRAINING);
+			   R(TIMEOUT) | R(FIRST_BYTE_TIMEOUT) | R(CONNECT_TIMEOUT) | R(DRAINING);
 	if (s->env.mode >= SIM_STORM)
 		reasons |= R(RESET) | R(CONNECT_REFUSED) | R(CONNECT_FAILED) | R(INVALID_RESPONSE);
 	return reasons;
@@ -357,8 +382,8 @@ reasons_of(const struct sim *s, const struct sim_request *r, size_t i)
 	uint64_t reasons = ambient(s, r);
 
 	/* An answer without a body, `null`, has nothing that could be referred to. */
-	if (r->route->calls[i].refers != NULL && (r->calls[0].status == 204 ||
-	        str_is_none(r->calls[0].body) || r->calls[0].body.n == 0))
+	if (r->route->calls[i].refers != NULL &&
+	    (r->calls[0].status == 204 || str_is_none(r->calls[0].body) || r->calls[0].body.n == 0))
 		reasons |= R(MISSING_RESULT);
 	return r->calls[i].n_seen == 0 ? reasons : reasons | r->calls[i].reasons;
 }
@@ -412,7 +437,10 @@ check_problem(struct sim *s, struct sim_request *r, const struct sim_http *h)
 	wrong(s, r, h, "a call that the route has not");
 }
 
-/* The part of a for_each: an element per item, each the answer of its call, or null when that failed. */
+/*
+ * The part of a for_each: an element per item, each the answer of its call, or null when that
+ * failed.
+ */
 static void
 check_items(struct sim *s, struct sim_request *r, const struct sim_http *h, struct str part)
 {
@@ -429,7 +457,8 @@ check_items(struct sim *s, struct sim_request *r, const struct sim_http *h, stru
 			continue;
 		if (!str_eq(element, STR("null")))
 			wrong(s, r, h, "an element that is not what the server sent");
-		if (s->env.mode == SIM_EXACT && c->n_seen > 0 && c->reasons == R(NONE) && c->body.n > 0)
+		if (s->env.mode == SIM_EXACT && c->n_seen > 0 && c->reasons == R(NONE) &&
+		    c->body.n > 0)
 			wrong(s, r, h, "a good answer is left out");
 	}
 	if (!str_eq(part, r->n_list == 0 ? STR("[]") : STR("]")))
@@ -494,7 +523,7 @@ check_calls_answer(struct sim *s, struct sim_request *r, const struct sim_http *
 	if (h->status == 200) {
 		check_merged(s, r, h);
 	} else if (h->status == 404 && r->calls[0].n_seen > 0 && r->route->calls[0].passes_404 &&
-	    r->calls[0].status == 404) {
+		   r->calls[0].status == 404) {
 		if (!r->is_head && !str_eq(buf_str(&h->body), r->calls[0].body))
 			wrong(s, r, h, "an error was not passed as it came");
 	} else if (h->status >= 502 && h->status <= 504) {
@@ -554,7 +583,8 @@ sim_oracle_check(struct sim *s, struct sim_request *r, const struct sim_http *h)
 		wrong(s, r, h, "bytes that should never pass");
 	if (r->is_malformed) {
 		if (h->status < 400 || h->status > 505)
-			sim_fail(s, "nonsense q%" PRIu64 " is answered with %u", r->number, h->status);
+			sim_fail(
+			    s, "nonsense q%" PRIu64 " is answered with %u", r->number, h->status);
 		return;
 	}
 	switch (r->route->kind) {
@@ -578,7 +608,7 @@ bool
 sim_oracle_may_be_cut(const struct sim *s, const struct sim_request *r)
 {
 	return r->route != NULL && r->route->kind == SIM_KIND_PROXY && r->calls[0].n_seen > 0 &&
-	    (s->env.mode == SIM_STORM || (r->calls[0].reasons & ~R(NONE)) != 0);
+	       (s->env.mode == SIM_STORM || (r->calls[0].reasons & ~R(NONE)) != 0);
 }
 
 void

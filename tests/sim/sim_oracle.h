@@ -16,13 +16,15 @@ struct sim_route {
 	const char *method;
 	unsigned n_calls;
 	struct {
-		const char *name; /* the first letter is the first segment of the path that the server sees */
+		const char *name; /* the first letter is the first segment of the path that the
+				     server sees */
 		unsigned upstream;
 		bool is_required;
 		const char *default_json; /* NULL: none */
 		bool passes_404;
 		bool is_text;
-		const char *refers; /* NULL, or what of the first call: "ref", or each of its "list" */
+		const char
+		    *refers; /* NULL, or what of the first call: "ref", or each of its "list" */
 	} calls[SIM_CALLS];
 };
 

@@ -60,7 +60,8 @@ add_chunked(struct build *b, bool is_cut)
 	while (body.n > 0) {
 		size_t n = sim_between(b->sim, 1, body.n);
 
-		buf_printf(&b->out->bytes, sim_chance(b->sim, 500000) ? "%zx\r\n" : "%zX;x=\"y\"\r\n", n);
+		buf_printf(
+		    &b->out->bytes, sim_chance(b->sim, 500000) ? "%zx\r\n" : "%zX;x=\"y\"\r\n", n);
 		buf_add(&b->out->bytes, str_of(body.p, n));
 		if (is_cut && n == body.n)
 			return;
@@ -479,7 +480,8 @@ static const struct script {
 	{ "reset_in_body", EVIL, R(RESET), R(RESET), reset_in_body },
 	{ "garbage", EVIL, R(INVALID_RESPONSE), R(INVALID_RESPONSE), garbage },
 	{ "two_lengths", EVIL, R(INVALID_RESPONSE), R(INVALID_RESPONSE), two_lengths },
-	{ "length_and_chunked", EVIL, R(INVALID_RESPONSE), R(INVALID_RESPONSE), length_and_chunked },
+	{ "length_and_chunked", EVIL, R(INVALID_RESPONSE), R(INVALID_RESPONSE),
+	    length_and_chunked },
 	{ "bad_length", EVIL, R(INVALID_RESPONSE), R(INVALID_RESPONSE), bad_length },
 	{ "bad_chunk", EVIL, R(INVALID_RESPONSE), R(INVALID_RESPONSE), bad_chunk },
 	{ "endless_head", EVIL, R(RESPONSE_HEAD_TOO_LARGE), R(RESPONSE_HEAD_TOO_LARGE),
@@ -573,8 +575,8 @@ fill_text(struct build *b)
 }
 
 void
-sim_script_draw(struct sim *s, struct sim_request *r, struct sim_call *c, size_t index,
-    struct sim_answer *out)
+sim_script_draw(
+    struct sim *s, struct sim_request *r, struct sim_call *c, size_t index, struct sim_answer *out)
 {
 	struct build b = { .sim = s, .request = r, .call = c, .index = index, .out = out };
 	bool is_proxy = r->route->kind == SIM_KIND_PROXY;

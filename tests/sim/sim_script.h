@@ -17,7 +17,7 @@ enum sim_end {
 	SIM_END_NOISE, /* seems so, but says something unasked a little later */
 	SIM_END_CLOSE,
 	SIM_END_RESET,
-	SIM_END_HANG,  /* says nothing more until the other side goes */
+	SIM_END_HANG, /* says nothing more until the other side goes */
 };
 
 struct sim_answer {
@@ -34,8 +34,8 @@ struct sim_answer {
  * Draws the answer to call number `index` of r; fills the call's script, reasons, status and body
  * (none: what the client gets of it cannot be foretold).
  */
-void sim_script_draw(struct sim *s, struct sim_request *r, struct sim_call *c, size_t index,
-    struct sim_answer *out);
+void sim_script_draw(
+    struct sim *s, struct sim_request *r, struct sim_call *c, size_t index, struct sim_answer *out);
 const char *sim_script_name(int script);
 
 #endif

@@ -20,8 +20,8 @@
 
 /*
  *     READ ──> ANSWER ──> READ       one request after the other
- *                 ├─────> DRAIN ──> READ   the answer came before the request's body, which still comes
- *                 └─────> HANG       nothing more is said
+ *                 ├─────> DRAIN ──> READ   the answer came before the request's body, which still
+ * comes └─────> HANG       nothing more is said
  */
 enum sconn_state { SCONN_READ, SCONN_ANSWER, SCONN_DRAIN, SCONN_HANG };
 
@@ -34,12 +34,12 @@ struct sconn {
 	struct sim_http http;
 	struct sim_answer answer;
 	struct sim_call *call; /* that is being answered; NULL: none */
-	size_t at;      /* what of the answer is out */
+	size_t at;             /* what of the answer is out */
 	size_t step;
 	size_t allowed; /* bytes that the steps so far let out */
 	struct timer timer;
-	bool is_last;   /* closes when the answer is out */
-	bool is_watched; /* the timer says that it was idle for too long */
+	bool is_last;        /* closes when the answer is out */
+	bool is_watched;     /* the timer says that it was idle for too long */
 	bool is_early_drawn; /* whether to answer before the body is here was decided */
 	unsigned n_requests;
 	struct grave grave;
@@ -215,7 +215,8 @@ check_max_requests(const struct sim *s, const struct sconn *c)
 	uint64_t max = s->env.up[c->server->upstream].max_requests;
 
 	if (max != 0 && c->n_requests > max)
-		sim_fail(s, "request %u on a connection to u%u", c->n_requests, c->server->upstream);
+		sim_fail(
+		    s, "request %u on a connection to u%u", c->n_requests, c->server->upstream);
 }
 
 static void

@@ -83,7 +83,8 @@ sim_worker_start_all(struct sim *s)
 
 /* ---- invariants */
 
-/* What requests in flight hold, summed over all workers; and how much memory one of them may need. */
+/* What requests in flight hold, summed over all workers; and how much memory one of them may need.
+ */
 struct holdings {
 	uint32_t permits[1 + SIM_UPSTREAMS]; /* by slot */
 	size_t leases;
@@ -108,8 +109,9 @@ add_call(const struct sim *s, struct holdings *h, const struct call *c)
 	add_permit(s, h, 1 + c->upstream->index, &c->permit);
 	if (c->attempt.lease.state == LEASE_HELD)
 		h->leases++;
-	if (c->state == CALL_DONE && (c->permit.state != PERMIT_NONE ||
-	        c->attempt.lease.state != LEASE_NONE || timer_is_set(&c->timer)))
+	if (c->state == CALL_DONE &&
+	    (c->permit.state != PERMIT_NONE || c->attempt.lease.state != LEASE_NONE ||
+		timer_is_set(&c->timer)))
 		sim_fail(s, "a call that is done holds something");
 }
 
@@ -201,14 +203,16 @@ check_limiter(const struct sim *s, const struct sim_workers *ws, size_t i)
 		TAILQ_FOREACH (p, &view->waiting, link)
 			n++;
 		if (n != view->n_waiting)
-			sim_fail(s, "limiter %zu: a list of %u counted as %u", i, n, view->n_waiting);
+			sim_fail(
+			    s, "limiter %zu: a list of %u counted as %u", i, n, view->n_waiting);
 		n_waiting += n;
 	}
 	if (n_waiting != queued)
 		sim_fail(s, "limiter %zu: %u wait, %u are counted", i, n_waiting, queued);
 	/* With no message under way nobody is left to wake them. */
 	if (queued > 0 && inflight < atomic_load(&slot->limit) && !has_work(ws))
-		sim_fail(s, "limiter %zu: a wake-up is lost: %u wait, %u in flight", i, queued, inflight);
+		sim_fail(s, "limiter %zu: a wake-up is lost: %u wait, %u in flight", i, queued,
+		    inflight);
 }
 
 static size_t
@@ -220,7 +224,8 @@ check_uconns(const struct sim *s, const struct uconn_list *list, enum uconn_stat
 	TAILQ_FOREACH (uc, list, link) {
 		n++;
 		if (uc->state != state)
-			sim_fail(s, "a connection in state %d is in the list of %d", uc->state, state);
+			sim_fail(
+			    s, "a connection in state %d is in the list of %d", uc->state, state);
 		if ((state == UCONN_BUSY) != (uc->lease != NULL) ||
 		    (uc->lease != NULL && uc->lease->uconn != uc))
 			sim_fail(s, "a connection and its lease disagree");
@@ -297,7 +302,8 @@ check_worker(const struct sim *s, const struct sim_worker *w)
 	TAILQ_FOREACH (l, &server->listeners, link)
 		check_listener(s, l);
 	if (server->n_exchanges > count_conns(w))
-		sim_fail(s, "%zu exchanges on %zu connections", server->n_exchanges, count_conns(w));
+		sim_fail(
+		    s, "%zu exchanges on %zu connections", server->n_exchanges, count_conns(w));
 }
 
 static uint64_t
@@ -388,8 +394,9 @@ sim_worker_check_rest(struct sim *s)
 
 		if (atomic_load(&slot->inflight) != 0 || atomic_load(&slot->queued) != 0 ||
 		    atomic_load(&slot->waiting_workers) != 0)
-			sim_fail(s, "at rest: limiter %zu has %u in flight, %u queued, bits %" PRIx64,
-			    i, atomic_load(&slot->inflight), atomic_load(&slot->queued),
+			sim_fail(s,
+			    "at rest: limiter %zu has %u in flight, %u queued, bits %" PRIx64, i,
+			    atomic_load(&slot->inflight), atomic_load(&slot->queued),
 			    atomic_load(&slot->waiting_workers));
 	}
 	if (atomic_load(&ws->shared.listeners[0].connections) != 0)

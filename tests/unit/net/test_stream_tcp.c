@@ -158,8 +158,7 @@ START_TEST(reports_the_end_and_the_error)
 	loop_turn(s.loop, 0);
 	ck_assert_int_eq(s.owner.read_status, IO_EOF);
 	/* A half-closed peer still takes bytes. */
-	ck_assert_int_eq(
-	    stream_writev(s.owner.stream, &(struct iovec){ "ab", 2 }, 1, &got), IO_OK);
+	ck_assert_int_eq(stream_writev(s.owner.stream, &(struct iovec){ "ab", 2 }, 1, &got), IO_OK);
 	ck_assert_uint_eq(got, 2);
 	/* Unread bytes at close: the kernel resets. */
 	close(s.peer);

@@ -78,11 +78,13 @@ setup(uint64_t max_connections, uint64_t max_idle)
 	f.loop = mem_world_loop(f.world);
 	ck_assert_int_eq(addr_parse(STR("10.0.0.1:80"), &f.addr), ERR_NONE);
 	f.listener = mem_world_listen(f.world, f.loop, &f.addr, &listener_events, &f);
-	f.server = (struct server_conf){ .host = STR("s"), .addrs = &f.addr, .n_addrs = 1, .weight = 1 };
+	f.server =
+	    (struct server_conf){ .host = STR("s"), .addrs = &f.addr, .n_addrs = 1, .weight = 1 };
 	f.conf = (struct upstream_conf){
 		.servers = &f.server,
 		.n_servers = 1,
-		.pool = { .max_connections = max_connections, .max_idle = max_idle,
+		.pool = { .max_connections = max_connections,
+		    .max_idle = max_idle,
 		    .idle_timeout_ns = 10 * NS_PER_SEC },
 		.timeouts = { .connect_ns = NS_PER_SEC },
 	};
@@ -261,7 +263,8 @@ START_TEST(who_leaves_the_queue_hears_nothing)
 	settle();
 	ck_assert_int_eq(f.askers[1].n_told, 0);
 	ck_assert_uint_eq(f.pool->n_waiting, 0);
-	/* Nobody waits for the connection that was begun for the first: it stays for the next one. */
+	/* Nobody waits for the connection that was begun for the first: it stays for the next one.
+	 */
 	pool_unlease(lease(0), true);
 	ck_assert_uint_eq(f.pool->n_idle, 1);
 	teardown();
