@@ -3,6 +3,7 @@
 
 #include "conf/conf_check_route.h"
 #include "conf/conf_check_test.h"
+#include "conf/conf_check_socket.h"
 #include "conf/conf_check_tls.h"
 #include "conf/yaml_tree.h"
 
@@ -159,8 +160,10 @@ conf_check(struct conf *c, struct arena *a, struct conf_errors *errors)
 	check_has_listener(&check);
 	check_has_route(&check);
 	check_addresses(&check);
-	for (size_t i = 0; i < c->n_listeners; i++)
+	for (size_t i = 0; i < c->n_listeners; i++) {
+		conf_check_socket(&check, &c->listeners[i]);
 		conf_check_tls_listener(&check, &c->listeners[i]);
+	}
 	for (size_t i = 0; i < c->n_upstreams; i++)
 		check_upstream(&check, &c->upstreams[i]);
 	conf_check_route_all(&check);

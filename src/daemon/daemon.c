@@ -29,7 +29,6 @@
 #include "net/loop_real.h"
 #include "net/sock.h"
 
-#define LISTEN_BACKLOG 4096
 #define STALL_NS (20 * NS_PER_MS)
 
 struct worker_thread {
@@ -182,8 +181,8 @@ open_first(struct daemon *d, const struct listener_conf *conf, struct addr *at, 
 		*fd = activation_take(&d->activation, conf->socket_name, conf->name);
 		return *fd >= 0 && sock_local_addr(*fd, at) == ERR_NONE;
 	}
-	if ((!is_unix && sock_probe(at) != ERR_NONE) ||
-	    sock_listen(at, !is_unix, LISTEN_BACKLOG, fd) != ERR_NONE ||
+	if ((!is_unix && sock_probe(at, conf->socket.is_v6only) != ERR_NONE) ||
+	    sock_listen_as(at, &conf->socket, !is_unix, fd) != ERR_NONE ||
 	    sock_local_addr(*fd, at) != ERR_NONE)
 		return tell_listen_failure(at, conf->name);
 	return true;
@@ -206,7 +205,7 @@ open_listener(struct daemon *d, size_t index)
 	for (size_t i = 0; i < d->n_threads; i++) {
 		if (i > 0 && is_one)
 			fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-		else if (i > 0 && sock_listen(&at, true, LISTEN_BACKLOG, &fd) != ERR_NONE)
+		else if (i > 0 && sock_listen_as(&at, &conf->socket, true, &fd) != ERR_NONE)
 			fd = -1;
 		if (fd < 0)
 			return tell_listen_failure(&at, conf->name);
@@ -221,7 +220,7 @@ open_admin(struct daemon *d, const struct listener_conf *conf)
 {
 	struct listener_setup setup = { .conf = conf, .kind = LISTENER_ADMIN };
 
-	if (sock_listen(&conf->address, false, LISTEN_BACKLOG, &setup.fd) != ERR_NONE)
+	if (sock_listen(&conf->address, false, SOCK_BACKLOG, &setup.fd) != ERR_NONE)
 		return tell_listen_failure(&conf->address, conf->name);
 	listener_new(&d->server, &setup);
 	tell_listening(&conf->address, conf->name);

@@ -107,6 +107,7 @@ accept_one(struct acceptor *a)
 
 	if (fd >= 0) {
 		a->is_short = false;
+		addr_unmap(&peer);
 		a->events->on_accept(a->owner, fd, &peer);
 		return a->fd >= 0;
 	}

@@ -213,6 +213,21 @@ addr_ip(const struct addr *a, uint8_t out[16])
 	return true;
 }
 
+void
+addr_unmap(struct addr *a)
+{
+	const struct sockaddr_in6 in6 = *(const struct sockaddr_in6 *)&a->sa;
+	struct sockaddr_in *in = (struct sockaddr_in *)&a->sa;
+
+	if (a->sa.ss_family != AF_INET6 || memcmp(&in6.sin6_addr, mapped_prefix, 12) != 0)
+		return;
+	memset(&a->sa, 0, sizeof a->sa);
+	in->sin_family = AF_INET;
+	in->sin_port = in6.sin6_port;
+	memcpy(&in->sin_addr, in6.sin6_addr.s6_addr + 12, 4);
+	a->len = sizeof *in;
+}
+
 bool
 addr_eq(const struct addr *a, const struct addr *b)
 {

@@ -33,6 +33,8 @@ unsigned addr_port(const struct addr *a);
 bool addr_is_unix(const struct addr *a);
 /* The IP in network order, IPv4 as ::ffff:a.b.c.d; false for unix sockets. */
 bool addr_ip(const struct addr *a, uint8_t out[16]);
+/* An IPv4 address inside IPv6 (RFC 4291 2.5.5.2) becomes IPv4; all others stay. */
+void addr_unmap(struct addr *a);
 /* The same family, address and port, or path. */
 bool addr_eq(const struct addr *a, const struct addr *b);
 

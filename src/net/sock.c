@@ -3,29 +3,80 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-static bool
-turn_on(int fd, int level, int option)
-{
-	int one = 1;
+#include "base/compiler.h"
 
-	return setsockopt(fd, level, option, &one, sizeof one) == 0;
+#define KEEP_ALIVE_PROBES 3
+
+static bool
+set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
 static bool
-set_options(int fd, int family, bool is_shared)
+set_address_options(int fd, int family, bool is_v6only, bool is_shared)
 {
 	if (family == AF_UNIX)
 		return true;
-	if (!turn_on(fd, SOL_SOCKET, SO_REUSEADDR))
+	if (!set(fd, SOL_SOCKET, SO_REUSEADDR, 1))
 		return false;
-	if (is_shared && !turn_on(fd, SOL_SOCKET, SO_REUSEPORT))
+	if (is_shared && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1))
 		return false;
-	/* 0.0.0.0 and [::] are two addresses; each can be listened to without the other. */
-	return family != AF_INET6 || turn_on(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+	/* Said always: what goes without saying is the system's to change (net.ipv6.bindv6only). */
+	return family != AF_INET6 || set(fd, IPPROTO_IPV6, IPV6_V6ONLY, is_v6only);
+}
+
+/* The kernel counts in seconds; what is not 0 stays so. */
+static int
+seconds(uint64_t ns)
+{
+	return (int)((ns + NS_PER_SEC - 1) / NS_PER_SEC);
+}
+
+static bool
+set_keep_alive(int fd, uint64_t ns)
+{
+	return set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+	    set(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds(ns)) &&
+	    set(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds((ns + KEEP_ALIVE_PROBES - 1) / KEEP_ALIVE_PROBES)) &&
+	    set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_ALIVE_PROBES);
+}
+
+static bool
+set_tcp_options(int fd, const struct sock_conf *conf)
+{
+	if (conf->keep_alive_ns != 0 && !set_keep_alive(fd, conf->keep_alive_ns))
+		return false;
+	if (conf->defer_accept_ns != 0 &&
+	    !set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, seconds(conf->defer_accept_ns)))
+		return false;
+	return conf->fast_open == 0 || set(fd, IPPROTO_TCP, TCP_FASTOPEN, (int)conf->fast_open);
+}
+
+/* Before listen(2): until then nobody gets in by the permissions that the umask has left. */
+static bool
+set_file_options(const struct addr *at, const struct sock_conf *conf)
+{
+	const char *path = ((const struct sockaddr_un *)&at->sa)->sun_path;
+
+	if (conf->has_mode && chmod(path, conf->mode) != 0)
+		return false;
+	if (!conf->has_owner && !conf->has_group)
+		return true;
+	return lchown(path, conf->has_owner ? conf->owner : (uid_t)-1,
+		   conf->has_group ? conf->group : (gid_t)-1) == 0;
+}
+
+static bool
+set_options(int fd, const struct addr *at, const struct sock_conf *conf)
+{
+	return addr_is_unix(at) ? set_file_options(at, conf) : set_tcp_options(fd, conf);
 }
 
 /*
@@ -63,7 +114,7 @@ bind_to(int fd, const struct addr *at)
 }
 
 enum err_code
-sock_listen(const struct addr *at, bool is_shared, int backlog, int *out)
+sock_listen_as(const struct addr *at, const struct sock_conf *conf, bool is_shared, int *out)
 {
 	int family = at->sa.ss_family;
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -71,7 +122,8 @@ sock_listen(const struct addr *at, bool is_shared, int backlog, int *out)
 
 	if (fd < 0)
 		return ERR_SYSTEM;
-	if (set_options(fd, family, is_shared) && bind_to(fd, at) && listen(fd, backlog) == 0) {
+	if (set_address_options(fd, family, conf->is_v6only, is_shared) && bind_to(fd, at) &&
+	    set_options(fd, at, conf) && listen(fd, (int)conf->backlog) == 0) {
 		*out = fd;
 		return ERR_NONE;
 	}
@@ -82,7 +134,15 @@ sock_listen(const struct addr *at, bool is_shared, int backlog, int *out)
 }
 
 enum err_code
-sock_probe(const struct addr *at)
+sock_listen(const struct addr *at, bool is_shared, int backlog, int *out)
+{
+	const struct sock_conf conf = { .backlog = (uint64_t)backlog, .is_v6only = true };
+
+	return sock_listen_as(at, &conf, is_shared, out);
+}
+
+enum err_code
+sock_probe(const struct addr *at, bool is_v6only)
 {
 	int fd = socket(at->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool is_free;
@@ -90,7 +150,7 @@ sock_probe(const struct addr *at)
 
 	if (fd < 0)
 		return ERR_SYSTEM;
-	is_free = set_options(fd, at->sa.ss_family, false) && bind_to(fd, at);
+	is_free = set_address_options(fd, at->sa.ss_family, is_v6only, false) && bind_to(fd, at);
 	error = errno;
 	close(fd);
 	errno = error;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "server/listener_socket_conf.h"
 #include "server/listener_tls_conf.h"
 
 /* What systemd takes for FileDescriptorName=: see systemd.socket(5). */
@@ -187,7 +188,7 @@ static const struct conf_row rows[] = {
 	    .is_required = true,
 	    .since = "0.1",
 	    .doc =
-		"Where clients connect to. `[::]:PORT` takes IPv6 only; add a listener for IPv4. "
+		"Where clients connect to. `[::]:PORT` takes IPv6 only, unless `socket.v6only` says otherwise. "
 		"`systemd:NAME` is a socket that systemd has opened (socket activation): NAME is "
 		"`FileDescriptorName=` of the `.socket` unit, by default the unit's name with "
 		"`.socket`. All workers accept from it.",
@@ -201,6 +202,13 @@ static const struct conf_row rows[] = {
 	    .since = "0.1",
 	    .doc = "Networks whose `X-Forwarded-For`, `-Proto` and `-Host` are believed and "
 		   "extended. From all others they are dropped.",
+	},
+	{
+	    .key = "socket",
+	    .type = CONF_SECTION,
+	    .section = &listener_socket_conf_section,
+	    .since = "0.1",
+	    .doc = "Options of the listening socket.",
 	},
 	{
 	    .key = "tls",

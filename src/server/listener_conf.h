@@ -6,6 +6,7 @@
 #include "base/conf_value.h"
 #include "net/addr.h"
 #include "net/cidr.h"
+#include "net/sock_conf.h"
 #include "net/tls_conf.h"
 
 struct listener_conf {
@@ -16,6 +17,7 @@ struct listener_conf {
 	struct str socket_name; /* of systemd socket activation; none: opened here */
 	struct cidr *trusted_proxies;
 	size_t n_trusted_proxies;
+	struct sock_conf socket;
 	struct tls_server_conf tls;
 	struct {
 		uint64_t handshake_ns;   /* of TLS, from accept to its end */

@@ -1,7 +1,8 @@
-"""Listening sockets: those that systemd hands over."""
+"""Listening sockets: those that systemd hands over, and the options of those that are made here."""
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 
@@ -116,3 +117,46 @@ def test_systemd_socket_activate(config):
         process.terminate()
         assert process.wait(20) == 0
         port.release()
+
+
+# ---- options
+
+@pytest.mark.parametrize("mode", ["0600", "660", "0777"])
+def test_mode_and_group_of_a_unix_socket(gatherd, tmp_path, mode):
+    path = str(tmp_path / "http.sock")
+    group = ([os.getgid()] + os.getgroups())[-1]
+    d = gatherd([REPLY], listener={"address": "unix:" + path, "socket": {
+        "mode": mode, "owner": str(os.getuid()), "group": str(group)}}, workers=2)
+    made = os.stat(path)
+    assert stat.S_IMODE(made.st_mode) == int(mode, 8)
+    assert (made.st_uid, made.st_gid) == (os.getuid(), group)
+    with wire.Client(path) as client:
+        assert client.request("/hello").body == b"hello"
+    d.signal(signal.SIGTERM)
+    assert d.wait() == 0
+    assert not os.path.exists(path)
+
+
+def test_ipv6_takes_ipv4_only_when_asked(gatherd):
+    port = ports.Port()
+    at = {"address": "[::]:%d" % port.number}
+    gatherd([REPLY], listener=at)
+    with pytest.raises(ConnectionRefusedError):
+        wire.Client(port.number)
+    port.release()
+
+
+def test_ipv4_clients_of_ipv6_keep_their_addresses(gatherd):
+    port = ports.Port()
+    d = gatherd([REPLY], listener={"address": "[::]:%d" % port.number, "socket": {"v6only": False}})
+    with wire.Client(port.number) as client:
+        assert client.request("/hello").body == b"hello"
+    assert d.access_log()[0]["client"] == "127.0.0.1"
+    port.release()
+
+
+def test_tcp_options(gatherd):
+    d = gatherd([REPLY], listener={"socket": {"backlog": 16, "keep_alive": "30s", "defer_accept": "5s", "fast_open": 16}})
+    assert d.get("/hello").body == b"hello"
+    shown = subprocess.run(["ss", "-Htln", "sport = :%d" % d.port], capture_output=True, text=True)
+    assert shown.returncode != 0 or " 16 " in shown.stdout, shown.stdout

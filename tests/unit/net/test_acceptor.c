@@ -1,6 +1,8 @@
 #include "net/acceptor.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -214,7 +216,67 @@ START_TEST(workers_can_share_an_address)
 }
 END_TEST
 
+static int
+option(int fd, int level, int name)
+{
+	int value = -1;
+	socklen_t n = sizeof value;
+
+	ck_assert_int_eq(getsockopt(fd, level, name, &value, &n), 0);
+	return value;
+}
+
+START_TEST(accepted_sockets_have_the_options_of_their_listener)
+{
+	const struct sock_conf conf = { .backlog = 4,
+		.keep_alive_ns = 30 * NS_PER_SEC + 1,
+		.fast_open = 16,
+		.is_v6only = true };
+	struct addr at;
+	int listening, client = socket(AF_INET, SOCK_STREAM, 0), fd;
+
+	ck_assert_int_eq(addr_parse(STR("127.0.0.1:0"), &at), ERR_NONE);
+	ck_assert_int_eq(sock_listen_as(&at, &conf, false, &listening), ERR_NONE);
+	ck_assert(sock_is_listening(listening));
+	ck_assert_int_eq(option(listening, IPPROTO_TCP, TCP_FASTOPEN), 16);
+	ck_assert_int_eq(sock_local_addr(listening, &at), ERR_NONE);
+	ck_assert_int_eq(connect(client, (struct sockaddr *)&at.sa, at.len), 0);
+	fd = accept(listening, NULL, NULL);
+	ck_assert_int_ge(fd, 0);
+	ck_assert(!sock_is_listening(fd));
+	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 31);
+	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 11);
+	ck_assert_int_eq(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+	close(fd);
+	close(client);
+	close(listening);
+}
+END_TEST
+
+START_TEST(a_deferred_client_is_not_accepted_before_it_speaks)
+{
+	const struct sock_conf conf = { .backlog = 4, .defer_accept_ns = 600 * NS_PER_SEC };
+	struct addr at;
+	int listening, client = socket(AF_INET, SOCK_STREAM, 0), fd;
+
+	ck_assert_int_eq(addr_parse(STR("127.0.0.1:0"), &at), ERR_NONE);
+	ck_assert_int_eq(sock_listen_as(&at, &conf, false, &listening), ERR_NONE);
+	ck_assert_int_eq(sock_local_addr(listening, &at), ERR_NONE);
+	ck_assert_int_eq(connect(client, (struct sockaddr *)&at.sa, at.len), 0);
+	ck_assert_int_eq(accept(listening, NULL, NULL), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	ck_assert_int_eq(send(client, "G", 1, 0), 1);
+	fd = accept(listening, NULL, NULL);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	close(client);
+	close(listening);
+}
+END_TEST
+
 UNIT_MAIN("acceptor", accepts_and_names_the_peer, a_turn_has_a_budget,
     may_be_closed_in_its_callback, finishing_takes_in_who_waits,
     out_of_descriptors_it_pauses_and_goes_on, a_stale_unix_socket_is_replaced_and_a_live_one_is_not,
-    workers_can_share_an_address)
+    workers_can_share_an_address, accepted_sockets_have_the_options_of_their_listener,
+    a_deferred_client_is_not_accepted_before_it_speaks)

@@ -138,6 +138,28 @@ START_TEST(resolves_without_a_network)
 }
 END_TEST
 
+START_TEST(ipv4_inside_ipv6_comes_out)
+{
+	static const char *const rows[][2] = {
+		{ "[::ffff:192.0.2.1]:80", "192.0.2.1:80" },
+		{ "[::fffe:192.0.2.1]:80", "[::fffe:c000:201]:80" },
+		{ "[2001:db8::1]:80", "[2001:db8::1]:80" },
+		{ "192.0.2.1:80", "192.0.2.1:80" },
+		{ "unix:/a", "unix:/a" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char text[ADDR_TEXT_MAX];
+		struct addr a;
+
+		ck_assert_int_eq(addr_parse(str_c(rows[i][0]), &a), ERR_NONE);
+		addr_unmap(&a);
+		addr_format(&a, text);
+		ck_assert_str_eq(text, rows[i][1]);
+	}
+}
+END_TEST
+
 UNIT_MAIN("addr", text_goes_in_and_out, what_is_no_address_is_refused,
     a_unix_path_has_a_greatest_length, knows_parts_and_equality, an_unnamed_peer_can_be_formatted,
-    resolves_without_a_network)
+    resolves_without_a_network, ipv4_inside_ipv6_comes_out)
