@@ -365,14 +365,18 @@ value_of(const struct operand *o, const struct template_env *env, struct arena *
 	return v;
 }
 
+/* strtod(3) would take "nan", which equals everything, "inf", "0x10" and leading space for numbers, too. */
 static bool
 to_number(struct str text, double *out)
 {
 	char copy[NUMBER_MAX_BYTES];
 	char *end;
 
-	if (text.n == 0 || text.n >= sizeof copy || text.p[0] == ' ')
+	if (text.n == 0 || text.n >= sizeof copy)
 		return false;
+	for (size_t i = 0; i < text.n; i++)
+		if ((text.p[i] < '0' || text.p[i] > '9') && str_find(STR("+-.eE"), text.p[i]) == 5)
+			return false;
 	memcpy(copy, text.p, text.n);
 	copy[text.n] = '\0';
 	*out = strtod(copy, &end);

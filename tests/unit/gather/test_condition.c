@@ -23,7 +23,8 @@ setup(void)
 	header_list_init(&headers, slots, ARRAY_LEN(slots));
 	header_list_add(&headers, STR("X-Tier"), STR("gold"));
 	header_list_add(&headers, STR("Cookie"), STR("a=1; beta=yes"));
-	request = (struct request){ .headers = &headers, .query = STR("n=9&word=abc") };
+	request = (struct request){ .headers = &headers,
+		.query = STR("n=9&word=abc&nan=nan&hex=0x10&inf=inf&tab=%099") };
 	request.params[0] = STR("7");
 	calls[0] = (struct template_call){ .body = { JSON_OBJECT, body },
 		.result = { JSON_OBJECT, body }, .status = 200 };
@@ -44,6 +45,11 @@ START_TEST(holds_what_it_says)
 		{ "{query.n} == 9.0", true },
 		{ "{query.n} == '9.0'", false },
 		{ "{query.word} < 10", false },
+		{ "{query.nan} == 10", false }, /* what strtod(3) takes and JSON does not */
+		{ "{query.nan} >= 10", false },
+		{ "{query.hex} > 10", false },
+		{ "{query.inf} > 10", false },
+		{ "{query.tab} < 10", false },
 		{ "{query.word} > 10", false },
 		{ "{query.word} >= \"abb\"", true },
 		{ "{calls.user.body.n} == 10 and {calls.user.body.f} == 1", true },
