@@ -1,8 +1,8 @@
 /*
  * The calls of one request, in flight. Runs on its worker's thread; lives in the arena of its exchange.
  *
- * A gather first has all permits of the required calls that are certain to run, taken in the order of the
- * upstreams so that no two requests wait for each other in a circle; only then does the first call leave. What
+ * A gather first has a permit of each upstream of the required calls that are certain to run, taken in the order
+ * of the upstreams so that no two requests wait for each other in a circle; only then does the first call leave. What
  * cannot be served is refused before any upstream has heard of it. From then on every call starts as soon as
  * those that it refers to have ended.
  */
@@ -295,6 +295,23 @@ start_certain(struct gather *g)
 
 static void on_admitted(struct permit *p, enum err_code e);
 
+/*
+ * Does the request hold a permit of that call's upstream already? One is enough to be sure of its turn: waiting
+ * for a second with the first in hand is what two such requests would do for each other, and what one would do
+ * for itself that has more calls than there are permits. The other calls queue when all of them start.
+ */
+static bool
+has_permit_of(const struct gather *g, size_t at)
+{
+	const struct plan *plan = g->plan;
+	uint64_t upstream = plan->calls[plan->admission[at]].conf->upstream;
+
+	while (at-- > 0 && plan->calls[plan->admission[at]].conf->upstream == upstream)
+		if (g->calls[plan->admission[at]].task.call.permit.state == PERMIT_HELD)
+			return true;
+	return false;
+}
+
 /* Takes permits one by one until one must be waited for, then starts all calls. */
 static void
 admit(struct gather *g)
@@ -306,7 +323,7 @@ admit(struct gather *g)
 		uint64_t until = deadline_of(gc);
 		enum err_code e = ERR_NONE;
 
-		if (gc->state == GATHER_CALL_PENDING)
+		if (gc->state == GATHER_CALL_PENDING && !has_permit_of(g, g->n_admitted))
 			e = permit_acquire(&call->permit, &call->upstream->limiter,
 			    patience < until ? patience : until, on_admitted);
 		if (e != ERR_NONE) {
