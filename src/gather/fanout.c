@@ -62,6 +62,13 @@ is_strict(const struct fanout *f)
 	return f->setup.plan->conf->is_required && str_is_none(f->setup.plan->default_json);
 }
 
+/* Is it settled that no more calls are made? What the results take is within the budget of the request. */
+static bool
+is_given_up(const struct fanout *f)
+{
+	return f->setup.arena->is_over || (f->error != ERR_NONE && is_strict(f));
+}
+
 /* ---- the end */
 
 static void
@@ -117,6 +124,8 @@ default_of(const struct fanout *f)
 enum err_code
 fanout_result(const struct fanout *f, struct json_value *out)
 {
+	if (f->setup.arena->is_over)
+		return ERR_BUDGET;
 	if (f->error != ERR_NONE && is_strict(f))
 		return f->error;
 	for (size_t i = 0; i < f->n_items; i++) {
@@ -170,29 +179,90 @@ scalar_text(struct json_value v, struct arena *arena)
 	return json_str_text(arena, str_of(v.text.p + 1, v.text.n - 2));
 }
 
-/* batch.match: each element of the answer goes to the items whose value its key holds. */
+/* The items of one call by their text, for batch.match: an open-addressing table of the first with each text. */
+struct matches {
+	struct slot *slot;
+	struct str *texts;        /* by place in the call, as all below */
+	size_t *first;            /* of the same text */
+	struct json_value *found; /* what the latest element that matched is; of the first ones only */
+	size_t *table;            /* 1 + place */
+	size_t cap;
+};
+
+static size_t *
+find_text(const struct matches *m, struct str text)
+{
+	uint64_t seed = (uintptr_t)m->slot->fanout;
+	size_t at = json_str_hash_plain(text, text.p + text.n, seed) & (m->cap - 1);
+
+	while (m->table[at] != 0 && !str_eq(m->texts[m->table[at] - 1], text))
+		at = (at + 1) & (m->cap - 1);
+	return &m->table[at];
+}
+
+static void
+index_items(struct matches *m, struct slot *s)
+{
+	struct fanout *f = s->fanout;
+	struct arena *arena = &s->arena;
+
+	m->slot = s;
+	for (m->cap = 16; m->cap < s->n * 2;)
+		m->cap *= 2;
+	m->texts = arena_alloc(arena, s->n * sizeof *m->texts);
+	m->first = arena_alloc(arena, s->n * sizeof *m->first);
+	m->found = arena_calloc(arena, s->n, sizeof *m->found);
+	m->table = arena_calloc(arena, m->cap, sizeof *m->table);
+	for (size_t i = 0; i < s->n; i++) {
+		size_t *at;
+
+		m->texts[i] = scalar_text(f->items[f->todo[s->first + i]], arena);
+		at = find_text(m, m->texts[i]);
+		if (*at == 0)
+			*at = i + 1;
+		m->first[i] = *at - 1;
+	}
+}
+
+/* What was found goes to all items that it is for; equal ones share it. */
+static void
+keep_found(const struct matches *m)
+{
+	struct slot *s = m->slot;
+	struct fanout *f = s->fanout;
+
+	for (size_t i = 0; i < s->n; i++) {
+		size_t first = m->first[i];
+
+		if (m->found[first].kind == JSON_NONE)
+			continue;
+		if (first == i)
+			keep_result(f, f->todo[s->first + i], m->found[i]);
+		f->results[f->todo[s->first + i]] = f->results[f->todo[s->first + first]];
+	}
+}
+
+/* batch.match: each element of the answer goes to the items whose value its key holds; the last one stays. */
 static void
 match_elements(struct slot *s, struct json_value answer)
 {
-	struct fanout *f = s->fanout;
 	struct json_member element;
+	struct matches m;
 	struct json_iter it;
 
+	index_items(&m, s);
 	json_iter_init(&it, answer);
 	while (json_iter_next(&it, &element)) {
-		struct json_value key = json_path_find(&f->setup.plan->match, element.value);
-		struct str text;
+		struct json_value key = json_path_find(&s->fanout->setup.plan->match, element.value);
+		size_t place;
 
 		if (key.kind == JSON_NONE)
 			continue;
-		text = scalar_text(key, &s->arena);
-		for (size_t i = 0; i < s->n; i++) {
-			size_t item = f->todo[s->first + i];
-
-			if (str_eq(scalar_text(f->items[item], &s->arena), text))
-				keep_result(f, item, element.value);
-		}
+		place = *find_text(&m, scalar_text(key, &s->arena));
+		if (place != 0)
+			m.found[place - 1] = element.value;
 	}
+	keep_found(&m);
 }
 
 /* Without match the answer has one element per item, in their order. */
@@ -256,14 +326,15 @@ on_task_done(struct task *t)
 	struct fanout *f = s->fanout;
 	enum err_code e = take_result(s);
 
-	f->last = t->call;
+	if (t->is_passed || !is_given_up(f))
+		f->last = t->call;
 	s->is_busy = false;
 	f->n_busy--;
 	if (e != ERR_NONE)
 		note_failure(f, e);
 	if (t->is_passed)
 		keep_passed(f, t);
-	if (t->is_passed || (e != ERR_NONE && is_strict(f)) || (f->n_busy == 0 && f->next == f->n_todo))
+	if (t->is_passed || is_given_up(f) || (f->n_busy == 0 && f->next == f->n_todo))
 		finish(f);
 	else
 		loop_defer(f->setup.env->loop, &s->next);
@@ -299,8 +370,10 @@ begin(struct slot *s)
 	s->n = left < batch_size(f) ? left : batch_size(f);
 	f->next += s->n;
 	arena_reset(&s->arena);
+	f->last.body = str_none(); /* it may have been this slot's */
 	values.item = item_of(s);
 	task_init(&s->task, f->setup.plan, f->setup.env, &s->arena);
+	s->task.call.times.started = f->setup.env->loop->now_ns;
 	s->task.on_done = on_task_done;
 	s->task.owner = s;
 	f->n_calls++;
@@ -309,6 +382,8 @@ begin(struct slot *s)
 		e = ERR_TIMEOUT;
 	if (e != ERR_NONE) {
 		call_refuse(&s->task.call, e);
+		if (!is_given_up(f))
+			f->last = s->task.call;
 		note_failure(f, e);
 		return false;
 	}
@@ -323,14 +398,14 @@ fill(struct slot *s)
 {
 	struct fanout *f = s->fanout;
 
-	while (!s->is_busy && f->next < f->n_todo && !(f->error != ERR_NONE && is_strict(f)))
+	while (!s->is_busy && f->next < f->n_todo && !is_given_up(f))
 		begin(s);
 }
 
 static bool
 is_exhausted(const struct fanout *f)
 {
-	return f->n_busy == 0 && (f->next == f->n_todo || (f->error != ERR_NONE && is_strict(f)));
+	return f->n_busy == 0 && (f->next == f->n_todo || is_given_up(f));
 }
 
 static void

@@ -360,3 +360,79 @@ def test_the_permits_of_the_upstream_hold_for_every_item(gatherd, upstream):
                 {"up": up.conf(concurrency={"limit": 3}, queue={"size": 100, "timeout": "5s"})})
     assert json.loads(d.get("/x").body)["each"] == [1] * 30
     assert up.max_in_flight == 3
+
+
+@pytest.mark.sanitize
+def test_what_an_error_tells_is_of_the_item_that_failed(gatherd, upstream):
+    """The first item's answer was there, and is given back before the second one's request cannot be written."""
+    up = upstream(json_reply(b'[{"x":1},{"y":2}]'))
+    up.on("/item", json_reply(b'"' + b"z" * 100000 + b'"'))
+    d = gatherd([{**route("/x", list={"path": "/list"},
+                          each={"for_each": "{calls.list.body}", "parallel": 1, "path": "/item",
+                                "query": {"x": "{item.x}"}, "required": True}),
+                  "response": {"errors": "detail"}}], {"up": up})
+    response = d.get("/x")
+    expect.is_problem(response, 502, "missing_result", call="each")
+    assert b"zzz" not in response.body
+
+
+def test_items_that_are_never_sent_took_no_time(gatherd, upstream):
+    up = upstream(json_reply(b"[{}]"))
+    d = gatherd([route("/x", list={"path": "/list"},
+                       each={"for_each": "{calls.list.body}", "path": "/{item.x}", "required": False})], {"up": up})
+    assert d.get("/x").body == b'{"list":[{}],"each":[null]}'
+    assert d.metric("gatherd_call_seconds_sum", call="each") < 5
+
+
+def test_the_answer_can_be_the_results_of_a_for_each(gatherd, upstream):
+    up = upstream(json_reply(b"[1,2]"))
+    up.on("/item", json_reply(b'{"v":1}'))
+    d = gatherd([{**route("/x", list={"path": "/list"}, each={"for_each": "{calls.list.body}", "path": "/item"}),
+                  "response": {"body": "{calls.each.body}"}}], {"up": up})
+    assert d.get("/x").body == b'[{"v":1},{"v":1}]'
+
+
+def test_more_calls_than_permits_take_turns(gatherd, upstream):
+    """Nobody waits for a permit with another of the same upstream in hand: not one request, not two."""
+    up = upstream(json_reply(b"1", delay=0.01))
+    d = gatherd([route("/x", **{n: {"path": "/" + n} for n in "abc"})],
+                {"up": up.conf(concurrency={"limit": 2}, queue={"size": 100, "timeout": "9s"})}, workers=2)
+    statuses = []
+
+    def ask():
+        with d.client() as client:
+            for _ in range(5):
+                statuses.append(client.request("/x").status)
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 40
+    assert up.max_in_flight == 2
+
+
+def test_a_batch_answer_that_repeats_itself_costs_no_more_than_its_size(gatherd, upstream):
+    """Every element matches every item: what is kept of them is one, and it is found without comparing all pairs."""
+    up = upstream(json_reply(b"[" + b",".join([b"7"] * 10000) + b"]"))
+    up.on("/items", json_reply(b"[" + b",".join([b'{"id":7,"n":%d}' % n for n in range(30000)]) + b"]"))
+    d = gatherd([route("/x", list={"path": "/list"},
+                       each={"for_each": "{calls.list.body}", "batch": {"max": 10000, "match": "id"}, "path": "/items",
+                             "method": "POST", "json": {"ids": "{items}"}, "max_items": 10000, "into": "each"})], {"up": up})
+    before, started = d.memory(), time.monotonic()
+    response = d.get("/x")
+    assert time.monotonic() - started < 2
+    assert json.loads(response.body)["each"] == [{"id": 7, "n": 29999}] * 10000
+    assert d.memory() - before < 20 << 20
+
+
+@pytest.mark.sanitize
+def test_results_over_the_budget_end_the_for_each(gatherd, upstream):
+    """What an exchange may take is known; a for_each stops when its results do not fit, not when all are there."""
+    up = upstream(json_reply(b"[" + b",".join([b"1"] * 1000) + b"]"))
+    up.on("/item", json_reply(b'"' + b"z" * 1000000 + b'"'))
+    d = gatherd([route("/x", list={"path": "/list"},
+                       each={"for_each": "{calls.list.body}", "path": "/item", "max_items": 1000, "required": False})],
+                {"up": up})
+    assert d.get("/x").status >= 500
+    assert len(up.requests) < 50
