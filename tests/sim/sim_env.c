@@ -204,8 +204,8 @@ yaml_route(const struct sim_route *r, struct buf *out)
 	default:
 		buf_printf(out,
 		    "    path: /%s/{id}\n    methods: [ %s ]\n    timeout: 2s\n"
-		    "    forward: { headers: [ X-Fwd ] }\n    calls:\n",
-		    r->name, r->method);
+		    "    forward: { headers: [ X-Fwd ] }\n%s    calls:\n",
+		    r->name, r->method, r->is_stream ? "    format: ndjson\n" : "");
 		for (unsigned i = 0; i < r->n_calls; i++)
 			yaml_call(r, i, out);
 	}

@@ -51,6 +51,14 @@ static const struct sim_route routes[] = {
 	    .n_calls = 2,
 	    .calls = { { .name = "m", .upstream = 2, .is_required = true },
 		{ .name = "n", .upstream = 1, .refers = "list" } } },
+	{ .name = "lines",
+	    .kind = SIM_KIND_CALLS,
+	    .method = "GET",
+	    .is_stream = true,
+	    .n_calls = 3,
+	    .calls = { { .name = "t", .upstream = 0, .is_required = true },
+		{ .name = "v", .upstream = 1 },
+		{ .name = "w", .upstream = 2, .default_json = "[true]" } } },
 	{ .name = "p",
 	    .kind = SIM_KIND_PROXY,
 	    .method = "GET",
@@ -367,6 +375,8 @@ ambient(const struct sim *s, const struct sim_request *r)
 	return reasons;
 }
 
+_Static_assert(ERR_COUNT <= 64, "reasons are bits of a word");
+
 static uint64_t
 reason_bit(struct str token)
 {
@@ -517,10 +527,90 @@ check_merged(struct sim *s, struct sim_request *r, const struct sim_http *h)
 		check_part(s, r, h, i);
 }
 
+static size_t
+call_of_line(struct sim *s, struct sim_request *r, const struct sim_http *h, struct str line)
+{
+	struct str name = unquoted(sim_json_member(line, STR("call")));
+	size_t i = 0;
+
+	while (i < r->route->n_calls && !str_eq(name, str_c(r->route->calls[i].name)))
+		i++;
+	if (i == r->route->n_calls)
+		wrong(s, r, h, "a line of a call that the route has not");
+	return i;
+}
+
+/* The line of one call; true when it has the call's result. */
+static bool
+check_line(struct sim *s, struct sim_request *r, const struct sim_http *h, struct str line)
+{
+	size_t i = call_of_line(s, r, h, line);
+	const struct sim_call *c = &r->calls[i];
+	const char *fallback = r->route->calls[i].default_json;
+	struct str result = sim_json_member(line, STR("result"));
+	struct str error = unquoted(sim_json_member(line, STR("error")));
+
+	if (!str_is_none(error) && (fallback != NULL || !(reason_bit(error) & reasons_of(s, r, i))))
+		wrong(s, r, h, "a call did not fail like that");
+	if (str_is_none(result) == str_is_none(error))
+		wrong(s, r, h, "a line with neither or both of result and error");
+	if (str_is_none(result))
+		return false;
+	if (fallback != NULL && str_eq(result, str_c(fallback)))
+		return true;
+	if (c->n_seen == 0 || !(c->reasons & R(NONE)) ||
+	    !(str_is_none(c->body) || str_eq(result, c->body) ||
+		(c->body.n == 0 && str_eq(result, STR("null")))))
+		wrong(s, r, h, "a result that is not what the server sent");
+	return true;
+}
+
+/* The last line: complete, or what is missing was not required, or the problem says what was. */
+static void
+check_last_line(struct sim *s, struct sim_request *r, const struct sim_http *h, struct str line,
+    size_t n_results)
+{
+	struct str complete = sim_json_member(line, STR("complete"));
+	struct str problem = sim_json_member(line, STR("problem"));
+	bool is_complete = str_eq(complete, STR("true"));
+
+	if (str_is_none(complete))
+		wrong(s, r, h, "a stream without a last line");
+	if (is_complete != (n_results == r->route->n_calls))
+		wrong(s, r, h, "a last line that does not agree with the others");
+	if (!str_is_none(problem) &&
+	    (is_complete || !r->route->calls[call_of_line(s, r, h, problem)].is_required))
+		wrong(s, r, h, "an optional call decided");
+}
+
+static void
+check_stream(struct sim *s, struct sim_request *r, const struct sim_http *h)
+{
+	struct str rest = buf_str(&h->body), line = str_none();
+	size_t n_results = 0;
+	unsigned seen = 0;
+
+	if (r->is_head)
+		return;
+	while (str_split(&rest, '\n', &line) && rest.n > 0) {
+		unsigned bit = 1u << call_of_line(s, r, h, line);
+
+		if (seen & bit)
+			wrong(s, r, h, "two lines of one call");
+		seen |= bit;
+		n_results += check_line(s, r, h, line);
+	}
+	if (str_is_none(rest))
+		wrong(s, r, h, "the last line has no end");
+	check_last_line(s, r, h, line, n_results);
+}
+
 static void
 check_calls_answer(struct sim *s, struct sim_request *r, const struct sim_http *h)
 {
-	if (h->status == 200) {
+	if (h->status == 200 && r->route->is_stream) {
+		check_stream(s, r, h);
+	} else if (h->status == 200) {
 		check_merged(s, r, h);
 	} else if (h->status == 404 && r->calls[0].n_seen > 0 && r->route->calls[0].passes_404 &&
 		   r->calls[0].status == 404) {

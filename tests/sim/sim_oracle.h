@@ -14,6 +14,7 @@ struct sim_route {
 	const char *name;
 	enum sim_kind kind;
 	const char *method;
+	bool is_stream; /* format: ndjson */
 	unsigned n_calls;
 	struct {
 		const char *name; /* the first letter is the first segment of the path that the
