@@ -207,6 +207,34 @@ def test_batches_fold_items_into_fewer_calls(gatherd, upstream):
     expect.is_problem(d.get("/strict"), 502, "batch_mismatch", call="each")
 
 
+def test_a_batch_matches_texts_whatever_their_escapes(gatherd, upstream):
+    up = upstream()
+    up.on("/list", json_reply(rb'["a","b\u0062","a",7,"c\\d",{"x":1},"none"]'))
+    up.on("/batch", json_reply(rb'[{"id":"c\u005cd","n":1},{"id":"bb","n":2},{"id":"a","n":3},{"n":9},{"id":"7","n":4},'
+                               rb'{"id":"other"},5,{"id":{"x":1},"n":6},{"id":"a","n":7}]'))
+    each = {"path": "/batch", "method": "POST", "json": "{items}", "for_each": "{calls.list.body}",
+            "batch": {"max": 10, "match": "id"}, "required": False}
+    d = gatherd([route("/x", list={"path": "/list"}, each=each)], {"up": up})
+    found = json.loads(d.get("/x").body)["each"]
+    assert [item and item["n"] for item in found] == [7, 2, 7, 4, 1, 6, None]
+
+
+@pytest.mark.alone
+def test_a_large_batch_does_not_stop_the_loop(gatherd, upstream):
+    """10,000 items against 10,000 elements: no pair is looked at."""
+    names = ["item%d" % n for n in range(10000)]
+    up = upstream()
+    up.on("/list", json_reply(json.dumps(names).encode()))
+    up.on("/batch", json_reply(json.dumps([{"id": name} for name in reversed(names)]).encode()))
+    each = {"path": "/batch", "method": "POST", "json": "{items}", "for_each": "{calls.list.body}", "max_items": 10000,
+            "batch": {"max": 10000, "match": "id"}}
+    d = gatherd([route("/x", list={"path": "/list"}, each=each)], {"up": up})
+    d.get("/x")
+    started = time.monotonic()
+    assert json.loads(d.get("/x").body)["each"] == [{"id": name} for name in names]
+    assert time.monotonic() - started < 1
+
+
 def test_any_acceptable_answer_wins_and_the_others_are_cancelled(gatherd, upstream):
     left = threading.Event()
 
