@@ -66,7 +66,8 @@ check_own(const struct conf_check *check, const struct listener_conf *l)
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		if (str_is_none(own->certificate.s) && !str_is_none(parts[i]->s))
 			conf_error_add(check->errors, parts[i]->pos,
-			    "belongs to `certificate`, which is not there; put it into an item of `certificates`");
+			    "belongs to `certificate`, which is not there; put it into an item of "
+			    "`certificates`");
 }
 
 static void
@@ -128,7 +129,7 @@ is_complete(const struct tls_server_conf *tls)
 		if (str_is_none(tls->certificates[i].certificate.s))
 			return false;
 	return !str_is_none(tls->ciphers.s) && !str_is_none(tls->ciphersuites.s) &&
-	    !str_is_none(tls->groups.s) && tls->ticket_lifetime_ns != 0;
+	       !str_is_none(tls->groups.s) && tls->ticket_lifetime_ns != 0;
 }
 
 static void
@@ -162,7 +163,8 @@ conf_check_tls_listener(const struct conf_check *check, struct listener_conf *l)
 	settle_server(check, &l->tls);
 	check_own(check, l);
 	check_client_auth(check, l);
-	if (has_certificates(check, l) && check->errors->n_errors == n_before && is_complete(&l->tls))
+	if (has_certificates(check, l) && check->errors->n_errors == n_before &&
+	    is_complete(&l->tls))
 		try_server(check, &l->tls);
 }
 
@@ -182,7 +184,7 @@ static bool
 says_whom_to_trust(const struct tls_client_conf *tls)
 {
 	return !str_is_none(tls->ca.s) || !str_is_none(tls->client_certificate.s) ||
-	    !str_is_none(tls->server_name.s) || tls->is_unverified;
+	       !str_is_none(tls->server_name.s) || tls->is_unverified;
 }
 
 static void
@@ -196,8 +198,10 @@ check_client_keys(const struct conf_check *check, const struct upstream_conf *up
 		conf_error_add(check->errors, tls->ca.pos,
 		    "has no effect with `insecure_skip_verify`; one of them must go");
 	if (tls->is_unverified)
-		conf_error_warn(check->errors, conf_check_place(up->pos, "tls.insecure_skip_verify"),
-		    "any certificate is taken, from anybody: set `ca` to the authority, or `server_name`");
+		conf_error_warn(check->errors,
+		    conf_check_place(up->pos, "tls.insecure_skip_verify"),
+		    "any certificate is taken, from anybody: set `ca` to the authority, or "
+		    "`server_name`");
 }
 
 static void

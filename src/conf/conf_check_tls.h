@@ -4,7 +4,10 @@
 
 #include "conf/conf_check.h"
 
-/* Settles paths, and that the section is there at all; then loads everything once, to see that it can be. */
+/*
+ * Settles paths, and that the section is there at all; then loads everything once, to see that it
+ * can be.
+ */
 void conf_check_tls_listener(const struct conf_check *check, struct listener_conf *l);
 void conf_check_tls_upstream(const struct conf_check *check, struct upstream_conf *up);
 

@@ -1,6 +1,7 @@
 /*
- * Certificates of listeners. A file that cannot be used is told of once and changes nothing; a pair that is being
- * replaced file by file is taken when both have come. Main thread; blocks on files, which no worker ever does.
+ * Certificates of listeners. A file that cannot be used is told of once and changes nothing; a pair
+ * that is being replaced file by file is taken when both have come. Main thread; blocks on files,
+ * which no worker ever does.
  */
 #include "daemon/certs.h"
 
@@ -79,19 +80,20 @@ static void
 tell_fault(const struct certs_listener *l, const struct tls_fault *fault, const char *consequence)
 {
 	log_error("listener %.*s: %s:%u:%u: %s%s", STR_FMT(l->conf->name),
-	    fault->pos.file == NULL ? "built in" : fault->pos.file, fault->pos.line, fault->pos.column,
-	    fault->text, consequence);
+	    fault->pos.file == NULL ? "built in" : fault->pos.file, fault->pos.line,
+	    fault->pos.column, fault->text, consequence);
 }
 
 /* An expired certificate may stand in the file at start; it does not replace one that is good. */
 static enum err_code
-refuse_expired(const struct tls_ctx_files *old, const struct tls_ctx_files *files,
-    struct tls_fault *fault)
+refuse_expired(
+    const struct tls_ctx_files *old, const struct tls_ctx_files *files, struct tls_fault *fault)
 {
 	for (size_t i = 0; i < files->n_certs; i++) {
 		const struct tls_server_conf *tls = files->conf;
 		size_t n_own = files->n_certs - tls->n_certificates;
-		const struct tls_cert_conf *at = i < n_own ? &tls->own : &tls->certificates[i - n_own];
+		const struct tls_cert_conf *at =
+		    i < n_own ? &tls->own : &tls->certificates[i - n_own];
 
 		if (tls_cert_validity(files->certs[i].leaf) != 0 &&
 		    tls_cert_validity(old->certs[i].leaf) == 0)

@@ -1,6 +1,6 @@
 /*
- * The certificates of the listeners: read at start, looked after while the daemon runs, and made into a context
- * per worker. Main thread only.
+ * The certificates of the listeners: read at start, looked after while the daemon runs, and made
+ * into a context per worker. Main thread only.
  */
 #ifndef DAEMON_CERTS_H
 #define DAEMON_CERTS_H

@@ -1,9 +1,9 @@
 /*
- * A TLS connection: OpenSSL between the owner and the stream below. Whatever OpenSSL writes it gets rid of:
- * what the stream below does not take is held here. So a read that has to write (a key update) never waits
- * for room; a write that has to read first is carried on by on_readable. What OpenSSL has buffered raises no
- * event below; a timer of the next turn tells of it instead. Owns the SSL and the stream below; used on its
- * loop's thread.
+ * A TLS connection: OpenSSL between the owner and the stream below. Whatever OpenSSL writes it gets
+ * rid of: what the stream below does not take is held here. So a read that has to write (a key
+ * update) never waits for room; a write that has to read first is carried on by on_readable. What
+ * OpenSSL has buffered raises no event below; a timer of the next turn tells of it instead. Owns
+ * the SSL and the stream below; used on its loop's thread.
  */
 #include "net/stream_tls.h"
 
@@ -37,12 +37,12 @@ struct stream_tls {
 	uint32_t tag;
 	enum tls_state state;
 	struct stream base;
-	struct stream *below; /* owned; NULL once closed */
-	struct tls_io *io;    /* borrowed, the thread's */
-	SSL *ssl;             /* owned; NULL until there is something to do */
+	struct stream *below;            /* owned; NULL once closed */
+	struct tls_io *io;               /* borrowed, the thread's */
+	SSL *ssl;                        /* owned; NULL until there is something to do */
 	struct tls_peer *peer;           /* borrowed; NULL: accepted */
 	struct tls_handshake *handshake; /* owned; accepted ones, until it has ended */
-	bool is_read_wanted;   /* by the owner */
+	bool is_read_wanted;             /* by the owner */
 	bool is_starved;       /* OpenSSL needs more bytes from below before a read can go on */
 	bool is_ended;         /* the peer has ended its direction */
 	bool is_below_ended;   /* not with a goodbye alone, but that of the stream below */
@@ -50,9 +50,9 @@ struct stream_tls {
 	bool write_waits_read; /* a write has to read first */
 	bool is_end_due;       /* shutting down: the stream below has to take close_notify first */
 	bool is_write_blocked; /* the owner was told IO_AGAIN by a write */
-	size_t n_owed;         /* the owner's bytes that are encrypted and held, and not told as written */
-	struct tls_held held;  /* what the stream below did not take */
-	struct timer again;    /* next turn: there is something to read that raises no event below */
+	size_t n_owed; /* the owner's bytes that are encrypted and held, and not told as written */
+	struct tls_held held; /* what the stream below did not take */
+	struct timer again;   /* next turn: there is something to read that raises no event below */
 	struct grave grave;
 };
 
@@ -188,8 +188,8 @@ write_record(struct stream_tls *t, const struct iovec *iov, size_t n, size_t *pu
 }
 
 /*
- * One record. It counts as written when all of it is with the stream below: until then the owner is told
- * IO_AGAIN, and comes back with the same bytes, which are then not encrypted again.
+ * One record. It counts as written when all of it is with the stream below: until then the owner is
+ * told IO_AGAIN, and comes back with the same bytes, which are then not encrypted again.
  */
 static enum io_status
 tls_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)
@@ -234,8 +234,8 @@ tls_want_read(struct stream *s, bool is_wanted)
 /* ---- telling the owner */
 
 /*
- * What a server sends of its own accord, session tickets above all, is not for the owner: to it, a byte on
- * an idle connection would be an answer that nobody asked for. Clients send no such thing.
+ * What a server sends of its own accord, session tickets above all, is not for the owner: to it, a
+ * byte on an idle connection would be an answer that nobody asked for. Clients send no such thing.
  */
 static bool
 is_for_owner(struct stream_tls *t)
@@ -324,8 +324,8 @@ tls_close(struct stream *s)
 	struct stream_tls *t = tls_of(s);
 
 	/*
-	 * Not waited for: a peer that takes nothing sees the end of the stream below alone. One that has closed
-	 * is not there to hear it, and its kernel would answer with a reset.
+	 * Not waited for: a peer that takes nothing sees the end of the stream below alone. One
+	 * that has closed is not there to hear it, and its kernel would answer with a reset.
 	 */
 	if (t->state == TLS_STATE_OPEN && !t->is_below_ended)
 		say_goodbye(t);

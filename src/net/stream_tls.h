@@ -1,6 +1,7 @@
 /*
- * TLS over another stream, which it owns: accepted ones wait in a gate for their handshake, others begin
- * it as soon as the stream below is connected. In both cases on_connected tells how it ended, once.
+ * TLS over another stream, which it owns: accepted ones wait in a gate for their handshake, others
+ * begin it as soon as the stream below is connected. In both cases on_connected tells how it ended,
+ * once.
  */
 #ifndef NET_STREAM_TLS_H
 #define NET_STREAM_TLS_H
@@ -12,8 +13,9 @@ struct tls_identity;
 struct tls_peer;
 
 /*
- * Takes over an accepted stream. The owner is set afterwards (stream_set_owner); its on_connected comes
- * when the handshake is done, or has failed, or was given up by the gate. The gate outlives the stream.
+ * Takes over an accepted stream. The owner is set afterwards (stream_set_owner); its on_connected
+ * comes when the handshake is done, or has failed, or was given up by the gate. The gate outlives
+ * the stream.
  */
 struct stream *stream_tls_accept(struct tls_gate *gate, struct stream *below);
 /* As stream_connect(); peer says what to ask of the server, and outlives the stream. */

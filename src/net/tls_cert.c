@@ -86,8 +86,8 @@ static bool
 is_end_of_pem(void)
 {
 	unsigned long code = ERR_peek_last_error();
-	bool is_end = ERR_GET_LIB(code) == ERR_LIB_PEM &&
-	    ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+	bool is_end =
+	    ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
 
 	ERR_clear_error();
 	return is_end;
@@ -113,7 +113,8 @@ parse_chain(struct tls_cert *cert, BIO *bio, const struct conf_text *file, struc
 	cert->leaf = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
 	if (cert->leaf == NULL)
 		return tls_cert_refuse(fault, file,
-		    "%s holds no certificate; expected PEM: the certificate, then its intermediates",
+		    "%s holds no certificate; expected PEM: the certificate, then its "
+		    "intermediates",
 		    file->s.p);
 	while ((next = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL)
 		sk_X509_push(cert->chain, next);
@@ -153,12 +154,14 @@ parse_key(struct tls_cert *cert, BIO *bio, const struct conf_text *file, struct 
 	if (cert->key == NULL) {
 		tls_error_text(why, sizeof why);
 		return tls_cert_refuse(fault, file,
-		    "%s holds no private key that can be read (%s); expected PEM without a passphrase",
+		    "%s holds no private key that can be read (%s); expected PEM without a "
+		    "passphrase",
 		    file->s.p, why);
 	}
 	if (X509_check_private_key(cert->leaf, cert->key) != 1)
 		return tls_cert_refuse(fault, file,
-		    "the key in %s does not belong to the certificate; give the pair that was issued together",
+		    "the key in %s does not belong to the certificate; give the pair that was "
+		    "issued together",
 		    file->s.p);
 	return ERR_NONE;
 }
@@ -260,7 +263,7 @@ tls_cert_fini(struct tls_cert *cert)
 }
 
 static int
-trust_all(BIO *bio, X509_STORE *store, STACK_OF(X509_NAME) *subjects)
+trust_all(BIO *bio, X509_STORE *store, STACK_OF(X509_NAME) * subjects)
 {
 	X509 *next;
 	int n = 0;
@@ -276,7 +279,7 @@ trust_all(BIO *bio, X509_STORE *store, STACK_OF(X509_NAME) *subjects)
 }
 
 enum err_code
-tls_cert_load_ca(const struct conf_text *file, X509_STORE *store, STACK_OF(X509_NAME) *subjects,
+tls_cert_load_ca(const struct conf_text *file, X509_STORE *store, STACK_OF(X509_NAME) * subjects,
     struct tls_fault *fault)
 {
 	struct buf bytes = BUF_INIT;

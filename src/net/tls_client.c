@@ -23,7 +23,10 @@ load_trusted(struct tls_client_files *files, struct tls_fault *fault)
 		X509_STORE_set_default_paths(files->trusted);
 		return ERR_NONE;
 	}
-	/* What the operator lists is trusted as it is, be it an intermediate or the server's own. */
+	/*
+	 * What the operator lists is trusted as it is, be it an intermediate or the server's own.
+	 * 
+	 */
 	X509_STORE_set_flags(files->trusted, X509_V_FLAG_PARTIAL_CHAIN);
 	return tls_cert_load_ca(&files->conf->ca, files->trusted, NULL, fault);
 }
@@ -54,8 +57,8 @@ load_own(struct tls_client_files *files, struct tls_fault *fault)
 }
 
 enum err_code
-tls_client_files_load(struct tls_client_files *files, const struct tls_client_conf *conf,
-    struct tls_fault *fault)
+tls_client_files_load(
+    struct tls_client_files *files, const struct tls_client_conf *conf, struct tls_fault *fault)
 {
 	enum err_code e;
 
@@ -97,9 +100,9 @@ use_own(SSL_CTX *c, const struct tls_client_files *files, struct tls_fault *faul
 	char why[128];
 
 	ERR_clear_error();
-	if (files->leaf == NULL ||
-	    (SSL_CTX_use_certificate(c, files->leaf) == 1 && SSL_CTX_set1_chain(c, files->chain) == 1 &&
-		SSL_CTX_use_PrivateKey(c, files->key) == 1))
+	if (files->leaf == NULL || (SSL_CTX_use_certificate(c, files->leaf) == 1 &&
+				       SSL_CTX_set1_chain(c, files->chain) == 1 &&
+				       SSL_CTX_use_PrivateKey(c, files->key) == 1))
 		return ERR_NONE;
 	tls_error_text(why, sizeof why);
 	return tls_cert_refuse(fault, &files->conf->client_certificate,
@@ -108,8 +111,8 @@ use_own(SSL_CTX *c, const struct tls_client_files *files, struct tls_fault *faul
 }
 
 /*
- * An end without a goodbye is an error here: an answer that only the close ends would otherwise be cut short
- * by whoever can reset the connection (RFC 9112 9.8).
+ * An end without a goodbye is an error here: an answer that only the close ends would otherwise be
+ * cut short by whoever can reset the connection (RFC 9112 9.8).
  */
 static void
 set_behaviour(SSL_CTX *c, const struct tls_client_conf *conf)
@@ -120,7 +123,7 @@ set_behaviour(SSL_CTX *c, const struct tls_client_conf *conf)
 	    c, conf->min_version == TLS_VERSION_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
 	SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-		SSL_MODE_RELEASE_BUFFERS);
+				SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_read_ahead(c, 1);
 	SSL_CTX_set_verify(c, conf->is_unverified ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_session_cache_mode(

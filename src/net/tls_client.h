@@ -1,6 +1,6 @@
 /*
- * TLS to servers: what one worker needs for one upstream, and what it asks of each of its servers. Used on
- * the worker's thread.
+ * TLS to servers: what one worker needs for one upstream, and what it asks of each of its servers.
+ * Used on the worker's thread.
  */
 #ifndef NET_TLS_CLIENT_H
 #define NET_TLS_CLIENT_H
@@ -15,15 +15,15 @@ struct tls_io;
 /* The files of an upstream, read once for all workers. Any thread may use it, none changes it. */
 struct tls_client_files {
 	const struct tls_client_conf *conf; /* borrowed */
-	X509_STORE *trusted;                /* owned; OpenSSL locks it, and only handshakes look into it */
-	X509 *leaf;                         /* owned, with the two below; NULL: no client certificate */
-	STACK_OF(X509) *chain;
+	X509_STORE *trusted; /* owned; OpenSSL locks it, and only handshakes look into it */
+	X509 *leaf;          /* owned, with the two below; NULL: no client certificate */
+	STACK_OF(X509) * chain;
 	EVP_PKEY *key;
 };
 
 /* On ERR_BAD_CONFIG *fault says why and *files is empty. Blocks. */
-enum err_code tls_client_files_load(struct tls_client_files *files,
-    const struct tls_client_conf *conf, struct tls_fault *fault);
+enum err_code tls_client_files_load(
+    struct tls_client_files *files, const struct tls_client_conf *conf, struct tls_fault *fault);
 /* Harmless when empty (zeroed). Clients made of it live on. */
 void tls_client_files_fini(struct tls_client_files *files);
 
@@ -33,8 +33,8 @@ struct tls_client {
 };
 
 /* NULL and *fault when OpenSSL does not take what is in the files. Free with tls_client_free(). */
-struct tls_client *tls_client_new(const struct tls_client_files *files, struct tls_io *io,
-    struct tls_fault *fault);
+struct tls_client *tls_client_new(
+    const struct tls_client_files *files, struct tls_io *io, struct tls_fault *fault);
 /* Every connection is closed. Harmless when NULL. */
 void tls_client_free(struct tls_client *client);
 
@@ -42,8 +42,8 @@ void tls_client_free(struct tls_client *client);
 struct tls_peer {
 	struct tls_client *client; /* borrowed */
 	char *name;                /* owned: asked for, and looked for in the certificate */
-	bool is_address;           /* the name is an IP address, which is not asked for (RFC 6066 3) */
-	SSL_SESSION *session;      /* owned: the newest, for the next connection; NULL: none */
+	bool is_address;      /* the name is an IP address, which is not asked for (RFC 6066 3) */
+	SSL_SESSION *session; /* owned: the newest, for the next connection; NULL: none */
 };
 
 /* name is a DNS name or an IP address without brackets. */

@@ -1,7 +1,7 @@
 /*
  * What a file says of TLS, on either side; the rows are beside the structures that hold these
- * (server/listener_tls_conf.c, upstream/upstream_tls_conf.c). Paths are NUL-terminated and settled: the
- * working directory plays no part.
+ * (server/listener_tls_conf.c, upstream/upstream_tls_conf.c). Paths are NUL-terminated and settled:
+ * the working directory plays no part.
  */
 #ifndef NET_TLS_CONF_H
 #define NET_TLS_CONF_H
@@ -20,9 +20,9 @@ struct tls_cert_conf {
 };
 
 struct tls_server_conf {
-	bool is_on;                    /* the section is there */
-	struct str name;               /* of the listener: sessions of another one are not resumed */
-	struct tls_cert_conf own;      /* written without a list */
+	bool is_on;               /* the section is there */
+	struct str name;          /* of the listener: sessions of another one are not resumed */
+	struct tls_cert_conf own; /* written without a list */
 	struct tls_cert_conf *certificates;
 	size_t n_certificates;
 	enum tls_version min_version;
@@ -38,7 +38,7 @@ struct tls_server_conf {
 struct tls_client_conf {
 	struct conf_text ca; /* PEM; none: the system's */
 	struct conf_text client_certificate;
-	struct conf_text client_key; /* none: in the file of client_certificate */
+	struct conf_text client_key;  /* none: in the file of client_certificate */
 	struct conf_text server_name; /* none: the host of the server's URL */
 	enum tls_version min_version;
 	bool is_unverified; /* insecure_skip_verify */

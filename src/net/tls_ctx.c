@@ -1,6 +1,7 @@
 /*
- * Server contexts. OpenSSL takes one certificate per kind of key into an SSL_CTX, so there is one for each
- * set of certificates that some name calls for; they share all else. Used by one thread after they are made.
+ * Server contexts. OpenSSL takes one certificate per kind of key into an SSL_CTX, so there is one
+ * for each set of certificates that some name calls for; they share all else. Used by one thread
+ * after they are made.
  */
 #include "net/tls_ctx.h"
 
@@ -16,10 +17,11 @@
 
 struct tls_ctx {
 	unsigned n_refs;
-	struct tls_names names;   /* name to index of a context */
-	SSL_CTX **contexts;       /* owned; the first is for clients that ask for no name, or an unknown one */
+	struct tls_names names; /* name to index of a context */
+	SSL_CTX *
+	    *contexts; /* owned; the first is for clients that ask for no name, or an unknown one */
 	size_t n_contexts;
-	X509 **leaves;            /* owned references, with their staples below */
+	X509 **leaves; /* owned references, with their staples below */
 	struct tls_staple *staples;
 	size_t n_leaves;
 	EVP_CIPHER *ticket_cipher; /* owned: looking it up costs more than using it */
@@ -75,8 +77,8 @@ hash_store(EVP_MD_CTX *md, X509_STORE *store)
 }
 
 /*
- * A session resumed skips the client's certificate: it must not come from another listener, nor from
- * the time of other authorities.
+ * A session resumed skips the client's certificate: it must not come from another listener, nor
+ * from the time of other authorities.
  */
 static void
 name_sessions(struct tls_ctx_files *files)
@@ -95,8 +97,8 @@ name_sessions(struct tls_ctx_files *files)
 }
 
 enum err_code
-tls_ctx_files_load(struct tls_ctx_files *files, const struct tls_server_conf *conf,
-    struct tls_fault *fault)
+tls_ctx_files_load(
+    struct tls_ctx_files *files, const struct tls_server_conf *conf, struct tls_fault *fault)
 {
 	enum err_code e;
 
@@ -194,7 +196,10 @@ key_mac(EVP_MAC_CTX *mac, const struct tls_ticket_key *key)
 	return EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
-/* SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 0: full handshake, 1: fine, 2: fine, and issue a new one. */
+/*
+ * SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 0: full handshake, 1: fine, 2: fine, and issue a new
+ * one.
+ */
 static int
 on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
     EVP_MAC_CTX *mac, int is_new)
@@ -226,7 +231,8 @@ set_algorithms(SSL_CTX *c, const struct tls_server_conf *conf, struct tls_fault 
 	SSL_CTX_set_min_proto_version(c, version);
 	if (!SSL_CTX_set_cipher_list(c, conf->ciphers.s.p))
 		return tls_cert_refuse(fault, &conf->ciphers,
-		    "\"%s\": no cipher of TLS 1.2 is in it; `openssl ciphers` lists them", conf->ciphers.s.p);
+		    "\"%s\": no cipher of TLS 1.2 is in it; `openssl ciphers` lists them",
+		    conf->ciphers.s.p);
 	if (!SSL_CTX_set_ciphersuites(c, conf->ciphersuites.s.p))
 		return tls_cert_refuse(fault, &conf->ciphersuites,
 		    "\"%s\": expected cipher suites of TLS 1.3, such as TLS_AES_128_GCM_SHA256",
@@ -241,9 +247,9 @@ static void
 set_behaviour(SSL_CTX *c)
 {
 	SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF |
-		SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+				   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-		SSL_MODE_RELEASE_BUFFERS);
+				SSL_MODE_RELEASE_BUFFERS);
 	/* One read takes a record's head and body, and the records behind it. */
 	SSL_CTX_set_read_ahead(c, 1);
 }
@@ -287,8 +293,8 @@ use_cert(SSL_CTX *c, const struct tls_cert *cert, const struct tls_cert_conf *co
 	bool ok;
 
 	ERR_clear_error();
-	ok = SSL_CTX_use_certificate(c, cert->leaf) == 1 && SSL_CTX_set1_chain(c, cert->chain) == 1 &&
-	    SSL_CTX_use_PrivateKey(c, key) == 1;
+	ok = SSL_CTX_use_certificate(c, cert->leaf) == 1 &&
+	     SSL_CTX_set1_chain(c, cert->chain) == 1 && SSL_CTX_use_PrivateKey(c, key) == 1;
 	EVP_PKEY_free(key);
 	if (ok)
 		return ERR_NONE;
@@ -356,8 +362,8 @@ keep_staples(struct tls_ctx *ctx, const struct tls_ctx_files *files)
 }
 
 struct tls_ctx *
-tls_ctx_new(const struct tls_ctx_files *files, const struct tls_ticket *tickets,
-    struct tls_fault *fault)
+tls_ctx_new(
+    const struct tls_ctx_files *files, const struct tls_ticket *tickets, struct tls_fault *fault)
 {
 	struct tls_ctx *ctx = mem_calloc(1, sizeof *ctx);
 	enum err_code e = ERR_NONE;
@@ -397,8 +403,9 @@ destroy(struct tls_ctx *ctx)
 }
 
 /*
- * A connection that is established holds on to its SSL_CTX, which OpenSSL counts, and asks nothing more of
- * what is here: tickets, names and staples belong to handshakes, and there is no renegotiation.
+ * A connection that is established holds on to its SSL_CTX, which OpenSSL counts, and asks nothing
+ * more of what is here: tickets, names and staples belong to handshakes, and there is no
+ * renegotiation.
  */
 void
 tls_ctx_close(struct tls_ctx **ctx)

@@ -19,7 +19,10 @@ static const struct {
 	{ X509_V_ERR_IP_ADDRESS_MISMATCH, ERR_TLS_NAME_MISMATCH },
 };
 
-/* An alert about a certificate is about ours: to a server it says that the client does not trust it. */
+/*
+ * An alert about a certificate is about ours: to a server it says that the client does not trust
+ * it.
+ */
 enum side { ANY, SERVER, CLIENT };
 
 static const struct {

@@ -5,8 +5,8 @@
 #include "net/tls_ctx.h"
 
 /*
- * Steps of handshakes between two turns' I/O. A full one with an RSA key costs about a millisecond: this is
- * what a request on an established connection may have to wait for them.
+ * Steps of handshakes between two turns' I/O. A full one with an RSA key costs about a millisecond:
+ * this is what a request on an established connection may have to wait for them.
  */
 #define STEPS_PER_TURN 4
 

@@ -1,9 +1,9 @@
 /*
- * The TLS side of one listener on one worker: its certificates and the handshakes under way. A flood of
- * handshakes, finished or not, must not starve the connections that are established:
+ * The TLS side of one listener on one worker: its certificates and the handshakes under way. A
+ * flood of handshakes, finished or not, must not starve the connections that are established:
  *
  *     - a connection that has sent nothing costs no SSL;
- *     - a turn makes so many steps of handshakes and no more; the rest wait, first come, first served;
+ *     - a turn makes so many steps of handshakes and no more; the rest wait, first come first;
  *     - of those that have begun and hang, the oldest give way to new ones;
  *     - none takes longer than the time-out.
  */
@@ -32,7 +32,7 @@ struct tls_handshake {
 	TAILQ_ENTRY(tls_handshake) ready_link;   /* in gate.ready, when is_ready */
 	struct tls_gate *gate;
 	const struct tls_gate_events *events;
-	void *stream; /* back pointer, cut by tls_gate_leave() */
+	void *stream;        /* back pointer, cut by tls_gate_leave() */
 	struct tls_ctx *ctx; /* held while is_begun */
 	uint64_t due_ns;
 	bool is_begun;

@@ -7,8 +7,8 @@
 #include "base/buf.h"
 
 enum tls_identity_part {
-	TLS_IDENTITY_SUBJECT,     /* distinguished name, RFC 2253 */
-	TLS_IDENTITY_SAN,         /* "DNS:a, email:b, URI:c, IP:d"; what else a byte may mean is %XX */
+	TLS_IDENTITY_SUBJECT, /* distinguished name, RFC 2253 */
+	TLS_IDENTITY_SAN,     /* "DNS:a, email:b, URI:c, IP:d"; what else a byte may mean is %XX */
 	TLS_IDENTITY_FINGERPRINT, /* SHA-256 of the certificate, hex */
 	TLS_IDENTITY_PARTS
 };
@@ -20,7 +20,10 @@ struct tls_identity {
 
 /* "subject", "san", "fingerprint". */
 bool tls_identity_find(struct str name, size_t *part);
-/* Of a connection whose handshake is done; NULL: the client showed no certificate that was verified. */
+/*
+ * Of a connection whose handshake is done; NULL: the client showed no certificate that was
+ * verified.
+ */
 struct tls_identity *tls_identity_new(const SSL *ssl);
 /* Harmless when NULL. */
 void tls_identity_free(struct tls_identity *identity);

@@ -8,9 +8,15 @@
 
 #include "base/mem.h"
 
-/* Reads of one call: a peer that sends no data but, say, one key update behind the other, gets its turn and no more. */
+/*
+ * Reads of one call: a peer that sends no data but, say, one key update behind the other, gets its
+ * turn and no more.
+ */
 #define READS_MAX 8
-/* A peer that makes us write and reads nothing: what OpenSSL says of its own accord is held up to here. */
+/*
+ * A peer that makes us write and reads nothing: what OpenSSL says of its own accord is held up to
+ * here.
+ */
 #define HELD_MAX_BYTES ((size_t)256 << 10)
 
 static int
@@ -21,8 +27,8 @@ tell_again(BIO *b)
 }
 
 /*
- * A read that got less than it asked for has emptied the socket, or nearly so: readiness will tell of the
- * rest, and the read that would only say EAGAIN is saved.
+ * A read that got less than it asked for has emptied the socket, or nearly so: readiness will tell
+ * of the rest, and the read that would only say EAGAIN is saved.
  */
 static int
 bio_read(BIO *b, char *to, size_t n, size_t *got)
@@ -66,8 +72,8 @@ push(struct stream *below, const char *from, size_t n, size_t *put)
 }
 
 /*
- * Always goes well for OpenSSL, which would otherwise give the reading side up as well: a server that refuses
- * us closes behind the alert that says so.
+ * Always goes well for OpenSSL, which would otherwise give the reading side up as well: a server
+ * that refuses us closes behind the alert that says so.
  */
 static int
 bio_write(BIO *b, const char *from, size_t n, size_t *put)
@@ -134,8 +140,8 @@ method_new(void)
 {
 	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
 
-	if (m == NULL || !BIO_meth_set_read_ex(m, bio_read) || !BIO_meth_set_write_ex(m, bio_write) ||
-	    !BIO_meth_set_ctrl(m, bio_ctrl))
+	if (m == NULL || !BIO_meth_set_read_ex(m, bio_read) ||
+	    !BIO_meth_set_write_ex(m, bio_write) || !BIO_meth_set_ctrl(m, bio_ctrl))
 		abort(); /* only for want of memory */
 	return m;
 }

@@ -1,7 +1,7 @@
 /*
- * What the TLS streams of one thread share: the BIO through which OpenSSL reads and writes the stream
- * below, and the buffer in which slices become one record. One BIO serves them all, because only one
- * call into OpenSSL is under way at a time; an idle connection then needs none of its own.
+ * What the TLS streams of one thread share: the BIO through which OpenSSL reads and writes the
+ * stream below, and the buffer in which slices become one record. One BIO serves them all, because
+ * only one call into OpenSSL is under way at a time; an idle connection then needs none of its own.
  */
 #ifndef NET_TLS_IO_H
 #define NET_TLS_IO_H
@@ -16,13 +16,14 @@
 #define TLS_IO_RECORD_BYTES 16384 /* RFC 8446 5.1: the most that a record carries */
 
 /*
- * Encrypted bytes that the stream below did not take. OpenSSL is never told of it: its own way to hold a
- * record back fails when a read has to write as well (a key update) before the record is out.
+ * Encrypted bytes that the stream below did not take. OpenSSL is never told of it: its own way to
+ * hold a record back fails when a read has to write as well (a key update) before the record is
+ * out.
  */
 struct tls_held {
 	struct buf bytes; /* owned */
 	size_t at;        /* of them are sent */
-	bool is_broken;   /* the stream below takes nothing any more; what it has to read may tell why */
+	bool is_broken;   /* the stream below takes nothing any more; reading may tell why */
 };
 
 static inline bool
@@ -32,13 +33,13 @@ tls_io_is_held(const struct tls_held *held)
 }
 
 struct tls_io {
-	BIO_METHOD *method; /* owned */
-	BIO *bio;           /* owned; every SSL of the thread holds it as well */
+	BIO_METHOD *method;    /* owned */
+	BIO *bio;              /* owned; every SSL of the thread holds it as well */
 	struct stream *stream; /* borrowed for the call under way, as the next */
 	struct tls_held *held;
-	unsigned n_reads;      /* of the call under way */
-	bool is_drained;       /* it shall read no more: the last read was short, or there were many */
-	bool is_ended;         /* the stream below has ended */
+	unsigned n_reads; /* of the call under way */
+	bool is_drained;  /* it shall read no more: the last read was short, or there were many */
+	bool is_ended;    /* the stream below has ended */
 	char record[TLS_IO_RECORD_BYTES];
 };
 
@@ -47,17 +48,20 @@ struct tls_io *tls_io_new(void);
 void tls_io_free(struct tls_io *io);
 /* Gives ssl its way down. */
 void tls_io_attach(struct tls_io *io, SSL *ssl);
-/* Before each call into OpenSSL: what it reads and writes goes through `below`; its errors are its own. */
+/*
+ * Before each call into OpenSSL: what it reads and writes goes through `below`; its errors are its
+ * own.
+ */
 void tls_io_begin(struct tls_io *io, struct stream *below, struct tls_held *held);
 /*
- * Sends what is held: IO_OK when nothing is left, IO_AGAIN when on_writable of the stream below will come,
- * or IO_ERROR.
+ * Sends what is held: IO_OK when nothing is left, IO_AGAIN when on_writable of the stream below
+ * will come, or IO_ERROR.
  */
 enum io_status tls_io_flush(struct tls_held *held, struct stream *below);
 void tls_io_drop(struct tls_held *held);
 /*
- * The first bytes of the slices, as many as make one record: where they lie, when the first slice alone
- * is that long, otherwise copied into io->record. Returns how many.
+ * The first bytes of the slices, as many as make one record: where they lie, when the first slice
+ * alone is that long, otherwise copied into io->record. Returns how many.
  */
 size_t tls_io_gather(struct tls_io *io, const struct iovec *iov, size_t n, const char **from);
 

@@ -1,4 +1,7 @@
-/* Which certificates answer to which name: exact names first, then wildcards of one label (RFC 6125). */
+/*
+ * Which certificates answer to which name: exact names first, then wildcards of one label (RFC
+ * 6125).
+ */
 #ifndef NET_TLS_NAMES_H
 #define NET_TLS_NAMES_H
 
@@ -6,7 +9,8 @@
 
 #include "net/tls_cert.h"
 
-#define TLS_NAMES_KINDS 4 /* of keys: RSA, RSA-PSS, EC, Ed25519: certificates of each can stand side by side */
+#define TLS_NAMES_KINDS \
+	4 /* of keys: RSA, RSA-PSS, EC, Ed25519: certificates of each can stand side by side */
 
 /* Certificates that are shown together: the client's algorithms decide between them. */
 struct tls_names_set {
@@ -27,8 +31,8 @@ struct tls_names {
 };
 
 /*
- * Of certificates with the same name and kind of key the first counts. The first set is that of the first
- * name of the first certificate; there is at least one certificate.
+ * Of certificates with the same name and kind of key the first counts. The first set is that of the
+ * first name of the first certificate; there is at least one certificate.
  */
 void tls_names_init(struct tls_names *names, const struct tls_cert *certs, size_t n_certs);
 void tls_names_fini(struct tls_names *names);

@@ -1,4 +1,7 @@
-/* OCSP responses, looked into once when they are read. Main thread; the copies belong to workers. */
+/*
+ * OCSP responses, looked into once when they are read. Main thread; the copies belong to workers.
+ * 
+ */
 #include "net/tls_staple.h"
 
 #include <openssl/err.h>
@@ -40,7 +43,8 @@ look_into(struct tls_staple *staple, OCSP_BASICRESP *basic, const X509 *leaf)
 	for (int i = 0; (single = OCSP_resp_get0(basic, i)) != NULL; i++) {
 		if (!is_about(single, leaf))
 			continue;
-		if (OCSP_single_get0_status(single, NULL, NULL, NULL, &next) != V_OCSP_CERTSTATUS_GOOD)
+		if (OCSP_single_get0_status(single, NULL, NULL, NULL, &next) !=
+		    V_OCSP_CERTSTATUS_GOOD)
 			return "says that the certificate is not good; replace the certificate";
 		staple->until_s = seconds_of(next);
 		return NULL;

@@ -16,8 +16,8 @@ struct tls_staple {
 };
 
 /*
- * Reads a response and looks whether it is one, and of this certificate; the signature is the client's to check.
- * ERR_BAD_CONFIG: *fault says why, and *staple is empty.
+ * Reads a response and looks whether it is one, and of this certificate; the signature is the
+ * client's to check. ERR_BAD_CONFIG: *fault says why, and *staple is empty.
  */
 enum err_code tls_staple_load(struct tls_staple *staple, const struct conf_text *file,
     const X509 *leaf, struct tls_fault *fault);

@@ -1,7 +1,7 @@
 /*
- * Keys of session tickets (RFC 5077, RFC 8446 4.6.1), the same in every worker without a word between
- * them: the key of each period is made from that of the period before by a hash that has no way back. Who
- * learns today's secret cannot open yesterday's sessions.
+ * Keys of session tickets (RFC 5077, RFC 8446 4.6.1), the same in every worker without a word
+ * between them: the key of each period is made from that of the period before by a hash that has no
+ * way back. Who learns today's secret cannot open yesterday's sessions.
  */
 #ifndef NET_TLS_TICKET_H
 #define NET_TLS_TICKET_H
@@ -22,7 +22,8 @@ struct tls_ticket_key {
 struct tls_ticket {
 	uint64_t lifetime_ns; /* of a key; tickets of the last one are still taken */
 	uint64_t period;
-	unsigned char secret[TLS_TICKET_SECRET_BYTES]; /* makes this period's key and the next secret */
+	unsigned char
+	    secret[TLS_TICKET_SECRET_BYTES]; /* makes this period's key and the next secret */
 	struct tls_ticket_key now;
 	struct tls_ticket_key before;
 };

@@ -4,20 +4,22 @@
 #include "base/compiler.h"
 #include "server/listener_conf.h"
 
-#define CIPHERS \
+#define CIPHERS                                                                                    \
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:" \
 	"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 #define CIPHERSUITES "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
-#define DOC_CERTIFICATE \
-	"A PEM file: the certificate, then its intermediates. Read again when it changes and on " \
+#define DOC_CERTIFICATE                                                                            \
+	"A PEM file: the certificate, then its intermediates. Read again when it changes and on "  \
 	"SIGHUP; established connections stay, and what cannot be used is refused with a message " \
 	"while the old one stays."
-#define DOC_KEY \
-	"The PEM file of the private key, without a passphrase. Without this key it is looked for in " \
+#define DOC_KEY                                                                                 \
+	"The PEM file of the private key, without a passphrase. Without this key it is looked " \
+	"for in "                                                                               \
 	"the file of the certificate."
-#define DOC_OCSP \
-	"A DER file with an OCSP response to be stapled, as long as it is not out of date. Read again " \
+#define DOC_OCSP                                                                                  \
+	"A DER file with an OCSP response to be stapled, as long as it is not out of date. Read " \
+	"again "                                                                                  \
 	"like the certificate."
 
 static const struct conf_row certificate_rows[] = {
@@ -141,8 +143,9 @@ static const struct conf_row rows[] = {
 	    .type = CONF_TEXT,
 	    .offset = offsetof(struct listener_conf, tls.client_ca),
 	    .since = "0.1",
-	    .doc = "A PEM file with the authorities whose client certificates are taken. Read again "
-		   "like the certificate.",
+	    .doc =
+		"A PEM file with the authorities whose client certificates are taken. Read again "
+		"like the certificate.",
 	},
 	{
 	    .key = "client_auth",
@@ -151,8 +154,9 @@ static const struct conf_row rows[] = {
 	    .words = client_auths,
 	    .fallback = "none",
 	    .since = "0.1",
-	    .doc = "Whether clients are asked for a certificate. One that `client_ca` does not vouch "
-		   "for ends the handshake in either case; `required`: so does none.",
+	    .doc =
+		"Whether clients are asked for a certificate. One that `client_ca` does not vouch "
+		"for ends the handshake in either case; `required`: so does none.",
 	},
 	{
 	    .key = "tickets",
@@ -160,8 +164,9 @@ static const struct conf_row rows[] = {
 	    .offset = offsetof(struct listener_conf, tls.has_tickets),
 	    .fallback = "true",
 	    .since = "0.1",
-	    .doc = "Whether clients may resume sessions. Nothing is stored here: the client keeps the "
-		   "session, sealed by a key that all workers make for themselves and forget in time.",
+	    .doc =
+		"Whether clients may resume sessions. Nothing is stored here: the client keeps the "
+		"session, sealed by a key that all workers make for themselves and forget in time.",
 	},
 	{
 	    .key = "ticket_lifetime",

@@ -16,32 +16,36 @@ static const struct conf_row rows[] = {
 	    .type = CONF_TEXT,
 	    .offset = offsetof(struct upstream_conf, tls.ca),
 	    .since = "0.1",
-	    .doc = "A PEM file with the authorities (or the very certificates) that are trusted, in "
-		   "place of the system's.",
+	    .doc =
+		"A PEM file with the authorities (or the very certificates) that are trusted, in "
+		"place of the system's.",
 	},
 	{
 	    .key = "client_certificate",
 	    .type = CONF_TEXT,
 	    .offset = offsetof(struct upstream_conf, tls.client_certificate),
 	    .since = "0.1",
-	    .doc = "A PEM file: the certificate that is shown to servers that ask for one, then its "
-		   "intermediates.",
+	    .doc =
+		"A PEM file: the certificate that is shown to servers that ask for one, then its "
+		"intermediates.",
 	},
 	{
 	    .key = "client_key",
 	    .type = CONF_TEXT,
 	    .offset = offsetof(struct upstream_conf, tls.client_key),
 	    .since = "0.1",
-	    .doc = "The PEM file of its private key. Without this key it is looked for in the file of "
-		   "the certificate.",
+	    .doc =
+		"The PEM file of its private key. Without this key it is looked for in the file of "
+		"the certificate.",
 	},
 	{
 	    .key = "server_name",
 	    .type = CONF_TEXT,
 	    .offset = offsetof(struct upstream_conf, tls.server_name),
 	    .since = "0.1",
-	    .doc = "The name that the servers are asked for and that their certificates must be for. "
-		   "Without this key: the host of each server's URL.",
+	    .doc =
+		"The name that the servers are asked for and that their certificates must be for. "
+		"Without this key: the host of each server's URL.",
 	},
 	{
 	    .key = "min_version",
@@ -58,7 +62,8 @@ static const struct conf_row rows[] = {
 	    .offset = offsetof(struct upstream_conf, tls.is_unverified),
 	    .fallback = "false",
 	    .since = "0.1",
-	    .doc = "Takes any certificate from anybody who answers: whoever is on the way can read and "
+	    .doc = "Takes any certificate from anybody who answers: whoever is on the way can read "
+		   "and "
 		   "change everything. For tests only; it is warned of at every start.",
 	},
 };

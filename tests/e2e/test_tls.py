@@ -166,6 +166,7 @@ def test_client_certificates_are_forwarded_on_request(gatherd, upstream, pki, pa
 
 # ---- sessions
 
+@pytest.mark.threads
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 def test_sessions_are_resumed_by_any_worker(gatherd, pair, tmp_path, version):
     d = gatherd(HELLO, listener=listener(pair), workers=2)
@@ -200,6 +201,7 @@ def replace(pair, fresh):
         os.rename(old + ".tmp", old)
 
 
+@pytest.mark.threads
 def test_hangup_reads_certificates_again(gatherd, pki, pair):
     d = gatherd(HELLO, listener=listener(pair), workers=2)
     fresh = pki.issue("fresh")

@@ -116,7 +116,10 @@ START_TEST(survives_splits_and_refusals_of_every_order)
 }
 END_TEST
 
-/* An idle connection to a server, which closes at the first byte, must not hear of session tickets. */
+/*
+ * An idle connection to a server, which closes at the first byte, must not hear of session tickets.
+ * 
+ */
 START_TEST(session_tickets_are_not_told)
 {
 	set_up();
@@ -275,7 +278,8 @@ START_TEST(tells_who_the_client_is)
 	struct tls_identity *who;
 
 	set_up();
-	own = rig_cert(&dir, RIG_EC, "DNS:c.test,URI:http://x/a%2Cb,IP:10.0.0.1,IP:::1,RID:1.2.3", -HOUR, HOUR);
+	own = rig_cert(&dir, RIG_EC, "DNS:c.test,URI:http://x/a%2Cb,IP:10.0.0.1,IP:::1,RID:1.2.3",
+	    -HOUR, HOUR);
 	server.client_ca = client.client_certificate = own.certificate;
 	client.client_key = own.key;
 	server.client_auth = TLS_CLIENT_AUTH_OPTIONAL;
@@ -286,8 +290,8 @@ START_TEST(tells_who_the_client_is)
 	ck_assert_ptr_nonnull(who);
 	ck_assert_str_is(who->parts[TLS_IDENTITY_SUBJECT], "CN=test");
 	/* What separates names cannot stand in one, and what is not text is left out. */
-	ck_assert_str_is(who->parts[TLS_IDENTITY_SAN],
-	    "DNS:c.test, URI:http://x/a%252Cb, IP:10.0.0.1, IP:::1");
+	ck_assert_str_is(
+	    who->parts[TLS_IDENTITY_SAN], "DNS:c.test, URI:http://x/a%252Cb, IP:10.0.0.1, IP:::1");
 	ck_assert_uint_eq(who->parts[TLS_IDENTITY_FINGERPRINT].n, 64);
 	tls_identity_free(who);
 	rig_hang_up(&rig);
@@ -526,10 +530,10 @@ START_TEST(a_turn_makes_few_steps_of_handshakes)
 END_TEST
 
 UNIT_MAIN("stream_tls", carries_bytes_both_ways, tells_of_what_openssl_has_buffered,
-    takes_one_byte_at_a_time, session_tickets_are_not_told, survives_splits_and_refusals_of_every_order,
-    reads_that_write_are_carried_on, survives_resets_and_hang_ups_at_any_time, checks_who_answers,
-    checks_the_time, asks_clients_for_certificates, tells_who_the_client_is,
-    tells_a_server_without_tls,
-    tells_a_server_that_hangs_up,     passes_a_refused_connection_on, resumes_sessions_while_their_key_is_known,
-    the_oldest_handshake_gives_way, who_says_nothing_costs_no_ssl_and_is_timed_out,
-    a_turn_makes_few_steps_of_handshakes)
+    takes_one_byte_at_a_time, session_tickets_are_not_told,
+    survives_splits_and_refusals_of_every_order, reads_that_write_are_carried_on,
+    survives_resets_and_hang_ups_at_any_time, checks_who_answers, checks_the_time,
+    asks_clients_for_certificates, tells_who_the_client_is, tells_a_server_without_tls,
+    tells_a_server_that_hangs_up, passes_a_refused_connection_on,
+    resumes_sessions_while_their_key_is_known, the_oldest_handshake_gives_way,
+    who_says_nothing_costs_no_ssl_and_is_timed_out, a_turn_makes_few_steps_of_handshakes)

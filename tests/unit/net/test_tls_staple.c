@@ -39,8 +39,8 @@ response_file(X509 *subject, int status, long seconds)
 	OCSP_RESPONSE *response;
 	BIO *out = BIO_new_file(path.s.p, "w");
 
-	OCSP_basic_add1_status(basic, id, status, 0, status == V_OCSP_CERTSTATUS_REVOKED ? now : NULL, now,
-	    seconds == 0 ? NULL : next);
+	OCSP_basic_add1_status(basic, id, status, 0,
+	    status == V_OCSP_CERTSTATUS_REVOKED ? now : NULL, now, seconds == 0 ? NULL : next);
 	OCSP_basic_sign(basic, cert, key, EVP_sha256(), NULL, 0);
 	response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
 	ck_assert_int_eq(i2d_OCSP_RESPONSE_bio(out, response), 1);
@@ -97,7 +97,8 @@ START_TEST(what_would_harm_is_refused)
 	set_up();
 	other = rig_certificate(key, "DNS:a.test", 0, 1000);
 	ASN1_INTEGER_set(X509_get_serialNumber(other), 2);
-	expect_refusal(response_file(other, V_OCSP_CERTSTATUS_GOOD, 1000), "is about another certificate");
+	expect_refusal(
+	    response_file(other, V_OCSP_CERTSTATUS_GOOD, 1000), "is about another certificate");
 	expect_refusal(response_file(cert, V_OCSP_CERTSTATUS_REVOKED, 1000), "is not good");
 	file = rig_path(&dir);
 	expect_refusal(file, "No such file");

@@ -69,5 +69,5 @@ START_TEST(keys_and_secrets_all_differ)
 }
 END_TEST
 
-UNIT_MAIN("tls_ticket", copies_stay_in_step, a_key_is_known_for_two_periods,
-    keys_and_secrets_all_differ)
+UNIT_MAIN(
+    "tls_ticket", copies_stay_in_step, a_key_is_known_for_two_periods, keys_and_secrets_all_differ)

@@ -72,7 +72,8 @@ rig_certificate(EVP_PKEY *key, const char *names, long from, long to)
 	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
 	X509_gmtime_adj(X509_getm_notBefore(x), from);
 	X509_gmtime_adj(X509_getm_notAfter(x), to);
-	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
+	X509_NAME_add_entry_by_txt(
+	    subject, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
 	X509_set_issuer_name(x, subject);
 	X509_set_pubkey(x, key);
 	add_extension(x, NID_subject_alt_name, names);
@@ -168,7 +169,7 @@ struct rig_end {
 	struct buf in;
 	struct str out;
 	size_t n_sent;
-	size_t read_bytes; /* at most so many per event */
+	size_t read_bytes;       /* at most so many per event */
 	int n_connected, n_idle; /* n_idle: times it was told to read and there was nothing */
 	enum err_code result;
 	bool is_ended, is_broken;
@@ -180,7 +181,8 @@ static inline void
 rig_send(struct rig_end *e)
 {
 	while (e->n_sent < e->out.n) {
-		struct iovec iov = { (void *)(uintptr_t)(e->out.p + e->n_sent), e->out.n - e->n_sent };
+		struct iovec iov = { (void *)(uintptr_t)(e->out.p + e->n_sent),
+			e->out.n - e->n_sent };
 		size_t put;
 		enum io_status io = stream_writev(e->stream, &iov, 1, &put);
 
