@@ -232,3 +232,69 @@ def test_a_drain_lets_batches_end(gatherd, upstream):
         d.signal(15)
         got = answers(client.read_response())
         assert [a["status"] for a in got] == [200] * 3
+
+
+@pytest.mark.sanitize
+def test_nothing_is_lost_or_mixed_up_when_everything_happens_at_once(gatherd, upstream):
+    """Clients that stay get each entry's own answer; those that leave, at any moment, leave nothing behind."""
+    chooser = random.Random(7)
+    delays = [0, 0, 0.001, 0.01, 0.05]
+    up = upstream(json_reply(lambda r: b'{"n":"%s"}' % r.path.encode(), delay=lambda: random.choice(delays)))
+    up.on("/proxy/closes", lambda conn: conn.close())
+    d = gatherd(routes(max=30, parallel=6, timeout="1s"),
+                {"up": up.conf(concurrency={"limit": 4}, queue={"size": 10, "timeout": "50ms"})},
+                overload={"concurrency": {"limit": 8}, "queue": {"size": 8, "timeout": "20ms"}})
+
+    def entry(number):
+        path = chooser.choice(["/calls/%d", "/proxy/%d", "/reply?q=%d", "/proxy/closes?%d", "/nowhere/%d", "/lines?%d"])
+        return {"path": path % number}
+
+    def check(entries, got):
+        for sent, answer in zip(entries, got):
+            number = sent["path"].replace("?", "/").split("/")[-1].replace("q=", "")
+            path = sent["path"]
+            if answer["status"] in (503, 504):
+                continue
+            if path.startswith("/calls"):
+                assert answer["body"] == {"a": {"n": "/" + number}}
+            elif "closes" in path:
+                assert answer["body"]["reason"] == "reset"
+            elif path.startswith("/proxy"):
+                assert answer["body"] == {"n": "/proxy/" + number}
+            elif path.startswith("/reply"):
+                assert answer["headers"]["X-Query"] == number
+            elif path.startswith("/nowhere"):
+                assert answer["status"] == 404
+            else:
+                assert answer["body"].endswith('{"complete":true}\n')
+
+    failures = []
+
+    def run(plan):
+        for entries, leaves_after in plan:
+            try:
+                with d.client() as client:
+                    client.write_request("/batch", "POST", body=json.dumps(entries).encode())
+                    if leaves_after is not None:
+                        time.sleep(leaves_after)
+                        client.reset()
+                        continue
+                    response = client.read_response()
+                    if response.status == 503:
+                        continue
+                    got = answers(response)
+                    assert len(got) == len(entries)
+                    check(entries, got)
+            except (AssertionError, OSError, KeyError) as failure:
+                failures.append(failure)
+    plans = [[([entry(n) for n in range(chooser.randrange(30))],
+               chooser.choice([None, None, 0, 0.001, 0.01, 0.06])) for _ in range(25)] for _ in range(6)]
+    threads = [threading.Thread(target=run, args=(plan,)) for plan in plans]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not failures, failures[:3]
+    wait.until(lambda: d.metric("gatherd_requests_in_flight") == 0, "no request in flight")
+    state = d.upstream_state("up")
+    assert state["in_flight"] == 0 and state["queued"] == 0
