@@ -27,6 +27,8 @@ enum metric_dim { DIM_NONE, DIM_LISTENER, DIM_ROUTE, DIM_CALL, DIM_UPSTREAM, DIM
 	    "Client connections accepted.") \
 	X(CLIENT_REFUSED, COUNTER, "gatherd_client_connections_refused_total", LISTENER, NONE, \
 	    "Client connections closed at once because limits.connections was reached.") \
+	X(CLIENT_PROXY_REFUSED, COUNTER, "gatherd_client_proxy_headers_refused_total", LISTENER, NONE, \
+	    "Client connections closed for want of a valid PROXY header from a trusted proxy.") \
 	X(CLIENT_HANDSHAKES, COUNTER, "gatherd_client_handshakes_total", LISTENER, REASON, \
 	    "TLS handshakes with clients ended, by reason (none: fine).") \
 	X(CLIENT_RESUMPTIONS, COUNTER, "gatherd_client_resumptions_total", LISTENER, NONE, \

@@ -39,6 +39,15 @@ apply(const struct conf_check *check, const struct listener_conf *l, const struc
 		conf_error_add(check->errors, conf_check_place(l->pos, rule->key), "%s", fault);
 }
 
+static void
+check_proxy_protocol(const struct conf_check *check, const struct listener_conf *l)
+{
+	if (l->has_proxy_header && l->n_trusted_proxies == 0 && !addr_is_unix(&l->address) &&
+	    str_is_none(l->socket_name))
+		conf_error_add(check->errors, conf_check_place(l->pos, "proxy_protocol"),
+		    "needs `trusted_proxies`: whose headers are believed");
+}
+
 void
 conf_check_socket(const struct conf_check *check, const struct listener_conf *l)
 {
@@ -60,6 +69,7 @@ conf_check_socket(const struct conf_check *check, const struct listener_conf *l)
 
 	if (l->address.len == 0 && str_is_none(l->socket_name))
 		return; /* the address is wrong, and that was said */
+	check_proxy_protocol(check, l);
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		apply(check, l, &rules[i]);
 }

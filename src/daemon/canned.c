@@ -82,10 +82,7 @@ is_trusted(const struct listener_conf *conf)
 
 	if (addr_parse(STR(PEER_IP ":1"), &peer) != ERR_NONE)
 		return false;
-	for (size_t i = 0; i < conf->n_trusted_proxies; i++)
-		if (cidr_has(&conf->trusted_proxies[i], &peer))
-			return true;
-	return false;
+	return peer_is_trusted(conf, &peer);
 }
 
 static void

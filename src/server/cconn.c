@@ -9,6 +9,7 @@
 #include "net/tls_identity.h"
 #include "server/cconn_h1.h"
 #include "server/inbuf.h"
+#include "server/peer.h"
 #include "server/server.h"
 
 /* How long and how much a client may go on sending after its last answer. */
@@ -45,15 +46,6 @@ cconn_state_name(enum cconn_state s)
 	return names[s];
 }
 
-static bool
-is_trusted(const struct listener_conf *conf, const struct addr *peer)
-{
-	for (size_t i = 0; i < conf->n_trusted_proxies; i++)
-		if (cidr_has(&conf->trusted_proxies[i], peer))
-			return true;
-	return false;
-}
-
 static void
 note_peer(struct cconn *c, const struct addr *peer)
 {
@@ -62,7 +54,7 @@ note_peer(struct cconn *c, const struct addr *peer)
 	c->n_ip = (uint8_t)addr_format_ip(peer, text);
 	assert(c->n_ip <= sizeof(c->ip));
 	memcpy(c->ip, text, c->n_ip);
-	c->is_peer_trusted = is_trusted(c->listener->conf, peer);
+	c->is_peer_trusted = peer_is_trusted(c->listener->conf, peer);
 }
 
 struct cconn *

@@ -3,13 +3,19 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "net/acceptor.h"
 #include "net/stream_tcp.h"
 #include "net/stream_tls.h"
 #include "net/tls_ctx.h"
 #include "server/cconn.h"
+#include "server/peer.h"
+#include "server/preface.h"
 #include "server/server.h"
+
+/* A proxy that is set up wrongly comes again and again. */
+#define REFUSAL_TOLD_EVERY_NS (60 * NS_PER_SEC)
 
 static void
 on_accept(void *owner, int fd, const struct addr *peer)
@@ -85,6 +91,7 @@ listener_new(struct server *server, const struct listener_setup *setup)
 	l->shared = setup->shared;
 	for (size_t i = 0; i < LISTENER_STATES; i++)
 		TAILQ_INIT(&l->conns[i]);
+	TAILQ_INIT(&l->prefaces);
 	l->scheme = setup->tls == NULL ? "http" : "https";
 	if (setup->tls != NULL)
 		open_gate(l, setup);
@@ -93,6 +100,13 @@ listener_new(struct server *server, const struct listener_setup *setup)
 	server_lend_fields(server, setup->conf->limits.headers);
 	TAILQ_INSERT_TAIL(&server->listeners, l, link);
 	return l;
+}
+
+/* Who opens a unix socket is decided by the mode of its file. */
+static bool
+may_name_clients(const struct listener_conf *conf, const struct addr *peer)
+{
+	return addr_is_unix(peer) || peer_is_trusted(conf, peer);
 }
 
 /* limits.connections holds over all workers; the count goes back in listener_forget(). */
@@ -112,6 +126,11 @@ enter(struct listener *l)
 void
 listener_add(struct listener *l, struct stream *stream, const struct addr *peer)
 {
+	if (l->conf->has_proxy_header && !may_name_clients(l->conf, peer)) {
+		listener_refuse(l, peer, "is not one of trusted_proxies");
+		stream_close(&stream);
+		return;
+	}
 	if (!enter(l)) {
 		count(l, METRIC_CLIENT_REFUSED, 1);
 		stream_close(&stream);
@@ -120,9 +139,32 @@ listener_add(struct listener *l, struct stream *stream, const struct addr *peer)
 	count(l, METRIC_CLIENT_ACCEPTED, 1);
 	count(l, METRIC_CLIENT_CONNECTIONS, 1);
 	l->n_conns++;
+	if (l->conf->has_proxy_header)
+		preface_new(l, stream, peer);
+	else
+		listener_admit(l, stream, peer);
+}
+
+void
+listener_admit(struct listener *l, struct stream *stream, const struct addr *client)
+{
 	if (l->tls != NULL)
 		stream = stream_tls_accept(l->tls, stream);
-	cconn_new(l, stream, peer);
+	cconn_new(l, stream, client);
+}
+
+void
+listener_refuse(struct listener *l, const struct addr *peer, const char *why)
+{
+	uint64_t now_ns = l->server->loop->now_ns;
+	char text[ADDR_TEXT_MAX];
+
+	count(l, METRIC_CLIENT_PROXY_REFUSED, 1);
+	if (l->refusal_told_ns != 0 && now_ns - l->refusal_told_ns < REFUSAL_TOLD_EVERY_NS)
+		return;
+	l->refusal_told_ns = now_ns;
+	log_warn("listener %.*s: %.*s %s; closed", STR_FMT(l->conf->name),
+	    (int)addr_format(peer, text), text, why);
 }
 
 static void
@@ -160,6 +202,8 @@ listener_drain(struct listener *l)
 	struct cconn *c, *next;
 
 	acceptor_finish(&l->acceptor);
+	while (!TAILQ_EMPTY(&l->prefaces))
+		preface_drain(TAILQ_FIRST(&l->prefaces));
 	for (size_t i = 0; i < LISTENER_STATES; i++)
 		for (c = TAILQ_FIRST(&l->conns[i]); c != NULL; c = next) {
 			next = TAILQ_NEXT(c, link);
@@ -176,6 +220,8 @@ listener_close(struct listener **pl)
 		return;
 	*pl = NULL;
 	listener_stop(l);
+	while (!TAILQ_EMPTY(&l->prefaces))
+		preface_close(TAILQ_FIRST(&l->prefaces));
 	for (size_t i = 0; i < LISTENER_STATES; i++)
 		while (i != CCONN_CLOSED && !TAILQ_EMPTY(&l->conns[i]))
 			cconn_close(TAILQ_FIRST(&l->conns[i]));

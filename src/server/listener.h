@@ -13,6 +13,7 @@
 struct acceptor;
 struct addr;
 struct cconn;
+struct preface;
 struct server;
 struct site;
 struct stream;
@@ -29,6 +30,7 @@ struct listener_shared {
 };
 
 TAILQ_HEAD(cconn_list, cconn);
+TAILQ_HEAD(preface_list, preface);
 
 #define LISTENER_STATES 5
 
@@ -44,7 +46,9 @@ struct listener {
 	const char *scheme;                       /* that requests come by; a constant */
 	struct acceptor *acceptor;                /* owned; NULL: closed, or none (simulator) */
 	struct cconn_list conns[LISTENER_STATES]; /* by enum cconn_state */
-	size_t n_conns; /* CLOSED ones, which are freed at the end of the turn, included */
+	struct preface_list prefaces;             /* those whose PROXY header is not here yet */
+	size_t n_conns; /* prefaces, and CLOSED ones, which are freed at the end of the turn, included */
+	uint64_t refusal_told_ns; /* when the last message of listener_refuse() was written */
 	bool is_closed;
 	struct grave grave;
 };
@@ -64,6 +68,10 @@ struct listener_setup {
 struct listener *listener_new(struct server *server, const struct listener_setup *setup);
 /* Takes over an accepted connection. */
 void listener_add(struct listener *l, struct stream *stream, const struct addr *peer);
+/* Its PROXY header has come, or none is needed: from now on it is a client connection from `client`. */
+void listener_admit(struct listener *l, struct stream *stream, const struct addr *client);
+/* Counts a connection that is closed for want of a PROXY header, and says so, not too often. */
+void listener_refuse(struct listener *l, const struct addr *peer, const char *why);
 /* Other certificates for the handshakes to come; takes ctx over. */
 void listener_use_certificates(struct listener *l, struct tls_ctx *ctx);
 /* Accepts no more; connections live on. Harmless when done. */

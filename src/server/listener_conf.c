@@ -204,6 +204,19 @@ static const struct conf_row rows[] = {
 		   "extended. From all others they are dropped.",
 	},
 	{
+	    .key = "proxy_protocol",
+	    .type = CONF_BOOL,
+	    .offset = offsetof(struct listener_conf, has_proxy_header),
+	    .fallback = "false",
+	    .since = "0.1",
+	    .doc =
+		"Each connection begins with a header of the PROXY protocol, version 1 or 2, and comes "
+		"from the address that it names (from the peer's own with LOCAL and UNKNOWN). Only for "
+		"peers in `trusted_proxies`, or whoever may open a unix socket; others are closed, "
+		"and so is a connection whose header is missing, malformed, longer than 4096 bytes "
+		"or not whole after `timeouts.header`.",
+	},
+	{
 	    .key = "socket",
 	    .type = CONF_SECTION,
 	    .section = &listener_socket_conf_section,

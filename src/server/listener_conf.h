@@ -17,6 +17,7 @@ struct listener_conf {
 	struct str socket_name; /* of systemd socket activation; none: opened here */
 	struct cidr *trusted_proxies;
 	size_t n_trusted_proxies;
+	bool has_proxy_header; /* `proxy_protocol`: each connection begins with one */
 	struct sock_conf socket;
 	struct tls_server_conf tls;
 	struct {

@@ -7,6 +7,15 @@
 
 #define MAX_HOPS 32
 
+bool
+peer_is_trusted(const struct listener_conf *conf, const struct addr *peer)
+{
+	for (size_t i = 0; i < conf->n_trusted_proxies; i++)
+		if (cidr_has(&conf->trusted_proxies[i], peer))
+			return true;
+	return false;
+}
+
 static bool
 is_trusted(const struct listener_conf *conf, struct str ip, bool *is_address)
 {
@@ -22,10 +31,7 @@ is_trusted(const struct listener_conf *conf, struct str ip, bool *is_address)
 	if (n < 0 || addr_parse(str_of(text, (size_t)n), &addr) != ERR_NONE || addr_is_unix(&addr))
 		return false;
 	*is_address = true;
-	for (size_t i = 0; i < conf->n_trusted_proxies; i++)
-		if (cidr_has(&conf->trusted_proxies[i], &addr))
-			return true;
-	return false;
+	return peer_is_trusted(conf, &addr);
 }
 
 /* The last MAX_HOPS elements of all X-Forwarded-For fields, in order; returns their number. */

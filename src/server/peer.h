@@ -5,6 +5,8 @@
 #include "codec/header.h"
 #include "server/listener_conf.h"
 
+/* Whether the address is in one of trusted_proxies; a unix peer is in none. */
+bool peer_is_trusted(const struct listener_conf *conf, const struct addr *peer);
 /*
  * The client's address according to X-Forwarded-For of a trusted peer: from the right, the first
  * one that is not a trusted proxy itself. `peer` when there is none, or when what stands there is
