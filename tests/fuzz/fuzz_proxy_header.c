@@ -1,6 +1,6 @@
 /*
- * Any bytes as a PROXY header. However they are cut into pieces, the same client comes of them, or none; the reader never asks for
- * a byte behind the header's end, nor beyond its bounds.
+ * Any bytes as a PROXY header. However they are cut into pieces, the same client comes of them, or none;
+ * the reader never asks for a byte behind the header's end, nor beyond its bounds.
  */
 #include <stdlib.h>
 #include <string.h>
