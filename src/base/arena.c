@@ -15,8 +15,18 @@ struct arena_block {
 	char data[] __attribute__((aligned(8)));
 };
 
+/* Memory for one large piece. */
+struct arena_piece {
+	struct arena_piece *next;
+	size_t shelf; /* where it goes back to; ARENA_SHELVES: to the heap */
+	char data[] __attribute__((aligned(8)));
+};
+
 #define BLOCK_DATA (ARENA_BLOCK_BYTES - sizeof(struct arena_block))
 #define LARGE_BYTES (BLOCK_DATA / 4)
+#define SHELF_MIN_BYTES 4096 /* smaller pieces would waste too much of a kept one */
+
+static const size_t shelf_bytes[ARENA_SHELVES] = { 16384, 32768 };
 
 void
 arena_pool_init(struct arena_pool *pool, size_t max_free)
@@ -35,6 +45,13 @@ arena_pool_fini(struct arena_pool *pool)
 		free(b);
 	}
 	pool->n_free = 0;
+	for (size_t i = 0; i < ARENA_SHELVES; i++)
+		while (pool->shelves[i].free != NULL) {
+			struct arena_piece *p = pool->shelves[i].free;
+
+			pool->shelves[i].free = p->next;
+			free(p);
+		}
 }
 
 static struct arena_block *
@@ -67,6 +84,55 @@ block_give(struct arena_pool *pool, struct arena_block *b)
 	pool->n_free++;
 }
 
+static size_t
+choose_shelf(const struct arena_pool *pool, size_t n)
+{
+	size_t i = 0;
+
+	if (pool == NULL || n < SHELF_MIN_BYTES)
+		return ARENA_SHELVES;
+	while (i < ARENA_SHELVES && n > shelf_bytes[i])
+		i++;
+	return i;
+}
+
+static struct arena_piece *
+piece_take(struct arena_pool *pool, size_t n)
+{
+	size_t i = choose_shelf(pool, n);
+	struct arena_shelf *shelf = i < ARENA_SHELVES ? &pool->shelves[i] : NULL;
+	struct arena_piece *p;
+
+	if (shelf != NULL && shelf->free != NULL) {
+		p = shelf->free;
+		shelf->free = p->next;
+		shelf->n_free--;
+		return p;
+	}
+	if (shelf != NULL)
+		n = shelf_bytes[i];
+	else if (n > SIZE_MAX - sizeof *p)
+		n = SIZE_MAX - sizeof *p; /* mem_alloc() says so and aborts */
+	p = mem_alloc(sizeof *p + n);
+	p->shelf = i;
+	return p;
+}
+
+static void
+piece_give(struct arena_pool *pool, struct arena_piece *p)
+{
+	struct arena_shelf *shelf;
+
+	if (p->shelf == ARENA_SHELVES || pool->shelves[p->shelf].n_free >= pool->max_free / 16) {
+		free(p);
+		return;
+	}
+	shelf = &pool->shelves[p->shelf];
+	p->next = shelf->free;
+	shelf->free = p;
+	shelf->n_free++;
+}
+
 void
 arena_init(struct arena *a, struct arena_pool *pool, size_t budget_bytes)
 {
@@ -83,10 +149,10 @@ arena_reset(struct arena *a)
 		c->fn(c->arg);
 	}
 	while (a->large != NULL) {
-		struct arena_block *b = a->large;
+		struct arena_piece *p = a->large;
 
-		a->large = b->next;
-		free(b);
+		a->large = p->next;
+		piece_give(a->pool, p);
 	}
 	while (a->blocks != NULL) {
 		struct arena_block *b = a->blocks;
@@ -106,21 +172,25 @@ account(struct arena *a, size_t n)
 		a->is_over = true;
 }
 
+static void *
+alloc_large(struct arena *a, size_t n)
+{
+	struct arena_piece *p = piece_take(a->pool, n);
+
+	p->next = a->large;
+	a->large = p;
+	account(a, n);
+	return p->data;
+}
+
 void *
 arena_alloc_slow(struct arena *a, size_t n)
 {
 	size_t rounded = (n + 7) & ~(size_t)7;
 	struct arena_block *b;
 
-	if (n > LARGE_BYTES) {
-		if (n > SIZE_MAX - sizeof *b)
-			n = SIZE_MAX - sizeof *b; /* mem_alloc() says so and aborts */
-		b = mem_alloc(sizeof *b + n);
-		b->next = a->large;
-		a->large = b;
-		account(a, n);
-		return b->data;
-	}
+	if (n > LARGE_BYTES)
+		return alloc_large(a, n);
 	b = block_take(a->pool);
 	b->next = a->blocks;
 	a->blocks = b;

@@ -1,7 +1,8 @@
 /*
  * Bump allocation for everything that dies together: an exchange, a configuration generation. Blocks come
  * from a pool (one per worker, not shared by threads) that keeps a bounded number of free ones; pieces
- * larger than a quarter of a block get a heap block of their own.
+ * larger than a quarter of a block get memory of their own, which the pool keeps too when it is of a size that
+ * every other request asks for.
  *
  * Allocation never returns NULL. Going over the budget sets a sticky flag which the owner tests at its next
  * step and answers with ERR_BUDGET: no branch per allocation, no path that is never tested.
@@ -17,17 +18,28 @@
 #define ARENA_BLOCK_BYTES 4096
 
 struct arena_block;
+struct arena_piece;
 
-/* Free blocks of one thread. */
+/* Free pieces of one size. */
+struct arena_shelf {
+	struct arena_piece *free; /* owned */
+	size_t n_free;
+};
+
+/* Pieces of 16 KiB and 32 KiB: the calls of a large route, and buffers for answers. */
+#define ARENA_SHELVES 2
+
+/* Free memory of one thread. */
 struct arena_pool {
 	struct arena_block *free; /* owned */
 	size_t n_free;
-	size_t max_free; /* blocks kept; more are given back to the heap */
+	size_t max_free; /* blocks kept; more are given back to the heap; of each shelf's pieces a 16th */
 	size_t n_used;   /* blocks out; 0 at rest */
+	struct arena_shelf shelves[ARENA_SHELVES];
 };
 
 void arena_pool_init(struct arena_pool *pool, size_t max_free);
-/* Frees the free blocks. Every arena must have been reset. */
+/* Frees what is free. Every arena must have been reset. */
 void arena_pool_fini(struct arena_pool *pool);
 
 struct arena_cleanup {
@@ -39,7 +51,7 @@ struct arena_cleanup {
 struct arena {
 	struct arena_pool *pool; /* borrowed, outlives the arena; NULL: every block is from the heap */
 	struct arena_block *blocks;      /* owned */
-	struct arena_block *large;       /* owned; heap blocks of one piece each */
+	struct arena_piece *large;       /* owned */
 	struct arena_cleanup *cleanups;  /* in the arena */
 	char *at;
 	char *end;

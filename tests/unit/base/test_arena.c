@@ -25,6 +25,32 @@ START_TEST(returns_every_block)
 }
 END_TEST
 
+START_TEST(keeps_large_pieces_by_size)
+{
+	static const size_t sizes[] = { 4095, 4096, 16384, 16385, 32768, 32769 };
+	struct arena_pool pool;
+	struct arena a;
+	void *again;
+
+	arena_pool_init(&pool, 32);
+	arena_init(&a, &pool, 0);
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		memset(arena_alloc(&a, sizes[i]), 1, sizes[i]);
+	arena_reset(&a);
+	ck_assert_uint_eq(pool.shelves[0].n_free, 2);
+	ck_assert_uint_eq(pool.shelves[1].n_free, 2);
+	again = arena_alloc(&a, 9000);
+	ck_assert_uint_eq(pool.shelves[0].n_free, 1);
+	arena_reset(&a);
+	ck_assert_ptr_eq(arena_alloc(&a, 16384), again);
+	for (int i = 0; i < 5; i++)
+		arena_alloc(&a, 20000);
+	arena_reset(&a);
+	ck_assert_uint_eq(pool.shelves[1].n_free, 2); /* a 16th of 32 */
+	arena_pool_fini(&pool);
+}
+END_TEST
+
 START_TEST(budget_is_sticky)
 {
 	struct arena a;
@@ -77,4 +103,5 @@ START_TEST(copies_and_formats)
 }
 END_TEST
 
-UNIT_MAIN("arena", returns_every_block, budget_is_sticky, cleans_up_last_first, copies_and_formats)
+UNIT_MAIN("arena", returns_every_block, keeps_large_pieces_by_size, budget_is_sticky,
+    cleans_up_last_first, copies_and_formats)
