@@ -1,12 +1,12 @@
 /* The request fields that go to upstreams. No state. */
 #include "gather/forward.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "codec/uri.h"
-
 
 /* ---- trace context */
 
@@ -35,11 +35,26 @@ is_traceparent(struct str s)
 	    (is_hex_but_zero(str_of(s.p + 53, 2)) || str_eq(str_of(s.p + 53, 2), STR("00")));
 }
 
+/* Eight digits at once: a byte for each of the 32 bits' nibbles, then 'a' - '0' - 10 more for those above 9. */
+static void
+put_hex8(char *to, uint32_t v)
+{
+	const uint64_t each = UINT64_C(0x0101010101010101);
+	uint64_t x = v;
+
+	x = (x << 16 | x) & UINT64_C(0x0000ffff0000ffff);
+	x = (x << 8 | x) & UINT64_C(0x00ff00ff00ff00ff);
+	x = (x << 4 | x) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	x += each * '0' + (((x + each * 6) >> 4) & each) * ('a' - '0' - 10);
+	x = htobe64(x);
+	memcpy(to, &x, sizeof x);
+}
+
 static void
 put_hex(char *to, uint64_t v)
 {
-	for (int i = 15; i >= 0; i--, v >>= 4)
-		to[i] = "0123456789abcdef"[v & 15];
+	put_hex8(to, (uint32_t)(v >> 32));
+	put_hex8(to + 8, (uint32_t)v);
 }
 
 void

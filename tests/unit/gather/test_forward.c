@@ -1,5 +1,8 @@
 #include "gather/forward.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "unit.h"
 
 static struct arena arena;
@@ -169,6 +172,24 @@ START_TEST(a_broken_traceparent_is_replaced)
 }
 END_TEST
 
+START_TEST(trace_ids_are_hex_digits_of_random_numbers)
+{
+	char expected[128];
+
+	setup(false);
+	for (int i = 0; i < 1000; i++) {
+		struct rnd same = rnd;
+		uint64_t high = rnd_u64(&same) | 1, low = rnd_u64(&same), span = rnd_u64(&same) | 1;
+
+		snprintf(expected, sizeof expected, "00-%016" PRIx64 "%016" PRIx64 "-%016" PRIx64 "-00",
+		    high, low, span);
+		forward_trace(&request, &rnd);
+		ck_assert_mem_eq(request.traceparent, expected, REQUEST_TRACE_BYTES);
+	}
+	arena_reset(&arena);
+}
+END_TEST
+
 START_TEST(nothing_leaves_unless_listed)
 {
 	struct conf_text names[] = { { .s = STR("accept-language") }, { .s = STR("Cookie") } };
@@ -245,6 +266,7 @@ START_TEST(query_pairs_are_chosen_by_name)
 END_TEST
 
 UNIT_MAIN("forward", a_stranger_is_not_believed, a_trusted_proxy_is_extended,
-    a_broken_traceparent_is_replaced, via_tells_the_version_in_which_the_request_came,
+    a_broken_traceparent_is_replaced, trace_ids_are_hex_digits_of_random_numbers,
+    via_tells_the_version_in_which_the_request_came,
     max_forwards_counts_the_hops_of_options, nothing_leaves_unless_listed,
     star_leaves_out_what_is_not_for_a_call, query_pairs_are_chosen_by_name)
