@@ -171,6 +171,16 @@ json_str_eq(struct str a, struct str b)
 }
 
 uint32_t
+json_str_hash_last(struct str raw, uint64_t seed)
+{
+	char padded[16] = { 0 };
+
+	if (raw.n > 0)
+		memcpy(padded, raw.p, raw.n);
+	return json_str_hash_plain(str_of(padded, raw.n), padded + sizeof padded, seed);
+}
+
+uint32_t
 json_str_hash_escaped(struct str raw, uint64_t seed)
 {
 	char small[256];

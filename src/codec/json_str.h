@@ -41,6 +41,9 @@ json_str_mix(uint64_t a, uint64_t b)
 	return (uint64_t)(product >> 64) ^ (uint64_t)product;
 }
 
+/* The same, for at most 16 bytes without escapes and nothing readable behind them. */
+uint32_t json_str_hash_last(struct str raw, uint64_t seed);
+
 /*
  * The same, for strings that are known to have no escapes. Bytes up to `limit` (at or behind the
  * end of raw) may be read: with sixteen of them a short key needs no branch on its length.
@@ -53,17 +56,13 @@ json_str_hash_plain(struct str raw, const char *limit, uint64_t seed)
 	const char *p = raw.p;
 	const char *mask = (const char *)keep + 16 - (raw.n < 16 ? raw.n : 16);
 	uint64_t state = seed + raw.n * UINT64_C(0x9e3779b97f4a7c15);
-	char padded[16] = { 0 };
 
 	for (size_t left = raw.n; left > 16; left -= 16, p += 16)
 		state = json_str_mix(json_str_load8(p) ^ state, json_str_load8(p + 8) ^ seed);
-	if (raw.n > 16) {
+	if (raw.n > 16)
 		p = raw.p + raw.n - 16;
-	} else if (limit - p < 16) {
-		if (raw.n > 0)
-			memcpy(padded, p, raw.n);
-		p = padded;
-	}
+	else if (__builtin_expect(limit - p < 16, 0))
+		return json_str_hash_last(raw, seed);
 	state = json_str_mix((json_str_load8(p) & json_str_load8(mask)) ^ state,
 	    (json_str_load8(p + 8) & json_str_load8(mask + 8)) ^ seed);
 	return (uint32_t)(state >> 32) ^ (uint32_t)state;
