@@ -241,3 +241,63 @@ proxy_header_feed(struct proxy_header *h, struct str bytes)
 		return more(h, SHORTEST - h->n);
 	return text.p[0] == 'P' ? feed_v1(h) : feed_v2(h);
 }
+
+/* ---- writing */
+
+static size_t
+put(char *dst, size_t n, struct str s)
+{
+	memcpy(dst + n, s.p, s.n);
+	return n + s.n;
+}
+
+static size_t
+write_v1(char *dst, enum proxy_header_family family, struct str ip)
+{
+	bool is_v4 = family == PROXY_HEADER_IPV4;
+	size_t n;
+
+	if (family == PROXY_HEADER_UNKNOWN)
+		return put(dst, 0, STR("PROXY UNKNOWN\r\n"));
+	n = put(dst, 0, is_v4 ? STR("PROXY TCP4 ") : STR("PROXY TCP6 "));
+	n = put(dst, n, ip);
+	return put(dst, n, is_v4 ? STR(" 0.0.0.0 0 0\r\n") : STR(" :: 0 0\r\n"));
+}
+
+static size_t
+write_v2(char *dst, enum proxy_header_family family, const uint8_t *ip)
+{
+	static const struct {
+		char code;
+		size_t n_ip, n;
+	} rows[] = {
+		[PROXY_HEADER_UNKNOWN] = { 0x00, 0, 0 },
+		[PROXY_HEADER_IPV4] = { 0x11, 4, 12 },
+		[PROXY_HEADER_IPV6] = { 0x21, 16, 36 },
+	};
+	size_t n = put(dst, 0, V2_BEGIN);
+
+	dst[n++] = 0x21;
+	dst[n++] = rows[family].code;
+	dst[n++] = 0;
+	dst[n++] = (char)rows[family].n;
+	memset(dst + n, 0, rows[family].n);
+	memcpy(dst + n, ip, rows[family].n_ip);
+	return n + rows[family].n;
+}
+
+size_t
+proxy_header_write(char *dst, enum proxy_header_version version, struct str ip)
+{
+	enum proxy_header_family family = PROXY_HEADER_UNKNOWN;
+	uint8_t bytes[16] = { 0 };
+
+	if (ip.n != 0 && parse_ip(AF_INET, ip, bytes))
+		family = PROXY_HEADER_IPV4;
+	else if (ip.n != 0 && parse_ip(AF_INET6, ip, bytes))
+		family = PROXY_HEADER_IPV6;
+	if (version == PROXY_HEADER_NONE)
+		return 0;
+	return version == PROXY_HEADER_V1 ? write_v1(dst, family, ip)
+					  : write_v2(dst, family, bytes);
+}

@@ -39,4 +39,13 @@ void proxy_header_init(struct proxy_header *h);
 /* bytes.n is 1 to h->need. After REFUSED nothing on the connection is to be believed. */
 enum proxy_header_progress proxy_header_feed(struct proxy_header *h, struct str bytes);
 
+enum proxy_header_version { PROXY_HEADER_NONE, PROXY_HEADER_V1, PROXY_HEADER_V2 };
+
+/*
+ * Writes a header for a client of that address, of which neither the port nor where it has connected to is told
+ * (all zeros); what is no IP address is UNKNOWN. dst has room for PROXY_HEADER_V1_MAX. Returns the length; 0 for
+ * PROXY_HEADER_NONE.
+ */
+size_t proxy_header_write(char *dst, enum proxy_header_version version, struct str ip);
+
 #endif

@@ -148,6 +148,7 @@ check_upstream(const struct conf_check *check, struct upstream_conf *up)
 {
 	check_mock_excludes_servers(check, up);
 	check_servers_differ(check, up);
+	conf_check_socket_upstream(check, up);
 	conf_check_tls_upstream(check, up);
 	conf_check_route_mocks(check, up);
 }

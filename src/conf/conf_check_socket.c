@@ -73,3 +73,18 @@ conf_check_socket(const struct conf_check *check, const struct listener_conf *l)
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		apply(check, l, &rules[i]);
 }
+
+void
+conf_check_socket_upstream(const struct conf_check *check, const struct upstream_conf *up)
+{
+	struct conf_pos at = conf_check_place(up->pos, "proxy_protocol");
+
+	if (up->proxy_protocol == PROXY_HEADER_NONE)
+		return;
+	if (up->n_mocks != 0)
+		conf_error_add(check->errors, at, "mock services understand none");
+	for (size_t i = 0; i < up->n_servers; i++)
+		if (up->servers[i].is_tls)
+			conf_error_add(check->errors, up->servers[i].url.pos,
+			    "an https:// server cannot have `proxy_protocol`");
+}

@@ -5,5 +5,7 @@
 #include "conf/conf_check.h"
 
 void conf_check_socket(const struct conf_check *check, const struct listener_conf *l);
+/* What an upstream's servers cannot be told. */
+void conf_check_socket_upstream(const struct conf_check *check, const struct upstream_conf *up);
 
 #endif

@@ -156,7 +156,11 @@ call_request_build(const struct call_plan *cp, const struct template_env *env,
 {
 	enum err_code e;
 
-	*out = (struct h1_request){ .method = cp->method, .is_idempotent = is_idempotent(cp) };
+	*out = (struct h1_request){
+		.client_ip = env->request->client_ip,
+		.method = cp->method,
+		.is_idempotent = is_idempotent(cp),
+	};
 	e = build_start_line(cp, env, arena, out);
 	if (e == ERR_NONE)
 		e = build_body(cp, env, arena, out);

@@ -57,6 +57,7 @@ request_fields(struct proxy *p)
 	size_t room = 128 + forward_bound(&x->request);
 	struct h1_write w;
 
+	p->request.client_ip = x->request.client_ip;
 	p->request.shared = forward_own_fields(&x->request, true, &x->arena);
 	h1_write_init(&w, arena_alloc(&x->arena, room), room);
 	put_framing(p, &w);

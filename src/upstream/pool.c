@@ -174,6 +174,9 @@ is_reusable(const struct pool *p, const struct uconn *uc)
 {
 	uint64_t max = p->conf->pool.max_requests;
 
+	/* What its PROXY header says holds for one client. */
+	if (p->conf->proxy_protocol != PROXY_HEADER_NONE)
+		return false;
 	return !p->is_draining && (max == 0 || uc->n_requests < max);
 }
 

@@ -100,6 +100,19 @@ write_out(struct uconn_h1 *x)
 		x->is_request_out = true;
 }
 
+/* The pool lends each connection once then. */
+static struct str
+proxy_header(struct uconn_h1 *x)
+{
+	enum proxy_header_version version = x->lease.pool->conf->proxy_protocol;
+	char *to;
+
+	if (version == PROXY_HEADER_NONE)
+		return str_none();
+	to = arena_alloc(x->arena, PROXY_HEADER_V1_MAX);
+	return str_of(to, proxy_header_write(to, version, x->request->client_ip));
+}
+
 static void
 begin(struct uconn_h1 *x)
 {
@@ -107,6 +120,7 @@ begin(struct uconn_h1 *x)
 
 	x->events->on_leased(x->owner);
 	x->n_out = x->out_at = 0;
+	push_out(x, proxy_header(x));
 	push_out(x, r->start_line);
 	push_out(x, str_is_none(r->host_line) ? x->lease.pool->endpoint->host_line : r->host_line);
 	push_out(x, r->shared);

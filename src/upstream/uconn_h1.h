@@ -14,6 +14,7 @@
 
 /* What goes out, in canonical form; the memory stays until the answer is there. */
 struct h1_request {
+	struct str client_ip;  /* for a PROXY header, where the upstream wants one; empty: unknown */
 	struct str start_line; /* "GET /users/7 HTTP/1.1\r\n" */
 	struct str host_line;  /* "Host: x\r\n"; none: the server's own */
 	struct str shared;     /* field lines that several requests have in common; may be empty */
@@ -45,7 +46,7 @@ struct uconn_h1 {
 	struct arena *arena; /* borrowed; holds what arrives */
 	const struct h1_request *request;
 
-	struct iovec out[5]; /* of the request, still to be written from out_at on */
+	struct iovec out[6]; /* of the request, still to be written from out_at on */
 	uint8_t n_out;
 	uint8_t out_at;
 	bool is_request_out; /* all of the request was written */

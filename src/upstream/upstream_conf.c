@@ -387,6 +387,13 @@ static const struct conf_word balances[] = {
 	{ NULL, 0 },
 };
 
+static const struct conf_word proxy_protocols[] = {
+	{ "none", PROXY_HEADER_NONE },
+	{ "v1", PROXY_HEADER_V1 },
+	{ "v2", PROXY_HEADER_V2 },
+	{ NULL, 0 },
+};
+
 static const struct conf_row rows[] = {
 	{
 	    .key = "servers",
@@ -427,6 +434,18 @@ static const struct conf_row rows[] = {
 	    .section = &upstream_tls_conf_section,
 	    .since = "0.1",
 	    .doc = "TLS to servers with an https URL.",
+	},
+	{
+	    .key = "proxy_protocol",
+	    .type = CONF_WORD,
+	    .offset = offsetof(struct upstream_conf, proxy_protocol),
+	    .words = proxy_protocols,
+	    .fallback = "none",
+	    .since = "0.1",
+	    .doc = "Begin each connection with a header of the PROXY protocol that names the client "
+		   "(`{client.ip}`; neither its port nor the address that it has connected to). A "
+		   "connection then serves one request and is closed, since the next may come from "
+		   "another client. Not for `https://` servers.",
 	},
 	{
 	    .key = "pool",

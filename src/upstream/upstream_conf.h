@@ -4,6 +4,7 @@
 
 #include "base/conf_row.h"
 #include "base/conf_value.h"
+#include "codec/proxy_header.h"
 #include "net/addr.h"
 #include "net/tls_conf.h"
 
@@ -41,6 +42,7 @@ struct upstream_conf {
 	size_t n_mocks;
 	struct tls_client_conf tls; /* of servers with is_tls */
 	struct conf_text host; /* overrides the server's Host */
+	enum proxy_header_version proxy_protocol;
 	struct {
 		uint64_t max_connections; /* per server and worker */
 		uint64_t max_idle;

@@ -131,3 +131,34 @@ def test_haproxy_in_front(gatherd, tmp_path, version):
     finally:
         process.terminate()
         process.wait(20)
+
+
+# ---- to upstreams
+
+ROUTES = [{"path": "/p/{rest...}", "proxy": {"upstream": "back", "path": "/hello"}},
+          {"path": "/c", "calls": {"it": {"upstream": "back", "path": "/hello", "as": "text"}}}]
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("client", ["203.0.113.9", "2001:db8::9"])
+def test_upstreams_are_told_who_the_client_is(gatherd, version, client):
+    back = gatherd([REPLY], listener=TRUSTING)
+    front = gatherd(ROUTES, {"back": {"servers": ["http://127.0.0.1:%d" % back.port], "proxy_protocol": version}},
+                    listener={"trusted_proxies": ["127.0.0.0/8"]})
+    with front.client() as c:
+        for named in (client, "192.0.2.77"):
+            for target, body in (("/p/x", b"hello"), ("/c", b'{"it":"hello"}')):
+                answer = c.request(target, fields=[("X-Forwarded-For", named)])
+                assert (answer.status, answer.body) == (200, body)
+    assert [record["client"] for record in back.access_log(4)] == [client] * 2 + ["192.0.2.77"] * 2
+    assert back.metric("gatherd_client_connections_total", listener="public") == 4, "one client, one connection"
+
+
+def test_a_client_without_an_address_is_unknown(gatherd, upstream, tmp_path):
+    back = gatherd([REPLY], listener=TRUSTING)
+    path = str(tmp_path / "front.sock")
+    gatherd(ROUTES, {"back": {"servers": ["http://127.0.0.1:%d" % back.port], "proxy_protocol": "v2"}},
+            listener={"address": "unix:" + path})
+    with wire.Client(path) as c:
+        assert c.request("/p/x").body == b"hello"
+    assert back.access_log()[0]["client"] == "127.0.0.1"

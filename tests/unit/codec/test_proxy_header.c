@@ -173,5 +173,40 @@ START_TEST(what_nobody_reads_is_passed_over)
 }
 END_TEST
 
+/* Written and read again. */
+START_TEST(what_is_written_names_the_client)
+{
+	static const struct {
+		const char *ip, *v1;
+		enum proxy_header_family family;
+	} rows[] = {
+		{ "192.0.2.1", "PROXY TCP4 192.0.2.1 0.0.0.0 0 0\r\n", PROXY_HEADER_IPV4 },
+		{ "2001:db8::1", "PROXY TCP6 2001:db8::1 :: 0 0\r\n", PROXY_HEADER_IPV6 },
+		{ "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255",
+		    "PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255 :: 0 0\r\n",
+		    PROXY_HEADER_IPV6 },
+		{ "", "PROXY UNKNOWN\r\n", PROXY_HEADER_UNKNOWN },
+		{ "unknown", "PROXY UNKNOWN\r\n", PROXY_HEADER_UNKNOWN },
+	};
+	struct proxy_header h1, h2;
+	char bytes[PROXY_HEADER_V1_MAX];
+	size_t n, used;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		n = proxy_header_write(bytes, PROXY_HEADER_V1, str_c(rows[i].ip));
+		ck_assert(str_eq(str_of(bytes, n), str_c(rows[i].v1)));
+		ck_assert_int_eq(drive(&h1, str_of(bytes, n), n, &used), PROXY_HEADER_DONE);
+		n = proxy_header_write(bytes, PROXY_HEADER_V2, str_c(rows[i].ip));
+		ck_assert_int_eq(drive(&h2, str_of(bytes, n), n, &used), PROXY_HEADER_DONE);
+		ck_assert_uint_eq(used, n);
+		ck_assert_int_eq(h1.family, rows[i].family);
+		ck_assert_int_eq(h2.family, rows[i].family);
+		ck_assert_int_eq(memcmp(h1.ip, h2.ip, sizeof h1.ip), 0);
+	}
+	ck_assert_uint_eq(proxy_header_write(bytes, PROXY_HEADER_NONE, STR("::1")), 0);
+}
+END_TEST
+
 UNIT_MAIN("proxy_header", headers_are_understood_however_they_come, what_is_no_header_is_refused,
-    a_header_cut_off_is_not_complete, what_nobody_reads_is_passed_over)
+    a_header_cut_off_is_not_complete, what_nobody_reads_is_passed_over,
+    what_is_written_names_the_client)
