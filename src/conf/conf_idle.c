@@ -106,9 +106,20 @@ conf_idle_report(const struct yaml_node *written, struct conf_errors *errors)
 		report_route(routes->entries[i].value, errors);
 }
 
+/* What is built in for other routes is not for a batch, which takes POST. */
+static void
+drop_methods(struct yaml_node *route)
+{
+	const struct yaml_node *methods = yaml_tree_get(route, STR("methods"));
+
+	if (yaml_tree_get(route, STR("batch")) != NULL && methods != NULL && methods->pos.file == NULL)
+		yaml_tree_remove(route, STR("methods"));
+}
+
 void
 conf_idle_drop(struct yaml_node *route)
 {
+	drop_methods(route);
 	for (size_t i = 0; i < ARRAY_LEN(idle_keys); i++) {
 		const struct idle_key *idle = &idle_keys[i];
 		struct yaml_node *node = find(route, idle);
