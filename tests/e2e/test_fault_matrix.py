@@ -13,6 +13,7 @@ import pytest
 from harness import expect, ports
 from harness.upstream import json_reply, raw
 
+pytestmark = pytest.mark.sanitize
 OK = b'{"n":1}'
 HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 

@@ -30,6 +30,7 @@ def test_its_configuration_is_valid_as_it_stands(recipe, tmp_path):
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize("recipe", RECIPES, ids=named)
 def test_it_answers_what_the_page_says(recipe, gatherd):
     d = gatherd(text=recipe.conf)
