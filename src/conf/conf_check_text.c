@@ -61,6 +61,8 @@ conf_check_text_field_name(
 	else if (side == CONF_CHECK_REQUEST && http_table_header(name->s) == HEADER_HOST)
 		conf_error_add(check->errors, name->pos,
 		    "gatherd sets Host; the key `host` of the upstream overrides it");
+	else if (side == CONF_CHECK_RESPONSE && http_table_header(name->s) == HEADER_DATE)
+		conf_error_add(check->errors, name->pos, "gatherd dates its own answers");
 	else if (side == CONF_CHECK_REQUEST && (flags & FIELD_OWN_REQUEST) != 0)
 		conf_error_add(
 		    check->errors, name->pos, "gatherd always sets %.*s itself", STR_FMT(name->s));

@@ -40,6 +40,8 @@ compile_copy(struct plan *plan, const struct conf_text *text, struct copy_plan *
 		return fault_at(fault, text, "the name of a header field is expected after the colon");
 	if ((http_table_header_flags(http_table_header(rest)) & (FIELD_HOP | FIELD_FRAMING)) != 0)
 		return fault_at(fault, text, "this field belongs to one connection and is never copied");
+	if (http_table_header(rest) == HEADER_DATE)
+		return fault_at(fault, text, "gatherd dates its own answers");
 	return ERR_NONE;
 }
 
@@ -177,7 +179,14 @@ takes(const struct copy_plan *copy, const struct header *h)
 	return header_crosses(h) && str_ieq(copy->name, h->name);
 }
 
-/* Another call before this entry has given the field already. */
+/* A streamed answer has the type of its format, and in it perhaps the boundary of its parts. */
+static bool
+is_own_type(const struct gather *g, struct str name)
+{
+	return g->events->on_part != NULL && str_ieq(name, STR("Content-Type"));
+}
+
+/* An entry before this one has given the field already. */
 static bool
 is_taken(const struct gather *g, size_t entry, const struct header *h)
 {
@@ -186,7 +195,7 @@ is_taken(const struct gather *g, size_t entry, const struct header *h)
 		const struct header_list *fields = g->known[copy->call].fields;
 		const struct header *same = fields == NULL ? NULL : header_find_name(fields, h->name);
 
-		if (same != NULL && copy->call != g->plan->copies[entry].call && takes(copy, same))
+		if (same != NULL && takes(copy, same))
 			return true;
 	}
 	return false;
@@ -201,7 +210,8 @@ put_copy(struct gather *g, size_t entry, struct buf *out)
 	for (size_t i = 0; fields != NULL && i < fields->n; i++) {
 		const struct header *h = &fields->at[i];
 
-		if (!takes(copy, h) || is_set(g, h->name) || h->id == HEADER_CACHE_CONTROL)
+		if (!takes(copy, h) || is_set(g, h->name) || h->id == HEADER_CACHE_CONTROL ||
+		    is_own_type(g, h->name))
 			continue;
 		if (h->id != HEADER_SET_COOKIE && is_taken(g, entry, h))
 			continue;
@@ -249,6 +259,8 @@ put_set(struct gather *g, struct buf *out)
 	for (size_t i = 0; i < g->plan->n_set_headers; i++) {
 		const struct field_plan *f = &g->plan->set_headers[i];
 
+		if (is_own_type(g, f->name))
+			continue;
 		/* A field whose value is not there is left out: nothing is sent with a hole. */
 		if (template_eval(&f->value, &g->values, g->arena, &value) == ERR_NONE)
 			buf_printf(out, "%.*s: %.*s\r\n", STR_FMT(f->name), STR_FMT(value));

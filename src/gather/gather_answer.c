@@ -25,6 +25,21 @@ detail_of(const struct gather *g, const struct gather_call *gc)
 	return detail;
 }
 
+/* ---- the type and the presence of the body */
+
+/* The route's own word on the type, by response.headers, is the only one. 205 has no body, RFC 9110 15.3.6. */
+static void
+settle_body(struct answer *answer)
+{
+	if (!str_is_none(answer_fields_value(answer->fields, STR("Content-Type"))))
+		answer->content_type = str_none();
+	if (answer->status != 205)
+		return;
+	answer->content_type = str_none();
+	answer->n_body = 0;
+	answer->body_bytes = 0;
+}
+
 void
 gather_answer_fail(struct gather *g, const struct gather_call *gc)
 {
@@ -42,6 +57,7 @@ gather_answer_pass(struct gather *g, const struct gather_call *gc)
 		.fields = answer_fields_write(g, NULL, 0),
 	};
 	answer_set_body(&g->answer, g->arena, gc->content_type, gather_call_of(gc)->body);
+	settle_body(&g->answer);
 }
 
 /* ---- what is missing */
@@ -281,9 +297,11 @@ gather_answer_merge(struct gather *g)
 	g->answer.fields = answer_fields_write(g, missing, n_missing);
 	settle_status(g);
 	e = plan->body.n != 0 ? write_body(g) : merge(g, meta, &at_fault);
-	if (e == ERR_NONE)
+	if (e == ERR_NONE) {
+		settle_body(&g->answer);
 		settle_condition(g);
-	else
+	} else {
 		answer_problem(&g->answer, g->arena, e,
 		    at_fault < plan->n_calls ? plan->calls[at_fault].conf->name : str_none());
+	}
 }

@@ -157,7 +157,8 @@ def run(gatherd, upstream, seconds):
     lock, chooser = threading.Lock(), random.Random(seed)
     ups = [upstream(upstream_of(chooser, lock), kind=Upstream) for _ in range(2)]
     d = gatherd(routes(), {"up": {
-        "servers": [up.url for up in ups], "concurrency": {"limit": 6}, "queue": {"size": 40, "timeout": "300ms"},
+        "servers": [up.url for up in ups], "balance": "round_robin",
+        "concurrency": {"limit": 6}, "queue": {"size": 40, "timeout": "300ms"},
         "timeouts": {"first_byte": "400ms", "total": "800ms"}, "pool": {"max_connections": 8, "max_idle": 4}}},
         workers=2, overload={"concurrency": {"limit": 12}, "queue": {"size": 20, "timeout": "500ms"}})
     storm(d, ups, min(seconds, 4) / 2, seed)

@@ -126,3 +126,24 @@ def test_parts_appended_to_the_root_make_the_answer_an_array(gatherd, up):
     answer = d.get("/x")
     assert answer.body == b'[{"ts":"t1"}, {"ts":"t2"},{"name":"A"}]'
     assert answer.header("Proxy-Status") is not None
+
+
+def test_no_field_of_an_answer_is_there_twice(gatherd, upstream):
+    """What the route says of a field is the only word on it, but for the type of a streamed answer."""
+    up = upstream(json_reply(b"1", fields=[("ETag", '"a"')], content_type="application/vnd.a+json"))
+    headers = {"set": {"set": {"Content-Type": "application/hal+json"}}, "copy": {"copy": ["a: content-type", "a: ETag", "a: *", "a: ETag"]}}
+    d = gatherd([{"path": "/%s/%s" % (name, form), "format": form, "response": {"headers": what},
+                  "calls": {"a": {"upstream": "up", "path": "/a"}}} for name, what in headers.items() for form in ("json", "ndjson")],
+                {"up": up})
+    for target, want in (("/set/json", "application/hal+json"), ("/copy/json", "application/vnd.a+json"),
+                         ("/set/ndjson", "application/x-ndjson"), ("/copy/ndjson", "application/x-ndjson")):
+        response = d.get(target)
+        assert response.all("Content-Type") == [want], response.fields
+        assert len(response.all("ETag")) == target.startswith("/copy"), response.fields
+
+
+def test_a_reset_form_has_no_content(gatherd, upstream):
+    """RFC 9110 15.3.6: nothing is sent in a 205."""
+    d = gatherd([{"path": "/", "response": {"status": 205}, "calls": {"a": {"upstream": "up", "path": "/a"}}}], {"up": upstream()})
+    response = d.get("/")
+    assert (response.status, response.body, response.header("Content-Length")) == (205, b"", "0")
