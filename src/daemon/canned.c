@@ -100,14 +100,11 @@ fill_request(const struct canned_setup *setup, struct canned *c)
 		.minor = head->minor,
 		.headers = &head->fields,
 		.peer_ip = STR(PEER_IP),
-		.client_ip = STR(PEER_IP),
 		.is_peer_trusted = is_trusted(setup->listener),
 		.has_body = c->frame.kind != H1_FRAME_NONE,
 		.body = setup->body,
 	};
-	if (c->request.is_peer_trusted)
-		c->request.client_ip =
-		    peer_client_ip(setup->listener, &head->fields, c->request.peer_ip);
+	peer_find_client(setup->listener, &c->request);
 }
 
 enum err_code

@@ -100,6 +100,8 @@ trusted_or(const struct request *r, enum header_id id, struct str own)
 {
 	struct str given = header_value(r->headers, id);
 
+	if (r->is_rfc7239)
+		given = id == HEADER_X_FORWARDED_PROTO ? r->given_proto : r->given_host;
 	return r->is_peer_trusted && given.n != 0 ? given : own;
 }
 
@@ -112,15 +114,57 @@ put_line(struct h1_write *w, struct str name, struct str value)
 	h1_write_raw(w, STR("\r\n"));
 }
 
+static bool
+is_behind_proxy(const struct request *r)
+{
+	return r->is_peer_trusted && !str_eq(r->client_ip, r->peer_ip);
+}
+
 static void
 put_forwarded_for(struct h1_write *w, const struct request *r)
 {
 	if (r->peer_ip.n == 0)
 		return; /* a unix socket has no address */
-	if (r->is_peer_trusted)
+	if (r->is_peer_trusted && !r->is_rfc7239) {
 		put_joined(w, r, HEADER_X_FORWARDED_FOR, r->peer_ip);
-	else
-		put_line(w, STR("X-Forwarded-For: "), r->peer_ip);
+		return;
+	}
+	h1_write_raw(w, STR("X-Forwarded-For: "));
+	if (is_behind_proxy(r)) {
+		h1_write_raw(w, r->client_ip);
+		h1_write_raw(w, STR(", "));
+	}
+	put_line(w, STR(""), r->peer_ip);
+}
+
+/* RFC 7239 6: IPv6 stands in brackets, and those in quotes. */
+static void
+put_node(struct h1_write *w, struct str ip)
+{
+	bool is_v6 = str_find(ip, ':') != ip.n;
+
+	h1_write_raw(w, is_v6 ? STR("for=\"[") : STR("for="));
+	h1_write_raw(w, ip.n == 0 ? STR("unknown") : ip);
+	h1_write_raw(w, is_v6 ? STR("]\"") : STR(""));
+}
+
+static void
+put_forwarded(struct h1_write *w, const struct request *r)
+{
+	if (!r->sends_forwarded)
+		return;
+	h1_write_raw(w, STR("Forwarded: "));
+	if (is_behind_proxy(r)) {
+		put_node(w, r->client_ip);
+		h1_write_raw(w, STR(", "));
+	}
+	put_node(w, r->peer_ip);
+	if (r->authority.n != 0) {
+		h1_write_raw(w, STR(";host=\""));
+		h1_write_raw(w, r->authority);
+		h1_write_raw(w, STR("\""));
+	}
+	put_line(w, STR(";proto="), str_c(r->scheme));
 }
 
 static size_t
@@ -137,7 +181,8 @@ values_bound(const struct request *r, enum header_id id)
 struct str
 forward_own_fields(const struct request *r, bool keeps_via, struct arena *arena)
 {
-	size_t room = 512 + r->authority.n + values_bound(r, HEADER_X_FORWARDED_FOR) +
+	size_t room = 512 + 2 * r->authority.n + r->given_proto.n + r->given_host.n +
+	    values_bound(r, HEADER_X_FORWARDED_FOR) +
 	    values_bound(r, HEADER_X_FORWARDED_HOST) + values_bound(r, HEADER_X_FORWARDED_PROTO) +
 	    values_bound(r, HEADER_VIA);
 	/* RFC 9110 7.6.3: the version in which the request came */
@@ -147,6 +192,7 @@ forward_own_fields(const struct request *r, bool keeps_via, struct arena *arena)
 
 	h1_write_init(&w, to, room);
 	put_forwarded_for(&w, r);
+	put_forwarded(&w, r);
 	put_line(&w, STR("X-Forwarded-Proto: "),
 	    trusted_or(r, HEADER_X_FORWARDED_PROTO, str_c(r->scheme)));
 	if (r->authority.n != 0)

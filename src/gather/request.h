@@ -24,7 +24,10 @@ struct request {
 	struct str peer_ip;   /* who is connected, as text; empty: a unix socket */
 	struct str client_ip; /* the same, or what a trusted proxy says */
 	const struct str *client_cert; /* by enum tls_identity_part; NULL: none was shown */
-	bool is_peer_trusted; /* X-Forwarded-* of the request are believed and extended */
+	bool is_peer_trusted; /* what the request says of hops before is believed and extended */
+	bool is_rfc7239; /* that is said by Forwarded, which holds for the two below, not by X-Forwarded-* */
+	struct str given_proto, given_host; /* none: not said, or not by Forwarded */
+	bool sends_forwarded;               /* upstreams are told by Forwarded, too */
 	char traceparent[REQUEST_TRACE_BYTES]; /* of this request, see forward_trace() */
 	bool has_body;
 	struct str body; /* whole (gathered routes), valid when the exchange has read it */

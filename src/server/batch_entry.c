@@ -173,6 +173,10 @@ fill_request(struct exchange *x, const struct h1_head *head, const struct h1_fra
 	r->client_ip = outer->client_ip;
 	r->client_cert = outer->client_cert;
 	r->is_peer_trusted = outer->is_peer_trusted;
+	r->is_rfc7239 = outer->is_rfc7239;
+	r->given_proto = outer->given_proto;
+	r->given_host = outer->given_host;
+	r->sends_forwarded = outer->sends_forwarded;
 	r->has_body = frame->kind != H1_FRAME_NONE;
 	x->has_length = frame->has_length;
 	x->length = frame->length;

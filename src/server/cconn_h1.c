@@ -125,9 +125,7 @@ fill_request(struct cconn_h1_stream *stream)
 	r->headers = &head->fields;
 	r->peer_ip = str_of(c->ip, c->n_ip);
 	r->is_peer_trusted = c->is_peer_trusted;
-	r->client_ip = r->peer_ip;
-	if (c->is_peer_trusted)
-		r->client_ip = peer_client_ip(c->listener->conf, r->headers, r->client_ip);
+	peer_find_client(c->listener->conf, r);
 	r->has_body = stream->frame.kind != H1_FRAME_NONE;
 	r->body = str_none();
 	x->has_length = stream->frame.has_length;

@@ -179,6 +179,12 @@ static const struct conf_section limits_section = {
 	.doc = "How much a client may send.",
 };
 
+static const struct conf_word trusted_fields[] = {
+	{ "x-forwarded", TRUSTED_X_FORWARDED },
+	{ "forwarded", TRUSTED_FORWARDED },
+	{ NULL, 0 },
+};
+
 static const struct conf_row rows[] = {
 	{
 	    .key = "address",
@@ -202,6 +208,29 @@ static const struct conf_row rows[] = {
 	    .since = "0.1",
 	    .doc = "Networks whose `X-Forwarded-For`, `-Proto` and `-Host` are believed and "
 		   "extended. From all others they are dropped.",
+	},
+	{
+	    .key = "trusted_field",
+	    .type = CONF_WORD,
+	    .offset = offsetof(struct listener_conf, trusted_field),
+	    .words = trusted_fields,
+	    .fallback = "x-forwarded",
+	    .since = "0.1",
+	    .doc = "By which fields the trusted proxies tell who the client is: `x-forwarded` for "
+		   "`X-Forwarded-For`, `-Proto` and `-Host`, or `forwarded` for `Forwarded` (RFC "
+		   "7239). Only one is believed, whatever else a request carries, since a proxy that "
+		   "writes the one may pass on what a client has written into the other. With "
+		   "`forwarded`, upstreams get an `X-Forwarded-For` of the client and the peer.",
+	},
+	{
+	    .key = "forwarded",
+	    .type = CONF_BOOL,
+	    .offset = offsetof(struct listener_conf, sends_forwarded),
+	    .fallback = "false",
+	    .since = "0.1",
+	    .doc = "Send `Forwarded` (RFC 7239) to upstreams beside `X-Forwarded-*`: one element for "
+		   "the client, when trusted proxies stand between, and one for the peer, with the "
+		   "host and the scheme that it has asked for.",
 	},
 	{
 	    .key = "proxy_protocol",

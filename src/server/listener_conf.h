@@ -9,6 +9,8 @@
 #include "net/sock_conf.h"
 #include "net/tls_conf.h"
 
+enum trusted_field { TRUSTED_X_FORWARDED, TRUSTED_FORWARDED };
+
 struct listener_conf {
 	struct str name;
 	struct conf_pos pos;
@@ -17,6 +19,8 @@ struct listener_conf {
 	struct str socket_name; /* of systemd socket activation; none: opened here */
 	struct cidr *trusted_proxies;
 	size_t n_trusted_proxies;
+	enum trusted_field trusted_field; /* which the trusted proxies write */
+	bool sends_forwarded;  /* `forwarded`: to upstreams, beside X-Forwarded-* */
 	bool has_proxy_header; /* `proxy_protocol`: each connection begins with one */
 	struct sock_conf socket;
 	struct tls_server_conf tls;

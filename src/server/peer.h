@@ -2,17 +2,16 @@
 #ifndef SERVER_PEER_H
 #define SERVER_PEER_H
 
-#include "codec/header.h"
+#include "gather/request.h"
 #include "server/listener_conf.h"
 
 /* Whether the address is in one of trusted_proxies; a unix peer is in none. */
 bool peer_is_trusted(const struct listener_conf *conf, const struct addr *peer);
 /*
- * The client's address according to X-Forwarded-For of a trusted peer: from the right, the first
- * one that is not a trusted proxy itself. `peer` when there is none, or when what stands there is
- * no address.
+ * Settles what the request, with its headers, peer_ip and is_peer_trusted set, says of its client: client_ip, and
+ * what Forwarded says beside it. The client is, from the right, the first hop that is not a trusted proxy itself;
+ * the last one that is an address when something else stands there; the peer when it is not trusted.
  */
-struct str peer_client_ip(
-    const struct listener_conf *conf, const struct header_list *headers, struct str peer);
+void peer_find_client(const struct listener_conf *conf, struct request *r);
 
 #endif

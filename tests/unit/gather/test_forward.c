@@ -112,6 +112,49 @@ START_TEST(a_trusted_proxy_is_extended)
 }
 END_TEST
 
+START_TEST(forwarded_tells_the_client_and_the_peer)
+{
+	setup(false);
+	request.sends_forwarded = true;
+	request.client_ip = request.peer_ip;
+	assert_has(own(false), "Forwarded: for=192.0.2.1;host=\"example.com\";proto=http\r\n");
+	request.is_peer_trusted = true;
+	request.client_ip = STR("2001:db8::7");
+	assert_has(own(false), "Forwarded: for=\"[2001:db8::7]\", for=192.0.2.1;host=");
+	request.client_ip = request.peer_ip = STR("");
+	assert_has(own(false), "Forwarded: for=unknown;host=");
+	arena_reset(&arena);
+}
+END_TEST
+
+START_TEST(what_forwarded_says_is_told_by_the_other_fields_too)
+{
+	const char *text;
+
+	setup(true);
+	add("X-Forwarded-For", "6.6.6.6");
+	add("X-Forwarded-Proto", "evil");
+	add("X-Forwarded-Host", "evil");
+	add("Forwarded", "for=198.51.100.7;proto=https;host=shop.example");
+	request.is_rfc7239 = true;
+	request.client_ip = STR("198.51.100.7");
+	request.given_proto = STR("https");
+	request.given_host = STR("shop.example");
+	text = own(false);
+	assert_has(text, "X-Forwarded-For: 198.51.100.7, 192.0.2.1\r\n");
+	assert_has(text, "X-Forwarded-Proto: https\r\n");
+	assert_has(text, "X-Forwarded-Host: shop.example\r\n");
+	assert_lacks(text, "evil");
+	assert_lacks(text, "6.6.6.6");
+	assert_lacks(text, "Forwarded: for=");
+	request.given_proto = request.given_host = str_none();
+	text = own(false);
+	assert_has(text, "X-Forwarded-Proto: http\r\n");
+	assert_has(text, "X-Forwarded-Host: example.com\r\n");
+	arena_reset(&arena);
+}
+END_TEST
+
 START_TEST(via_tells_the_version_in_which_the_request_came)
 {
 	setup(false);
@@ -266,6 +309,7 @@ START_TEST(query_pairs_are_chosen_by_name)
 END_TEST
 
 UNIT_MAIN("forward", a_stranger_is_not_believed, a_trusted_proxy_is_extended,
+    forwarded_tells_the_client_and_the_peer, what_forwarded_says_is_told_by_the_other_fields_too,
     a_broken_traceparent_is_replaced, trace_ids_are_hex_digits_of_random_numbers,
     via_tells_the_version_in_which_the_request_came,
     max_forwards_counts_the_hops_of_options, nothing_leaves_unless_listed,
