@@ -70,6 +70,8 @@
 	X(INVALID_BODY, 502, "invalid_body", "the upstream's answer is not valid JSON") \
 	X(MISSING_RESULT, 502, "missing_result", \
 	    "a value that the call refers to is not in the answer of another call") \
+	X(BAD_RESULT, 502, "bad_result", \
+	    "a value in the answer of another call cannot stand where the call uses it") \
 	X(TOO_MANY_ITEMS, 502, "too_many_items", "the list of a for_each is over max_items") \
 	X(BATCH_MISMATCH, 502, "batch_mismatch", \
 	    "the answer to a batch is not a list with one element for each item") \

@@ -26,8 +26,8 @@ struct task {
 void task_init(struct task *t, const struct call_plan *plan, const struct gather_env *env,
     struct arena *arena);
 /*
- * Writes the request. shared: see h1_request. ERR_MISSING_REFERENCE, ERR_MISSING_RESULT or ERR_BAD_PARAMETER when
- * it cannot be written, and so must not be sent.
+ * Writes the request. shared: see h1_request. ERR_MISSING_... or ERR_BAD_... of template_eval() when it cannot be
+ * written, and so must not be sent.
  */
 enum err_code task_build(struct task *t, const struct template_env *values, struct str shared);
 void task_start(struct task *t, uint64_t deadline_ns);

@@ -317,13 +317,30 @@ resolve(const struct template_op *op, const struct template_env *env, enum templ
 	return ERR_NONE;
 }
 
-static enum err_code
-check_result(enum template_place place, struct str s)
+static bool
+is_of_call(const struct template_op *op)
 {
-	if (place == TEMPLATE_PATH && !uri_check_path(s))
-		return ERR_BAD_PARAMETER;
-	if (place == TEMPLATE_HEADER && !header_is_value(s))
-		return ERR_BAD_PARAMETER;
+	return op->kind == TEMPLATE_CALL_BODY || op->kind == TEMPLATE_CALL_RESULT ||
+	    op->kind == TEMPLATE_CALL_STATUS || op->kind == TEMPLATE_CALL_HEADER;
+}
+
+/* Whose value does not fit: with nothing of the request in the text it is another call's. */
+static enum err_code
+misfit(const struct template *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->ops[i].kind != TEMPLATE_LITERAL && !is_of_call(&t->ops[i]))
+			return ERR_BAD_PARAMETER;
+	return ERR_BAD_RESULT;
+}
+
+static enum err_code
+check_result(const struct template *t, struct str s)
+{
+	if (t->place == TEMPLATE_PATH && !uri_check_path(s))
+		return misfit(t);
+	if (t->place == TEMPLATE_HEADER && !header_is_value(s))
+		return misfit(t);
 	return ERR_NONE;
 }
 
@@ -343,20 +360,20 @@ template_eval(
 		enum err_code e = resolve(&t->ops[i], env, t->place, arena, &values[i]);
 
 		if (e != ERR_NONE)
-			return e;
+			return e == ERR_BAD_PARAMETER && is_of_call(&t->ops[i]) ? ERR_BAD_RESULT : e;
 		bound += value_bound(&t->ops[i], values[i]);
 	}
 	/* One value that goes out as it is, a body perhaps, is not copied. */
 	if (t->n == 1 && (t->place == TEMPLATE_TEXT || t->place == TEMPLATE_HEADER)) {
 		*out = values[0];
-		return check_result(t->place, *out);
+		return check_result(t, *out);
 	}
 	to = arena_alloc(arena, bound);
 	for (size_t i = 0; i < t->n; i++)
 		n += put_value(to + n, t->place, &t->ops[i], values[i]);
 	arena_trim(arena, to, bound, n);
 	*out = str_of(to, n);
-	return check_result(t->place, *out);
+	return check_result(t, *out);
 }
 
 struct json_value

@@ -22,8 +22,8 @@ struct template_env {
 
 /*
  * The text, in the arena or the template or the request. ERR_MISSING_REFERENCE when a value is not there (an
- * empty value counts as missing in a path), ERR_MISSING_RESULT when it is another call's, ERR_BAD_PARAMETER when
- * it cannot stand in its place. A reference with "[]" gives its scalars, separated by commas.
+ * empty value counts as missing in a path), ERR_MISSING_RESULT when it is another call's; ERR_BAD_PARAMETER or
+ * ERR_BAD_RESULT when it cannot stand in its place. A reference with "[]" gives its scalars, separated by commas.
  */
 enum err_code template_eval(
     const struct template *t, const struct template_env *env, struct arena *arena, struct str *out);

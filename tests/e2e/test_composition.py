@@ -3,6 +3,7 @@ import json
 import random
 import threading
 import time
+from urllib.parse import quote
 
 import pytest
 from harness import expect
@@ -464,3 +465,27 @@ def test_results_over_the_budget_end_the_for_each(gatherd, upstream):
                 {"up": up})
     assert d.get("/x").status >= 500
     assert len(up.requests) < 50
+
+
+@pytest.mark.sanitize
+def test_what_another_call_said_cannot_leave_its_place(gatherd, upstream):
+    """Slashes, dots, percent signs and line ends of upstreams: encoded, or the call is not sent; nobody blames the client."""
+    said = {"../../a": "..%2F..%2Fa", "%2e%2e": "%252e%252e", "a?b=c#d&e": "a%3Fb%3Dc%23d%26e", "//h/": "%2F%2Fh%2F",
+            "..": None, ".": None, "a\r\nX: y": None, "a\0b": None}
+    up = upstream(json_reply(b"1"))
+    up.on("/said", json_reply(lambda r: json.dumps({"v": list(said)[int(r.query)]})))
+    first = {"path": "/said?{query.i}"}
+    d = gatherd([route("/path", a=first, b={"path": "/p/{calls.a.body.v}"}),
+                 route("/query", a=first, b={"path": "/p?x={calls.a.body.v}&y"}),
+                 route("/field", a=first, b={"path": "/f", "headers": {"X-V": "{calls.a.body.v}"}}),
+                 {**route("/set", a=first), "response": {"headers": {"set": {"X-V": "{calls.a.body.v}"}}}}], {"up": up})
+    for i, (value, segment) in enumerate(said.items()):
+        is_field = not {"\r", "\0"} & set(value)
+        if segment is None:
+            expect.is_problem(d.get("/path?i=%d" % i), 502, "bad_result", call="b")
+        else:
+            assert d.get("/path?i=%d" % i).status == 200 and paths(up)[-1] == "/p/" + segment
+        assert d.get("/query?i=%d" % i).status == 200
+        assert paths(up)[-1].split("=", 1)[1] in [quote(value, safe="~-._") + "&y"]
+        assert d.get("/field?i=%d" % i).status == (200 if is_field else 502)
+        assert d.get("/set?i=%d" % i).header("X-V") == (value if is_field else None)
