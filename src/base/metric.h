@@ -55,6 +55,8 @@ enum metric_dim { DIM_NONE, DIM_LISTENER, DIM_ROUTE, DIM_CALL, DIM_UPSTREAM, DIM
 	    "Requests sent on a connection that had served before.") \
 	X(UPSTREAM_RETRIES, COUNTER, "gatherd_upstream_stale_retries_total", UPSTREAM, NONE, \
 	    "Requests sent again because a reused connection had died.") \
+	X(UPSTREAM_REDISPATCHES, COUNTER, "gatherd_upstream_redispatches_total", UPSTREAM, NONE, \
+	    "Calls that tried another server because one could not be reached.") \
 	X(UPSTREAM_INFLIGHT, GAUGE, "gatherd_upstream_inflight", UPSTREAM, NONE, \
 	    "Calls that hold a permit of the upstream, over all workers.") \
 	X(UPSTREAM_QUEUE, GAUGE, "gatherd_upstream_queue_length", UPSTREAM, NONE, \

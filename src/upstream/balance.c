@@ -39,12 +39,10 @@ least_loaded(struct upstream *up, const struct endpoint *avoid)
 	size_t i = (size_t)rnd_below(&up->rnd, n);
 	size_t j = (i + 1 + (size_t)rnd_below(&up->rnd, n - 1)) % n;
 	struct endpoint *a = &up->endpoints[i], *b = &up->endpoints[j];
+	bool takes_b = a == avoid || (b != avoid && load_of(b) < load_of(a));
 
-	if (a == avoid)
-		return b;
-	if (b == avoid)
-		return a;
-	return load_of(b) < load_of(a) ? b : a;
+	endpoint_fade(takes_b ? a : b);
+	return takes_b ? b : a;
 }
 
 struct endpoint *

@@ -8,6 +8,7 @@
 #include "upstream/upstream.h"
 
 #define CALL_TAG 0x63616c6cu
+#define REDISPATCH_MAX 3 /* other servers that a call tries when it cannot connect */
 
 static const struct uconn_h1_events attempt_events;
 static const struct uconn_h1_events streamed_events;
@@ -207,6 +208,17 @@ is_stale(const struct call *c, enum err_code e)
 	    c->request->is_idempotent && !c->request->is_streamed;
 }
 
+/* No connection came about, so nothing was sent: another server may do. Each is tried once at most. */
+static bool
+may_redispatch(const struct call *c, enum err_code e)
+{
+	bool is_unreachable = e == ERR_CONNECT_REFUSED || e == ERR_CONNECT_FAILED ||
+	    e == ERR_CONNECT_TIMEOUT;
+
+	return is_unreachable && c->n_redispatches + 1u < c->upstream->n_endpoints &&
+	    c->n_redispatches < REDISPATCH_MAX;
+}
+
 static void
 on_leased(void *owner)
 {
@@ -274,6 +286,14 @@ on_sent(void *owner)
 		c->events->on_sent(c);
 }
 
+/* On a connection that was ready the head has left by now: the owner waits for its turn to go on. */
+static void
+tell_sent(struct call *c)
+{
+	if (c->state == CALL_SENDING && c->request->is_streamed && !c->attempt.is_blocked)
+		on_sent(c);
+}
+
 static void
 on_end(void *owner, enum err_code e)
 {
@@ -285,6 +305,15 @@ on_end(void *owner, enum err_code e)
 		c->attempt.lease.is_fresh_wanted = true;
 		metric_add(c->upstream->metrics, METRIC_UPSTREAM_RETRIES, c->upstream->index, 0, 1);
 		begin_attempt(c, NULL);
+		return;
+	}
+	if (may_redispatch(c, e)) {
+		c->n_redispatches++;
+		endpoint_note_unreachable(c->endpoint);
+		metric_add(
+		    c->upstream->metrics, METRIC_UPSTREAM_REDISPATCHES, c->upstream->index, 0, 1);
+		begin_attempt(c, c->endpoint);
+		tell_sent(c);
 		return;
 	}
 	c->body = uconn_h1_body(&c->attempt);
@@ -331,9 +360,7 @@ on_permit(struct permit *p, enum err_code e)
 		return;
 	}
 	begin_permitted(c);
-	/* On a connection that was ready the head has left by now: the owner waits for its turn to go on. */
-	if (c->state == CALL_SENDING && c->request->is_streamed && !c->attempt.is_blocked)
-		on_sent(c);
+	tell_sent(c);
 }
 
 void

@@ -4,6 +4,7 @@
  *
  *     INIT -> WAIT_PERMIT -> WAIT_STREAM -> SENDING -> WAIT_HEAD -> READING -> DONE
  *     a reused connection that dies before a byte of the answer -> WAIT_STREAM, once (the permit is kept)
+ *     a server that cannot be reached -> WAIT_STREAM for another one
  *
  * SENDING ends when the request is out; an answer may begin before that. on_done comes exactly once, never
  * from inside call_start(), never after call_cancel().
@@ -73,6 +74,7 @@ struct call {
 	uint64_t deadline_ns;      /* total */
 	bool is_counted;           /* in endpoint->active */
 	bool was_retried;
+	uint8_t n_redispatches; /* servers that could not be reached */
 	bool is_reused; /* the connection had served another request */
 
 	/* Set by the owner between call_init() and call_start(). */

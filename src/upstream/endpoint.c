@@ -7,6 +7,7 @@
 #include "upstream/upstream.h"
 
 #define EWMA_SHIFT 3 /* a new sample weighs 1/8 */
+#define FADE_SHIFT 7 /* what is known loses 1/128 each time it is passed over */
 
 void
 endpoint_init(struct endpoint *ep, struct upstream *up, const struct server_conf *server,
@@ -48,4 +49,19 @@ endpoint_note_latency(struct endpoint *ep, uint64_t ns)
 		ep->latency_ewma_ns = ns;
 	else
 		ep->latency_ewma_ns += (ns >> EWMA_SHIFT) - (ep->latency_ewma_ns >> EWMA_SHIFT);
+}
+
+void
+endpoint_note_unreachable(struct endpoint *ep)
+{
+	uint64_t cost = ep->upstream->conf->timeouts.connect_ns;
+
+	if (ep->latency_ewma_ns < cost)
+		ep->latency_ewma_ns = cost;
+}
+
+void
+endpoint_fade(struct endpoint *ep)
+{
+	ep->latency_ewma_ns -= ep->latency_ewma_ns >> FADE_SHIFT;
 }

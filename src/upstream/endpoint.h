@@ -31,5 +31,9 @@ void endpoint_use_tls(struct endpoint *ep, struct tls_client *client);
 void endpoint_fini(struct endpoint *ep);
 /* An answer began ns after its request left. */
 void endpoint_note_latency(struct endpoint *ep, uint64_t ns);
+/* It could not be reached: it counts as slow until it was passed over for a while. */
+void endpoint_note_unreachable(struct endpoint *ep);
+/* Another one was preferred: what is known of this one fades, so that it is tried again some time. */
+void endpoint_fade(struct endpoint *ep);
 
 #endif

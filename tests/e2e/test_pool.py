@@ -166,3 +166,25 @@ def test_ipv6_listener(gatherd):
     assert response.status == 200
     port.release()
     assert d.process.poll() is None
+
+
+def test_a_server_that_cannot_be_reached_fails_no_call(gatherd, upstream):
+    """Nothing was sent when no connection came about: another server takes the call, whatever its method."""
+    up, gone = upstream(), upstream()
+    gone.stop()
+    for balance in ("round_robin", "least_loaded"):
+        d = gatherd([ROUTE, {"path": "/post", "methods": ["POST"], "calls": {
+            "it": {"upstream": "up", "method": "POST", "path": "/", "body": "{body}"}}}],
+            {"up": {"servers": [gone.url, up.url], "balance": balance}})
+        assert [d.get("/x").status for _ in range(20)] == [200] * 20
+        assert d.get("/post", method="POST", body=b"1").status == 200
+        tried = d.metric("gatherd_upstream_redispatches_total", upstream="up")
+        assert tried >= 1 and (balance == "round_robin" or tried < 10), tried
+
+
+def test_no_server_can_be_reached(gatherd, upstream):
+    gone = [upstream() for _ in range(3)]
+    for up in gone:
+        up.stop()
+    d = gatherd([ROUTE], {"up": {"servers": [up.url for up in gone]}})
+    expect.is_problem(d.get("/x"), 502, "connect_refused", "it")
