@@ -197,6 +197,20 @@ step_target(struct h1_head *head, struct str b)
 	return enter(head, STATE_VERSION, 1);
 }
 
+static bool
+fits_version(const char *p, size_t n)
+{
+	static const char form[] = "HTTP/D.D";
+
+	/* Nearly always this, which is one compare. */
+	if (n >= VERSION_BYTES && memcmp(p, "HTTP/1.1", VERSION_BYTES) == 0)
+		return true;
+	for (size_t i = 0; i < VERSION_BYTES && i < n; i++)
+		if (form[i] == 'D' ? !octet_is_digit(p[i]) : p[i] != form[i])
+			return false;
+	return true;
+}
+
 /*
  * RFC 9112 2.3: the VERSION_BYTES from the mark on; what is there must fit already. STEP_NEXT
  * leaves p[look] behind them.
@@ -204,13 +218,11 @@ step_target(struct h1_head *head, struct str b)
 static enum step
 version(struct h1_head *head, struct str b)
 {
-	static const char form[] = "HTTP/D.D";
 	const char *p = b.p + head->mark;
 	size_t n = b.n - head->mark;
 
-	for (size_t i = 0; i < VERSION_BYTES && i < n; i++)
-		if (form[i] == 'D' ? !octet_is_digit(p[i]) : p[i] != form[i])
-			return refuse(head, ERR_BAD_REQUEST);
+	if (!fits_version(p, n))
+		return refuse(head, ERR_BAD_REQUEST);
 	if (n < VERSION_BYTES)
 		return STEP_MORE;
 	if (p[5] != '1')
