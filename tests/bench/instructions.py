@@ -59,7 +59,7 @@ def conditions():
     with open("/proc/cpuinfo", encoding="utf-8") as f:
         vectors = "avx2" if " avx2" in f.read() else "no avx2"
     libc = os.confstr("CS_GNU_LIBC_VERSION")
-    flags = " ".join(variable(v) for v in ("CFLAGS", "HARDEN_CFLAGS", "SAN_CFLAGS"))
+    flags = " ".join(variable(v) for v in ("CFLAGS", "HARDEN_CFLAGS", "RELEASE_CFLAGS", "SAN_CFLAGS"))
     return "%s; %s; %s; %s" % (version, " ".join(flags.split()), libc, vectors)
 
 
