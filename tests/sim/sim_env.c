@@ -169,6 +169,8 @@ yaml_call(const struct sim_route *r, unsigned i, struct buf *out)
 	else if (i == 1)
 		buf_add_c(out, "        query: { id: \"{id}\", x: \"{query.x|none}\" }\n"
 			       "        headers: { X-Id: \"{id}\" }\n");
+	if (r->calls[i].needs_x)
+		buf_add_c(out, "        when: \"exists {query.x} and {query.x} != ''\"\n");
 	if (!r->calls[i].is_required)
 		buf_add_c(out, "        required: false\n");
 	if (r->calls[i].default_json != NULL)

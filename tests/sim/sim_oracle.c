@@ -51,6 +51,13 @@ static const struct sim_route routes[] = {
 	    .n_calls = 2,
 	    .calls = { { .name = "m", .upstream = 2, .is_required = true },
 		{ .name = "n", .upstream = 1, .refers = "list" } } },
+	{ .name = "maybe",
+	    .kind = SIM_KIND_CALLS,
+	    .method = "GET",
+	    .n_calls = 3,
+	    .calls = { { .name = "s", .upstream = 0, .is_required = true },
+		{ .name = "u", .upstream = 1, .is_required = true, .needs_x = true },
+		{ .name = "x", .upstream = 2, .needs_x = true } } },
 	{ .name = "lines",
 	    .kind = SIM_KIND_CALLS,
 	    .method = "GET",
@@ -292,6 +299,12 @@ find_call(struct sim *s, const struct sim_request *r, char key, unsigned upstrea
 	sim_fail(s, "q%" PRIu64 " has no call %c", r->number, key);
 }
 
+static bool
+is_skipped(const struct sim_request *r, size_t i)
+{
+	return r->route->calls[i].needs_x && !r->has_x;
+}
+
 /* The call for one item of the list. */
 static struct sim_call *
 find_item(struct sim *s, struct sim_request *r, struct str query)
@@ -336,6 +349,8 @@ sim_oracle_arrival(struct sim *s, unsigned upstream, const struct sim_http *h,
 	if (r->is_malformed || !r->is_sent)
 		sim_fail(s, "q%" PRIu64 " must not arrive anywhere", r->number);
 	*index = find_call(s, r, key, upstream);
+	if (is_skipped(r, *index))
+		sim_fail(s, "q%" PRIu64 ": call %c should have been skipped", r->number, key);
 	*request = r;
 	c = &r->calls[*index];
 	refers = r->route->calls[*index].refers;
@@ -484,6 +499,13 @@ check_part(struct sim *s, struct sim_request *r, const struct sim_http *h, size_
 	struct str part = sim_json_member(body, str_c(r->route->calls[i].name));
 	const char *refers = r->route->calls[i].refers;
 
+	meta = sim_json_member(sim_json_member(body, STR("_meta")), STR("calls"));
+	meta = sim_json_member(meta, str_c(r->route->calls[i].name));
+	if (is_skipped(r, i)) {
+		if (!str_is_none(part) || !str_is_none(meta))
+			wrong(s, r, h, "something is told of a call that was skipped");
+		return false;
+	}
 	if (refers != NULL && refers[0] == 'l' && !str_is_none(part) && r->items != NULL) {
 		check_items(s, r, h, part);
 		return true;
@@ -496,8 +518,6 @@ check_part(struct sim *s, struct sim_request *r, const struct sim_http *h, size_
 		if (str_eq(part, c->body) || (c->body.n == 0 && str_eq(part, STR("null"))))
 			return true;
 	}
-	meta = sim_json_member(sim_json_member(body, STR("_meta")), STR("calls"));
-	meta = sim_json_member(meta, str_c(r->route->calls[i].name));
 	error = unquoted(sim_json_member(meta, STR("error")));
 	if (r->route->calls[i].default_json != NULL && !str_is_none(part)) {
 		if (!str_eq(part, str_c(r->route->calls[i].default_json)))

@@ -24,6 +24,7 @@ struct sim_route {
 		const char *default_json; /* NULL: none */
 		bool passes_404;
 		bool is_text;
+		bool needs_x; /* made only when the request has ?x= */
 		const char
 		    *refers; /* NULL, or what of the first call: "ref", or each of its "list" */
 	} calls[SIM_CALLS];
