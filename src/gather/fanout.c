@@ -31,8 +31,6 @@ struct fanout {
 	struct slot *slots;
 	size_t n_slots;
 	size_t n_busy;
-	size_t n_calls;
-	size_t n_failed;
 	enum err_code error;      /* the first failure */
 	bool is_passed;           /* `last` is an answer that becomes the client's */
 	struct str content_type;  /* then; in the arena, as last.body */
@@ -148,18 +146,6 @@ fanout_is_passed(const struct fanout *f, struct str *content_type)
 {
 	*content_type = f->content_type;
 	return f->is_passed;
-}
-
-size_t
-fanout_n_calls(const struct fanout *f)
-{
-	return f->n_calls;
-}
-
-size_t
-fanout_n_failed(const struct fanout *f)
-{
-	return f->n_failed;
 }
 
 /* ---- results */
@@ -302,7 +288,6 @@ take_result(struct slot *s)
 static void
 note_failure(struct fanout *f, enum err_code e)
 {
-	f->n_failed++;
 	if (f->error == ERR_NONE)
 		f->error = e;
 }
@@ -376,7 +361,6 @@ begin(struct slot *s)
 	s->task.call.times.started = f->setup.env->loop->now_ns;
 	s->task.on_done = on_task_done;
 	s->task.owner = s;
-	f->n_calls++;
 	e = task_build(&s->task, &values, f->setup.shared);
 	if (e == ERR_NONE && f->setup.env->loop->now_ns >= f->setup.deadline_ns)
 		e = ERR_TIMEOUT;

@@ -36,9 +36,7 @@ void *fanout_owner(const struct fanout *f);
 enum err_code fanout_result(const struct fanout *f, struct json_value *out);
 /* pass_errors: fanout_last_call() got an answer that becomes the client's; its Content-Type, or none. */
 bool fanout_is_passed(const struct fanout *f, struct str *content_type);
-/* For logs: the last call made, and how many were made and failed. */
+/* For logs: the last call made. */
 const struct call *fanout_last_call(const struct fanout *f);
-size_t fanout_n_calls(const struct fanout *f);
-size_t fanout_n_failed(const struct fanout *f);
 
 #endif

@@ -13,23 +13,6 @@
 static const struct uconn_h1_events attempt_events;
 static const struct uconn_h1_events streamed_events;
 
-const char *
-call_state_name(enum call_state s)
-{
-	static const char *const names[] = {
-		[CALL_INIT] = "init",
-		[CALL_WAIT_PERMIT] = "wait_permit",
-		[CALL_WAIT_STREAM] = "wait_stream",
-		[CALL_SENDING] = "sending",
-		[CALL_WAIT_HEAD] = "wait_head",
-		[CALL_READING] = "reading",
-		[CALL_DONE] = "done",
-	};
-
-	assert((size_t)s < ARRAY_LEN(names));
-	return names[s];
-}
-
 static struct loop *
 loop_of(const struct call *c)
 {

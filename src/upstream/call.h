@@ -109,6 +109,5 @@ void call_resume(struct call *c);
  * means on_sent will come. is_last ends the request once all was taken.
  */
 size_t call_send_body(struct call *c, struct str piece, bool is_last);
-const char *call_state_name(enum call_state s);
 
 #endif
