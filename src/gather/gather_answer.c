@@ -2,6 +2,7 @@
 #include "gather/gather_answer.h"
 
 #include "base/compiler.h"
+#include "codec/json_iter.h"
 #include "gather/answer_fields.h"
 #include "gather/answer_shape.h"
 #include "gather/gather.h"
@@ -95,38 +96,78 @@ collect_missing(const struct gather *g, struct meta_call *missing)
 
 /* ---- parts */
 
+/* What the elements are given that no call was made for, because `truncate` ends the list before them. */
+static struct json_value
+beyond_results(const struct call_plan *cp)
+{
+	struct json_value beyond = { .kind = JSON_NONE };
+
+	if (!cp->conf->for_each.is_truncated)
+		return beyond;
+	beyond.text = str_is_none(cp->default_json) ? STR("null") : cp->default_json;
+	beyond.kind = json_iter_kind(beyond.text.p[0]);
+	return beyond;
+}
+
 /* The results of one for_each go back into the elements that its list came from. */
 static enum err_code
-zip_part(struct gather *g, size_t i)
+zip_part(struct gather *g, size_t i, struct json_value *parts)
 {
 	const struct call_plan *cp = &g->plan->calls[i];
-	struct json_value *target = &g->known[cp->zip_into].result, *results;
+	struct json_value *target = &parts[cp->zip_into], *results;
 	struct zip_input in = {
 		.target = *target,
 		.inside = &cp->zip,
+		.beyond = beyond_results(cp),
 		.policy = g->plan->conf->response.on_conflict,
 		.js = g->env->js,
 		.arena = g->arena,
 	};
 
-	if (g->known[i].result.kind != JSON_ARRAY || target->kind == JSON_NONE)
+	if (parts[i].kind != JSON_ARRAY || target->kind == JSON_NONE)
 		return ERR_NONE;
-	in.n = values_elements(g->known[i].result, g->arena, &results);
+	in.n = values_elements(parts[i], g->arena, &results);
 	in.results = results;
 	return zip_apply(&in, target);
 }
 
-static enum err_code
-zip_parts(struct gather *g, size_t *at_fault)
+/* Can the answer be without the results of this for_each? */
+static bool
+can_be_missing(const struct gather *g, size_t i)
 {
-	enum err_code e = ERR_NONE;
+	const struct call_plan *cp = &g->plan->calls[i];
 
-	for (size_t i = 0; i < g->plan->n_calls && e == ERR_NONE; i++) {
+	return !cp->conf->is_required || !str_is_none(cp->default_json) || g->plan->conf->need != 0;
+}
+
+/* Results that do not fit the elements are missing like any other part. */
+static enum err_code
+zip_parts(struct gather *g, struct json_value *parts, size_t *at_fault)
+{
+	for (size_t i = 0; i < g->plan->n_calls; i++) {
+		enum err_code e = g->plan->calls[i].zip.n == 0 ? ERR_NONE : zip_part(g, i, parts);
+
 		*at_fault = i;
-		if (g->plan->calls[i].zip.n != 0)
-			e = zip_part(g, i);
+		if (e == ERR_SHAPE_MISMATCH && can_be_missing(g, i)) {
+			g->calls[i].error = e;
+			g->known[i].result.kind = JSON_NONE;
+		} else if (e != ERR_NONE) {
+			return e;
+		}
 	}
-	return e;
+	return ERR_NONE;
+}
+
+/* The parts of all calls, by index, before they are merged. */
+static enum err_code
+collect_parts(struct gather *g, struct json_value **parts, size_t *at_fault)
+{
+	const struct plan *plan = g->plan;
+
+	*parts = arena_alloc(g->arena, plan->n_calls * sizeof **parts);
+	for (size_t i = 0; i < plan->n_calls; i++)
+		(*parts)[i] = g->known[i].result;
+	return plan->n_merged == plan->n_calls ? ERR_NONE : zip_parts(g, *parts, at_fault);
 }
 
 /* What the route makes of the merged answer. */
@@ -150,21 +191,19 @@ reshape(struct gather *g, const struct merge_result *merged, struct str meta)
 	return e;
 }
 
+/* `parts` are those of all calls, and stay in place; what is zipped into others has none of its own. */
 static enum err_code
-merge(struct gather *g, struct str meta, size_t *at_fault)
+merge(struct gather *g, struct json_value *parts, struct str meta, size_t *at_fault)
 {
 	const struct plan *plan = g->plan;
-	struct json_value *parts = arena_alloc(g->arena, plan->n_merged * sizeof *parts);
 	struct merge_input in = { .parts = parts, .meta = meta, .js = g->env->js, .arena = g->arena };
 	struct merge_result merged;
-	enum err_code e = plan->n_merged == plan->n_calls ? ERR_NONE : zip_parts(g, at_fault);
+	enum err_code e;
 
-	if (e != ERR_NONE)
-		return e;
 	if (plan->answer_shape != NULL)
 		in.meta = str_none();
 	for (size_t i = 0; i < plan->n_merged; i++)
-		parts[i] = g->known[plan->merged[i]].result;
+		parts[i] = parts[plan->merged[i]];
 	e = merge_run(plan->merge, &in, &merged);
 	if (e != ERR_NONE) {
 		*at_fault = plan->merged[merged.conflict_part];
@@ -275,28 +314,42 @@ settle_condition(struct gather *g)
 	g->answer.body_bytes = 0;
 }
 
+/* What is missing decides the status, unless a rule does, and is told in the metadata. */
+static struct str
+note_missing(struct gather *g, const struct meta_call *missing, size_t n)
+{
+	const struct response_conf *conf = &g->plan->conf->response;
+
+	g->answer = (struct answer){ .status = 200 };
+	if (n == 0)
+		return str_none();
+	g->answer.status = (unsigned)conf->partial_status;
+	g->answer.is_partial = true;
+	g->answer.reason = missing[0].error;
+	return str_is_none(conf->partial_meta.s) ? str_none() : meta_of_calls(g->arena, missing, n);
+}
+
 void
 gather_answer_merge(struct gather *g)
 {
 	const struct plan *plan = g->plan;
 	struct meta_call *missing = arena_alloc(g->arena, plan->n_calls * sizeof *missing);
-	size_t n_missing = collect_missing(g, missing), at_fault = plan->n_calls;
-	struct str meta = str_none();
-	enum err_code e;
+	bool is_streamed = g->events->on_part != NULL, has_body = plan->body.n != 0;
+	size_t n_missing, at_fault = plan->n_calls;
+	struct json_value *parts = NULL;
+	enum err_code e = ERR_NONE;
+	struct str meta;
 
-	g->answer = (struct answer){ .status = 200 };
-	if (n_missing != 0) {
-		g->answer.status = (unsigned)plan->conf->response.partial_status;
-		g->answer.is_partial = true;
-		g->answer.reason = missing[0].error;
-		if (!str_is_none(plan->conf->response.partial_meta.s))
-			meta = meta_of_calls(g->arena, missing, n_missing);
-	}
-	if (g->events->on_part != NULL)
+	if (!is_streamed && !has_body)
+		e = collect_parts(g, &parts, &at_fault);
+	n_missing = collect_missing(g, missing);
+	meta = note_missing(g, missing, n_missing);
+	if (is_streamed)
 		return; /* the parts go out one by one */
 	g->answer.fields = answer_fields_write(g, missing, n_missing);
 	settle_status(g);
-	e = plan->body.n != 0 ? write_body(g) : merge(g, meta, &at_fault);
+	if (e == ERR_NONE)
+		e = has_body ? write_body(g) : merge(g, parts, meta, &at_fault);
 	if (e == ERR_NONE) {
 		settle_body(&g->answer);
 		settle_condition(g);

@@ -336,7 +336,8 @@ static const struct conf_row call_rows[] = {
 	    .offset = offsetof(struct call_conf, for_each.is_truncated),
 	    .fallback = "false",
 	    .since = "0.1",
-	    .doc = "Of a list over `max_items` only the first ones count.",
+	    .doc = "Of a list over `max_items` only the first ones count. With `into: \"orders[].product\"` "
+		   "the elements beyond get null, or the call's `default`.",
 	},
 	{
 	    .key = "parallel",

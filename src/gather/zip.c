@@ -41,15 +41,17 @@ zip_elements(const struct zip_input *in, const struct insert *insert, struct jso
 
 	json_iter_init(&it, list);
 	for (; e == ERR_NONE && json_iter_next(&it, &element); i++) {
-		if (i == in->n)
+		struct json_value result = i < in->n ? in->results[i] : in->beyond;
+
+		if (i >= in->n && result.kind == JSON_NONE)
 			return ERR_SHAPE_MISMATCH;
-		if (in->results[i].kind == JSON_NONE)
+		if (result.kind == JSON_NONE)
 			continue;
 		if (element.value.kind != JSON_OBJECT)
 			return ERR_SHAPE_MISMATCH;
-		e = insert_value(insert, element.value, path, in->results[i]);
+		e = insert_value(insert, element.value, path, result);
 	}
-	return e == ERR_NONE && i != in->n ? ERR_SHAPE_MISMATCH : e;
+	return e == ERR_NONE && i < in->n ? ERR_SHAPE_MISMATCH : e;
 }
 
 /* What all results together add. */

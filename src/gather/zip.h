@@ -13,6 +13,7 @@ struct zip_input {
 	const struct json_path *inside;   /* of the target; one that zip_check() accepts */
 	const struct json_value *results; /* JSON_NONE leaves its element as it is */
 	size_t n;
+	struct json_value beyond; /* for the elements behind the n-th; JSON_NONE: there must be none */
 	enum conflict_policy policy; /* when the element has the member already */
 	struct json_scan *js;        /* borrowed: lends its stack of keys */
 	struct arena *arena;         /* holds the result */
@@ -22,7 +23,8 @@ struct zip_input {
  * NULL. */
 const char *zip_check(const struct json_path *inside);
 /*
- * ERR_NONE; ERR_SHAPE_MISMATCH when there is no list, it has not n elements, or one that takes a
+ * ERR_NONE; ERR_SHAPE_MISMATCH when there is no list, it has other than n elements (or, with
+ * `beyond`, fewer), or one that takes a
  * result is no object; ERR_MERGE_CONFLICT; ERR_BUDGET. *out may be in->target.
  */
 enum err_code zip_apply(const struct zip_input *in, struct json_value *out);

@@ -70,6 +70,31 @@ def test_results_are_zipped_into_the_elements_they_came_from(gatherd, upstream):
                                 b' {"p":"b","product":{"from":"/p/b"} } ]}}')
 
 
+def test_elements_that_truncate_leaves_without_a_call_get_null_or_the_default(gatherd, upstream):
+    up = upstream(json_reply(b"1"))
+    up.on("/list", json_reply(b'[{"p":1},{"p":2},{"p":3}]'))
+    each = {"path": "/p/{item}", "for_each": "{calls.list.result[].p}", "max_items": 2, "truncate": True, "into": "list[].x"}
+    d = gatherd([route("/null", {"list": {"path": "/list"}, "each": each}),
+                 route("/default", {"list": {"path": "/list"}, "each": {**each, "default": {"n": 0}}})], {"up": up})
+    assert d.get("/null").body == b'{"list":[{"p":1,"x":1},{"p":2,"x":1},{"p":3,"x":null}]}'
+    assert d.get("/default").body == b'{"list":[{"p":1,"x":1},{"p":2,"x":1},{"p":3,"x":{"n":0}}]}'
+    assert len(up.requests) == 6
+
+
+def test_results_that_fit_no_element_are_missing_like_any_part(gatherd, upstream):
+    up = upstream(json_reply(b"1"))
+    up.on("/list", json_reply(b'[{"p":1},2]'))
+    each = {"path": "/p/{item.p}", "for_each": "{calls.list.result[]}", "into": "list[].x"}
+    d = gatherd([route("/optional", {"list": {"path": "/list"}, "each": {**each, "required": False}}),
+                 route("/required", {"list": {"path": "/list"},
+                                     "each": {**each, "path": "/p"}})], {"up": up})
+    answer = d.get("/optional")
+    assert answer.status == 200 and answer.json()["list"] == [{"p": 1}, 2]
+    assert answer.json()["_meta"]["calls"]["each"]["error"] == "shape_mismatch"
+    assert 'details="each"' in answer.header("Proxy-Status")
+    expect.is_problem(d.get("/required"), 502, "shape_mismatch", call="each")
+
+
 def test_the_merged_answer_is_reshaped_whichever_calls_failed(gatherd, up):
     steps = {"move": {"user.name": "name", "none.x": "y"}, "append": {"orders.more": "user.tags"},
              "drop": ["orders.data", "user.secret"]}

@@ -35,6 +35,8 @@ results_of(const char *list, struct json_value *results)
 	return n;
 }
 
+static struct json_value beyond;
+
 static void
 check_row(const char *target, const char *path, const char *list, enum err_code want_error,
     const char *want)
@@ -43,7 +45,12 @@ check_row(const char *target, const char *path, const char *list, enum err_code 
 	struct json_path inside;
 	struct json_fault fault;
 	struct zip_input in = {
-		.target = out, .inside = &inside, .results = results, .js = &js, .arena = &arena
+		.target = out,
+		.inside = &inside,
+		.results = results,
+		.beyond = beyond,
+		.js = &js,
+		.arena = &arena,
 	};
 
 	in.n = results_of(list, results);
@@ -87,6 +94,18 @@ START_TEST(refuses_what_does_not_line_up)
 }
 END_TEST
 
+START_TEST(elements_beyond_the_results_may_have_a_value_of_their_own)
+{
+	json_scan_init(&js, 1);
+	beyond = (struct json_value){ JSON_NULL, STR("null") };
+	check_row("[{},{},{}]", "[].p", "[1]", ERR_NONE, "[{\"p\":1},{\"p\":null},{\"p\":null}]");
+	check_row("[{}]", "[].p", "[1,2]", ERR_SHAPE_MISMATCH, NULL);
+	check_row("[{},7]", "[].p", "[1]", ERR_SHAPE_MISMATCH, NULL);
+	beyond.kind = JSON_NONE;
+	json_scan_fini(&js);
+}
+END_TEST
+
 START_TEST(a_path_has_one_list_and_keys_behind_it)
 {
 	static const struct {
@@ -112,4 +131,4 @@ START_TEST(a_path_has_one_list_and_keys_behind_it)
 END_TEST
 
 UNIT_MAIN("zip", puts_results_into_their_elements, refuses_what_does_not_line_up,
-    a_path_has_one_list_and_keys_behind_it)
+    elements_beyond_the_results_may_have_a_value_of_their_own, a_path_has_one_list_and_keys_behind_it)
