@@ -1,0 +1,383 @@
+#!/usr/bin/env python3
+"""What requests of many shapes cost, beside the least that they can cost and beside nginx with Lua.
+
+    shapes.py                        every shape, every server that is installed
+    shapes.py --shapes 5x2k,3x200k --rounds 6 --seconds 2 --out shapes.json
+    shapes.py --latency              one request at a time: latency above an upstream that takes 5 ms
+    shapes.py --list
+
+A stub answers as upstream, a load generator asks; both on one core, the measured server on the other. All servers get
+the same load in turns, and their ratio to bench_floor is taken within a round: what disturbs the machine disturbs both.
+CPU per request is user and system time of all the server's threads, by requests that were answered; every answer
+is checked for its status and size, the first one by what is in it.
+"""
+import argparse
+import collections
+import http.client
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import shape_docs as docs
+import shape_peers as peers
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.path.abspath(os.environ.get("GATHERD_BUILD") or os.path.join(HERE, "..", "..", "build"))
+TICK = os.sysconf("SC_CLK_TCK")
+WARM_SECONDS = 0.3
+SERVER_CORE, LOAD_CORE = 0, (os.cpu_count() or 1) - 1
+
+# form: proxy, object (a call for each member) or list (one call for each of the ids that the client asks for).
+# rate: requests per second of all clients; 0: each sends the next when it has the answer.
+Shape = collections.namedtuple("Shape", "title form calls document size framing post closes clients rate limit workers")
+
+
+def shape(title, form="object", calls=3, document="typical", size=512, framing="length", post=0, closes=False,
+          clients=32, rate=0, limit=0, workers=1):
+    return Shape(title, form, calls, document, size, framing, post, closes, clients, rate, limit, workers)
+
+
+SHAPES = {
+    "A": shape("proxy, 512 B", "proxy", 1, "plain"),
+    "B": shape("3 calls, 512 B", document="plain"),
+    "C": shape("10 calls, 512 B", calls=10, document="plain"),
+    "5x2k": shape("5 calls, 2 KiB of real JSON", calls=5, size=2048),
+    "3x200k": shape("3 calls, 200 KiB of real JSON", size=200 * 1024, clients=8),
+    "post64k": shape("POST of 64 KiB to 3 calls", post=64 * 1024),
+    "100x300": shape("100 calls (a list), 300 B", "list", 100, size=300, clients=16),
+    "chunked": shape("3 calls, 2 KiB in chunks", size=2048, framing="chunked"),
+    "http10": shape("3 calls to HTTP/1.0 upstreams", framing="close"),
+    "clients": shape("3 calls, 1,000 clients at 1/s each", clients=1000, rate=1000),
+    "new": shape("proxy, a connection per request", "proxy", 1, closes=True),
+    "new3": shape("3 calls, a connection per request", closes=True),
+}
+NAMES = {"floor": "floor", "gatherd": "gatherd", "nginx-lua": "nginx+lua, pasting", "nginx-luajson": "nginx+lua, decoding"}
+
+
+class Wrong(Exception):
+    pass
+
+
+def spawn(command, core, **options):
+    def prepare():
+        os.sched_setaffinity(0, core if isinstance(core, set) else {core})
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return subprocess.Popen([str(word) for word in command], preexec_fn=prepare, text=True, **options)
+
+
+def program(name):
+    return os.path.join(BUILD, "tests", "bench", name)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def threads(pid):
+    """Of a process and of all that it has started."""
+    for tid in os.listdir("/proc/%d/task" % pid):
+        yield pid, tid
+        with open("/proc/%d/task/%s/children" % (pid, tid), encoding="ascii") as f:
+            for child in f.read().split():
+                yield from threads(int(child))
+
+
+def alike(value, expected, roughly):
+    """roughly: as cjson keeps it, which writes fractions with 14 digits, and an empty array as an empty object."""
+    if roughly and isinstance(expected, float):
+        return abs(value - expected) <= 1e-12 * abs(expected)
+    if roughly and expected == []:
+        return not value
+    if isinstance(expected, dict):
+        return value.keys() == expected.keys() and all(alike(value[k], expected[k], roughly) for k in expected)
+    if isinstance(expected, list):
+        return len(value) == len(expected) and all(alike(v, e, roughly) for v, e in zip(value, expected))
+    return value == expected
+
+
+class Server:
+    """A measured server, started for one shape."""
+
+    def __init__(self, bench, name):
+        self.bench, self.name = bench, name
+        self.folder = os.path.join(bench.folder, name)
+        os.makedirs(self.folder, exist_ok=True)
+        self.process = self.port = None
+
+    def start(self):
+        shape, upstreams = self.bench.shape, self.bench.upstreams
+        if self.name == "floor":
+            self.process = spawn([program("bench_floor"), shape.form, "POST" if shape.post else "GET", shape.calls]
+                                 + upstreams, SERVER_CORE, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self.port = int(self.process.stdout.readline())
+            return
+        self.port = free_port()
+        path = os.path.join(self.folder, "conf")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(self.configuration())
+        command = ([os.path.join(BUILD, "gatherd"), "run", "-c", path] if self.name == "gatherd"
+                   else ["nginx", "-p", self.folder, "-c", path])
+        with open(os.path.join(self.folder, "log"), "w", encoding="utf-8") as log:
+            self.process = spawn(command, SERVER_CORE if shape.workers == 1 else set(range(os.cpu_count())),
+                                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.wait()
+
+    def configuration(self):
+        shape, upstreams = self.bench.shape, self.bench.upstreams
+        if self.name == "gatherd":
+            return json.dumps(peers.gatherd(shape, self.port, upstreams), indent=1)
+        return peers.nginx(shape, self.port, upstreams, self.folder, self.name == "nginx-luajson")
+
+    def wait(self):
+        end = time.time() + 10
+        while time.time() < end and self.process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        with open(os.path.join(self.folder, "log"), encoding="utf-8") as f:
+            raise Wrong("%s does not start: %s" % (self.name, f.read()[-500:]))
+
+    def ask(self):
+        """The answer's body."""
+        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        c.request("POST" if self.bench.shape.post else "GET", self.bench.target, self.bench.post or None,
+                  {"Content-Type": "application/json"} if self.bench.post else {})
+        r = c.getresponse()
+        body = r.read()
+        c.close()
+        if r.status != 200:
+            raise Wrong("%s answers %d" % (self.name, r.status))
+        if not alike(json.loads(body), self.bench.expected, self.name == "nginx-luajson"):
+            raise Wrong("%s answers something else" % self.name)
+        return body
+
+    def cpu_ns(self):
+        """All of it, and the part in user space."""
+        total = user = system = 0
+        for pid, tid in threads(self.process.pid):
+            base = "/proc/%d/task/%s/" % (pid, tid)
+            with open(base + "schedstat", encoding="ascii") as f:
+                total += int(f.read().split()[0])
+            with open(base + "stat", encoding="ascii") as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+                user, system = user + int(fields[11]), system + int(fields[12])
+        return total, user / TICK * 1e9, system / TICK * 1e9
+
+    def stop(self):
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGKILL if self.name == "floor" else signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Bench:
+    """One shape: its stub, the files that it needs, and the servers."""
+
+    def __init__(self, name, shape, folder, delay_us=0):
+        self.shape = shape
+        self.folder = os.path.join(folder, name)
+        os.makedirs(self.folder)
+        body = getattr(docs, shape.document)(shape.size)
+        self.post = docs.typical(shape.post) if shape.post else b""
+        self.target = "/x" + ("?" + "&".join("id=%d" % (1000 + i) for i in range(shape.calls))
+                              if shape.form == "list" else "")
+        part = json.loads(body)
+        self.expected = {"proxy": part, "list": {"all": [part] * shape.calls},
+                         "object": {"c%d" % i: part for i in range(shape.calls)}}[shape.form]
+        self.answer = self.write("answer", docs.answer(body, shape.framing))
+        self.request = self.write("request", docs.request(self.target, self.post, shape.closes))
+        self.stub = spawn([program("bench_stub"), 10 if shape.calls > 3 else shape.calls, self.answer, delay_us],
+                          LOAD_CORE, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.upstreams = [int(p) for p in self.stub.stdout.readline().split()]
+
+    def write(self, name, content):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as f:
+            f.write(content)
+        return path
+
+    def load(self, server, seconds, clients=None, rate=None):
+        rate = self.shape.rate if rate is None else rate
+        command = [program("bench_load"), server.port, self.request, server.size, clients or self.shape.clients,
+                   int(seconds * 1000), rate]
+        process = spawn(command, LOAD_CORE, stdout=subprocess.PIPE)
+        out = process.communicate()[0]
+        if process.returncode != 0:
+            raise Wrong("%s: the load was refused" % server.name)
+        return json.loads(out)
+
+    def measure(self, server, seconds):
+        before = server.cpu_ns()
+        row = self.load(server, seconds)
+        used = [b - a for a, b in zip(before, server.cpu_ns())]
+        share = used[1] / max(1, used[1] + used[2])
+        done = max(1, row["done"])
+        return dict(row, cpu_us=used[0] / 1000 / done, user_us=used[0] * share / 1000 / done, peer=server.name)
+
+    def close(self):
+        self.stub.stdin.close()
+        self.stub.wait()
+
+
+def started(bench, names):
+    servers = []
+    for name in names:
+        if name.startswith("nginx") and (not peers.nginx_is_there()
+                                         or (name == "nginx-luajson" and bench.shape.form == "proxy")):
+            continue
+        server = Server(bench, name)
+        try:
+            server.start()
+            server.size = len(server.ask())
+            servers.append(server)
+        except (Wrong, OSError, http.client.HTTPException) as e:
+            print("# %s: not measured: %s" % (server.name, e), file=sys.stderr)
+            server.stop()
+    return servers
+
+
+def run_shape(name, args, folder):
+    """Rows, one for each server and round."""
+    bench = Bench(name, SHAPES[name], folder)
+    servers = started(bench, args.peers.split(","))
+    rows = []
+    try:
+        for server in servers:
+            bench.load(server, WARM_SECONDS)
+        for number in range(args.rounds):
+            for server in servers[number % len(servers):] + servers[:number % len(servers)]:
+                rows.append(dict(bench.measure(server, args.seconds), shape=name, round=number))
+    finally:
+        for server in servers:
+            server.stop()
+        bench.close()
+    return rows
+
+
+def summary(rows, name):
+    """By server: medians over the rounds, and the ratio to the floor of the same round."""
+    of = {}
+    floor = {r["round"]: r["cpu_us"] for r in rows if r["peer"] == "floor"}
+    for peer in dict.fromkeys(r["peer"] for r in rows):
+        mine = [r for r in rows if r["peer"] == peer]
+        ratios = [r["cpu_us"] / floor[r["round"]] for r in mine if r["round"] in floor]
+        of[peer] = {"shape": name, "peer": peer, "cpu_us": statistics.median(r["cpu_us"] for r in mine),
+                    "cpu_us_min": min(r["cpu_us"] for r in mine),
+                    "user_us": statistics.median(r["user_us"] for r in mine),
+                    "ratio": statistics.median(ratios) if ratios else None,
+                    "p50": statistics.median(r["p50"] for r in mine), "done": sum(r["done"] for r in mine),
+                    "wrong": sum(r["wrong"] for r in mine), "late": sum(r["late"] for r in mine)}
+    return of
+
+
+def table(of_shapes, names):
+    print("\n| CPU µs per request (ratio to the floor) | %s |" % " | ".join(NAMES[n] for n in names))
+    print("| --- | %s |" % " | ".join("--:" for _ in names))
+    for name, of in of_shapes.items():
+        cells = []
+        for peer in names:
+            row = of.get(peer)
+            cells.append("" if row is None else "%.1f" % row["cpu_us"]
+                         + (" (%.2f)" % row["ratio"] if row["ratio"] and peer != "floor" else ""))
+        print("| %s | %s |" % (SHAPES[name].title, " | ".join(cells)))
+
+
+def behind(of_shapes):
+    """Where gatherd is not the cheapest but for the floor, or an answer was wrong."""
+    for name, of in of_shapes.items():
+        for peer, row in of.items():
+            if row["wrong"]:
+                yield "%s: %d wrong answers of %s" % (name, row["wrong"], peer)
+            if peer.startswith("nginx") and "gatherd" in of and row["cpu_us"] < of["gatherd"]["cpu_us"]:
+                yield "%s: %s needs %.1f µs, gatherd %.1f" % (name, peer, row["cpu_us"], of["gatherd"]["cpu_us"])
+
+
+def run_latency(args, folder):
+    """Above an upstream that takes 5 ms, p50 in µs; the servers in turns."""
+    rows = {}
+    for name, calls in (("A", 1), ("B", 3), ("C", 10)):
+        bench = Bench("latency-" + name, SHAPES[name]._replace(clients=1), folder, 5000)
+        servers = started(bench, args.peers.split(","))
+        try:
+            for load, clients, rate in (("one at a time", 1, 0), ("300 per second", 64, 300)):
+                p50 = collections.defaultdict(list)
+                for number in range(args.rounds):
+                    for server in servers[number % len(servers):] + servers[:number % len(servers)]:
+                        p50[server.name].append(bench.load(server, args.seconds, clients, rate)["p50"] - 5000)
+                rows["%s, %s" % (SHAPES[name].title, load)] = p50
+        finally:
+            for server in servers:
+                server.stop()
+            bench.close()
+    names = args.peers.split(",")
+    print("\n| µs above the upstreams' 5 ms, p50 | %s |" % " | ".join(NAMES[n] for n in names))
+    print("| --- | %s |" % " | ".join("--:" for _ in names))
+    for title, p50 in rows.items():
+        print("| %s | %s |" % (title, " | ".join("%.0f" % statistics.median(p50[n]) if p50[n] else "" for n in names)))
+    return {"what": "latency", "rows": rows}
+
+
+def run_shapes(args, folder):
+    rows, of_shapes = [], {}
+    for name in args.shapes.split(","):
+        mine = run_shape(name, args, folder)
+        rows += mine
+        of_shapes[name] = summary(mine, name)
+        print("# %-8s %s" % (name, "  ".join("%s %.1f" % (p, r["cpu_us"]) for p, r in of_shapes[name].items())),
+              file=sys.stderr)
+    table(of_shapes, args.peers.split(","))
+    found = list(behind(of_shapes))
+    print("\n" + ("\n".join(found) if found else "gatherd is ahead of nginx+lua in all of them."))
+    return {"what": "shapes", "rows": [r for of in of_shapes.values() for r in of.values()], "raw": rows,
+            "behind": found}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shapes", default=",".join(SHAPES))
+    parser.add_argument("--peers", default="floor,gatherd,nginx-lua,nginx-luajson")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1)
+    parser.add_argument("--latency", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--out")
+    args = parser.parse_args()
+    if args.list:
+        for name, s in SHAPES.items():
+            print("%-8s %s" % (name, s.title))
+        return 0
+    folder = tempfile.mkdtemp(prefix="shapes-")
+    os.chmod(folder, 0o755)
+    try:
+        result = run_latency(args, folder) if args.latency else run_shapes(args, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    result["versions"] = [peers.version([os.path.join(BUILD, "gatherd"), "--version"])]
+    if peers.nginx_is_there():
+        result["versions"].append(peers.version(["nginx", "-v"]))
+    result["args"] = vars(args)
+    if args.out:
+        with open(args.out, "w", encoding="utf-8") as f:
+            json.dump(result, f, indent=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
