@@ -251,7 +251,7 @@ call_index(const struct conn *c)
 	for (size_t i = 0; i < up->n_endpoints; i++) {
 		struct uconn *uc;
 
-		TAILQ_FOREACH (uc, &up->endpoints[i].pool.busy, link) {
+		TAILQ_FOREACH (uc, &up->endpoints[i]->pool.busy, link) {
 			const struct uconn_h1 *x = CONTAINER_OF(uc->lease, struct uconn_h1, lease);
 			const struct call *call = CONTAINER_OF(x, struct call, attempt);
 

@@ -116,16 +116,15 @@ static void
 put_call(struct buf *out, struct str name, const struct call *c, enum err_code reason)
 {
 	struct str upstream = c->upstream->conf->name;
-	struct str server = c->endpoint == NULL ? str_none() : str_c(c->endpoint->name);
 	const struct call_times *t = &c->times;
 	struct pen pen = { buf_reserve(out, CALL_BYTES + json_write_bound(name) +
 						json_write_bound(upstream) +
-						json_write_bound(server)) };
+						json_write_bound(c->server)) };
 	char *start = pen.at;
 
 	put_text(&pen, STR("{\"name\":"), name);
 	put_text(&pen, STR(",\"upstream\":"), upstream);
-	put_text(&pen, STR(",\"server\":"), server);
+	put_text(&pen, STR(",\"server\":"), c->server);
 	put_u64(&pen, STR(",\"status\":"), c->status);
 	put_reason(&pen, STR(",\"reason\":"), reason);
 	put_span(

@@ -11,12 +11,12 @@ round_robin(struct upstream *up, const struct endpoint *avoid)
 	int64_t sum = 0;
 
 	for (size_t i = 0; i < up->n_endpoints; i++) {
-		struct endpoint *ep = &up->endpoints[i];
+		struct endpoint *ep = up->endpoints[i];
 
 		if (ep == avoid)
 			continue;
-		ep->credit += (int64_t)ep->server->weight;
-		sum += (int64_t)ep->server->weight;
+		ep->credit += (int64_t)ep->weight;
+		sum += (int64_t)ep->weight;
 		if (best == NULL || ep->credit > best->credit)
 			best = ep;
 	}
@@ -29,7 +29,7 @@ static double
 load_of(const struct endpoint *ep)
 {
 	return (double)(ep->latency_ewma_ns + 1) * (double)(ep->active + 1) /
-	    (double)ep->server->weight;
+	    (double)ep->weight;
 }
 
 static struct endpoint *
@@ -38,7 +38,7 @@ least_loaded(struct upstream *up, const struct endpoint *avoid)
 	size_t n = up->n_endpoints;
 	size_t i = (size_t)rnd_below(&up->rnd, n);
 	size_t j = (i + 1 + (size_t)rnd_below(&up->rnd, n - 1)) % n;
-	struct endpoint *a = &up->endpoints[i], *b = &up->endpoints[j];
+	struct endpoint *a = up->endpoints[i], *b = up->endpoints[j];
 	bool takes_b = a == avoid || (b != avoid && load_of(b) < load_of(a));
 
 	endpoint_fade(takes_b ? a : b);
@@ -50,7 +50,7 @@ balance_pick(struct upstream *up, const struct endpoint *avoid)
 {
 	assert(up->n_endpoints > 0);
 	if (up->n_endpoints == 1)
-		return &up->endpoints[0];
+		return up->endpoints[0];
 	if (up->conf->balance == BALANCE_ROUND_ROBIN)
 		return round_robin(up, avoid);
 	return least_loaded(up, avoid);

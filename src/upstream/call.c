@@ -19,12 +19,20 @@ loop_of(const struct call *c)
 	return c->upstream->loop;
 }
 
+/* An endpoint outlives the calls on it, and that of a name not by much: its own text is kept. */
 static void
 leave_endpoint(struct call *c)
 {
-	if (c->is_counted)
-		c->endpoint->active--;
+	struct endpoint *ep = c->endpoint;
+
+	if (!c->is_counted)
+		return;
 	c->is_counted = false;
+	ep->active--;
+	if (ep->is_named)
+		c->server = arena_str(c->arena, c->server);
+	if (ep->is_leaving)
+		upstream_sweep_later(c->upstream);
 }
 
 /* Gives everything back; nothing can call back into c after this. */
@@ -175,6 +183,7 @@ begin_attempt(struct call *c, const struct endpoint *avoid)
 	c->endpoint = balance_pick(c->upstream, avoid);
 	c->endpoint->active++;
 	c->is_counted = true;
+	c->server = c->endpoint->name;
 	c->state = CALL_WAIT_STREAM;
 	uconn_h1_start(&c->attempt, &c->endpoint->pool, c->request,
 	    upstream_expected_bytes(c->upstream));
@@ -198,8 +207,10 @@ may_redispatch(const struct call *c, enum err_code e)
 	bool is_unreachable = e == ERR_CONNECT_REFUSED || e == ERR_CONNECT_FAILED ||
 	    e == ERR_CONNECT_TIMEOUT;
 
-	return is_unreachable && c->n_redispatches + 1u < c->upstream->n_endpoints &&
-	    c->n_redispatches < REDISPATCH_MAX;
+	if (!is_unreachable || c->n_redispatches >= REDISPATCH_MAX)
+		return false;
+	/* One that is leaving is not among the upstream's any more. */
+	return c->n_redispatches + 1u < c->upstream->n_endpoints + c->endpoint->is_leaving;
 }
 
 static void
@@ -373,7 +384,10 @@ call_start(struct call *c, const struct h1_request *request, uint64_t deadline_n
 	if (c->times.started == 0)
 		c->times.started = now;
 	c->deadline_ns = total < deadline_ns ? total : deadline_ns;
-	if (c->permit.state == PERMIT_NONE) {
+	if (c->upstream->n_endpoints == 0) {
+		/* Never later on: the last address that was known stays. */
+		e = c->upstream->absence;
+	} else if (c->permit.state == PERMIT_NONE) {
 		/* The permit's own timer bounds the wait for it. */
 		c->state = CALL_WAIT_PERMIT;
 		e = permit_acquire(&c->permit, &c->upstream->limiter,

@@ -68,7 +68,8 @@ struct call {
 
 	struct permit permit; /* may be PERMIT_HELD before call_start() */
 	struct uconn_h1 attempt;
-	struct endpoint *endpoint; /* the last one tried; NULL: none yet */
+	struct endpoint *endpoint; /* while is_counted: where it is */
+	struct str server;         /* the address that was tried last; none: it came to no server */
 	struct timer timer;        /* of the next deadline */
 	struct defer finish_later; /* completion of what failed at once */
 	uint64_t deadline_ns;      /* total */

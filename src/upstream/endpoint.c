@@ -9,16 +9,29 @@
 #define EWMA_SHIFT 3 /* a new sample weighs 1/8 */
 #define FADE_SHIFT 7 /* what is known loses 1/128 each time it is passed over */
 
-void
-endpoint_init(struct endpoint *ep, struct upstream *up, const struct server_conf *server,
-    const struct addr *addr)
+struct endpoint *
+endpoint_new(struct upstream *up, const struct server_conf *server, const struct place *at)
 {
-	*ep = (struct endpoint){ .upstream = up, .server = server, .addr = *addr };
-	ep->name[addr_format(addr, ep->name)] = '\0';
+	struct endpoint *ep = mem_calloc(1, sizeof *ep);
+
+	ep->upstream = up;
+	ep->server = server;
+	ep->addr = at->addr;
+	endpoint_update(ep, at);
+	ep->name = str_of(ep->name_text, addr_format(&at->addr, ep->name_text));
+	ep->is_named = server->n_addrs == 0;
 	buf_printf(&ep->host_text, "Host: %.*s\r\n",
 	    STR_FMT(up->conf->host.s.n != 0 ? up->conf->host.s : server->host));
 	ep->host_line = buf_str(&ep->host_text);
 	pool_init(&ep->pool, up->loop, up->conf, ep);
+	return ep;
+}
+
+void
+endpoint_update(struct endpoint *ep, const struct place *at)
+{
+	ep->weight = at->weight;
+	ep->priority = at->priority;
 }
 
 void
@@ -30,16 +43,25 @@ endpoint_use_tls(struct endpoint *ep, struct tls_client *client)
 	tls_client_peer_init(ep->tls, client, wanted.n != 0 ? wanted : ep->server->name);
 }
 
-void
-endpoint_fini(struct endpoint *ep)
+static void
+endpoint_free(void *arg)
 {
-	assert(ep->active == 0);
+	struct endpoint *ep = arg;
+
 	if (ep->tls != NULL)
 		tls_client_peer_fini(ep->tls);
 	free(ep->tls);
-	ep->tls = NULL;
-	ep->host_line = str_none();
 	buf_fini(&ep->host_text);
+	free(ep);
+}
+
+void
+endpoint_close(struct endpoint *ep)
+{
+	assert(ep->active == 0);
+	/* The graveyard gives back last what came first: connections speak to its TLS until they go. */
+	loop_bury(ep->pool.loop, &ep->grave, endpoint_free, ep);
+	pool_close(&ep->pool);
 }
 
 void

@@ -10,28 +10,149 @@
 #define EXPECT_MAX_BYTES 65000
 #define EXPECT_SLACK_BYTES 64
 
-static void
-add_endpoints(struct upstream *up, const struct server_conf *server)
+/* ---- endpoints */
+
+static struct endpoint *
+make_endpoint(struct upstream *up, const struct server_conf *server, const struct place *at)
 {
-	for (size_t i = 0; i < server->n_addrs; i++)
-		endpoint_init(&up->endpoints[up->n_endpoints++], up, server, &server->addrs[i]);
+	struct endpoint *ep = endpoint_new(up, server, at);
+
+	if (up->tls != NULL && server->is_tls)
+		endpoint_use_tls(ep, up->tls);
+	if (up->is_draining)
+		pool_drain(&ep->pool);
+	return ep;
 }
+
+/* Behind those of the same priority, so that the order of the file holds among them. */
+static void
+insert(struct upstream *up, struct endpoint *ep)
+{
+	size_t i = up->n_endpoints++;
+
+	for (; i > 0 && up->endpoints[i - 1]->priority > ep->priority; i--)
+		up->endpoints[i] = up->endpoints[i - 1];
+	up->endpoints[i] = ep;
+}
+
+static void
+leave(struct upstream *up, struct endpoint *ep)
+{
+	ep->is_leaving = true;
+	LIST_INSERT_HEAD(&up->leaving, ep, link);
+	pool_drain(&ep->pool);
+	upstream_sweep_later(up);
+}
+
+static const struct place *
+find_place(const struct place *places, size_t n, const struct addr *addr)
+{
+	for (size_t i = 0; i < n; i++)
+		if (addr_eq(&places[i].addr, addr))
+			return &places[i];
+	return NULL;
+}
+
+/* The endpoints that stay, of this server and of all others, go into the emptied list again. */
+static void
+sort_out(struct upstream *up, const struct server_conf *server, const struct place *places,
+    size_t n, bool *is_there)
+{
+	struct endpoint **old = up->endpoints;
+	size_t n_old = up->n_endpoints;
+
+	up->endpoints = mem_calloc(n_old + n, sizeof(*up->endpoints));
+	up->n_endpoints = 0;
+	for (size_t i = 0; i < n_old; i++) {
+		struct endpoint *ep = old[i];
+		const struct place *at = find_place(places, n, &ep->addr);
+
+		if (ep->server == server && at == NULL) {
+			leave(up, ep);
+			continue;
+		}
+		if (ep->server == server) {
+			is_there[at - places] = true;
+			endpoint_update(ep, at);
+		}
+		insert(up, ep);
+	}
+	free(old);
+}
+
+void
+upstream_set_places(struct upstream *up, size_t index, const struct place *places, size_t n,
+    enum err_code absence)
+{
+	const struct server_conf *server = &up->conf->servers[index];
+	bool *is_there;
+
+	up->absence = absence;
+	if (n == 0)
+		return;
+	is_there = mem_calloc(n, sizeof *is_there);
+	sort_out(up, server, places, n, is_there);
+	for (size_t i = 0; i < n; i++)
+		if (!is_there[i])
+			insert(up, make_endpoint(up, server, &places[i]));
+	free(is_there);
+}
+
+static void
+on_sweep(void *arg)
+{
+	struct upstream *up = arg;
+	struct endpoint *ep, *next;
+
+	for (ep = LIST_FIRST(&up->leaving); ep != NULL; ep = next) {
+		next = LIST_NEXT(ep, link);
+		if (ep->active != 0)
+			continue;
+		LIST_REMOVE(ep, link);
+		endpoint_close(ep);
+	}
+}
+
+void
+upstream_sweep_later(struct upstream *up)
+{
+	loop_defer(up->loop, &up->sweep);
+}
+
+/* Of the servers whose address stands in the file. */
+static void
+add_endpoints(struct upstream *up)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < up->conf->n_servers; i++)
+		n += up->conf->servers[i].n_addrs;
+	up->endpoints = mem_calloc(n, sizeof(*up->endpoints));
+	for (size_t i = 0; i < up->conf->n_servers; i++) {
+		const struct server_conf *server = &up->conf->servers[i];
+
+		for (size_t k = 0; k < server->n_addrs; k++) {
+			struct place at = { .addr = server->addrs[k], .weight = server->weight };
+
+			insert(up, make_endpoint(up, server, &at));
+		}
+	}
+}
+
+/* ---- making */
 
 void
 upstream_init(struct upstream *up, const struct upstream_conf *conf, size_t index,
     struct limiter_slot *slot, unsigned worker, struct loop *loop, struct metric_shard *metrics)
 {
-	size_t n = 0;
-
 	*up = (struct upstream){ .conf = conf, .loop = loop, .metrics = metrics, .index = index };
+	up->absence = ERR_CONNECT_FAILED;
+	LIST_INIT(&up->leaving);
+	defer_init(&up->sweep, on_sweep, up);
 	limiter_init(&up->limiter, slot, worker, loop);
 	rnd_init(&up->rnd, loop->wall_ns ^ (uint64_t)worker << 32 ^ index);
-	for (size_t i = 0; i < conf->n_servers; i++)
-		n += conf->servers[i].n_addrs;
-	up->endpoints = mem_calloc(n, sizeof *up->endpoints);
 	up->fields = mem_calloc(conf->limits.headers, sizeof *up->fields);
-	for (size_t i = 0; i < conf->n_servers; i++)
-		add_endpoints(up, &conf->servers[i]);
+	add_endpoints(up);
 }
 
 enum err_code
@@ -42,23 +163,25 @@ upstream_use_tls(struct upstream *up, const struct tls_client_files *files, stru
 	if (up->tls == NULL)
 		return ERR_BAD_CONFIG;
 	for (size_t i = 0; i < up->n_endpoints; i++)
-		if (up->endpoints[i].server->is_tls)
-			endpoint_use_tls(&up->endpoints[i], up->tls);
+		if (up->endpoints[i]->server->is_tls)
+			endpoint_use_tls(up->endpoints[i], up->tls);
 	return ERR_NONE;
 }
 
 void
 upstream_close(struct upstream *up)
 {
-	for (size_t i = 0; i < up->n_endpoints; i++)
-		pool_close(&up->endpoints[i].pool);
+	loop_defer_cancel(up->loop, &up->sweep);
+	on_sweep(up);
+	assert(LIST_EMPTY(&up->leaving));
+	while (up->n_endpoints > 0)
+		endpoint_close(up->endpoints[--up->n_endpoints]);
 }
 
 void
 upstream_fini(struct upstream *up)
 {
-	for (size_t i = 0; i < up->n_endpoints; i++)
-		endpoint_fini(&up->endpoints[i]);
+	assert(up->n_endpoints == 0);
 	tls_client_free(up->tls);
 	up->tls = NULL;
 	free(up->endpoints);
@@ -71,8 +194,9 @@ upstream_fini(struct upstream *up)
 void
 upstream_drain(struct upstream *up)
 {
+	up->is_draining = true;
 	for (size_t i = 0; i < up->n_endpoints; i++)
-		pool_drain(&up->endpoints[i].pool);
+		pool_drain(&up->endpoints[i]->pool);
 }
 
 struct h1_head *

@@ -16,8 +16,12 @@ struct upstream {
 	const struct upstream_conf *conf;
 	struct loop *loop;
 	struct limiter limiter;
-	struct endpoint *endpoints; /* owned */
+	struct endpoint **endpoints; /* owned list of owned; in the order of their priorities */
 	size_t n_endpoints;
+	LIST_HEAD(, endpoint) leaving; /* owned; they serve the calls that are on them */
+	struct defer sweep;            /* of those that serve none any more */
+	enum err_code absence;         /* why there is no endpoint */
+	bool is_draining;
 	struct tls_client *tls; /* owned; NULL: no server has an https URL */
 	struct rnd rnd;
 	struct metric_shard *metrics; /* the worker's */
@@ -36,6 +40,14 @@ void upstream_init(struct upstream *up, const struct upstream_conf *conf, size_t
  */
 enum err_code upstream_use_tls(struct upstream *up, const struct tls_client_files *files,
     struct tls_io *io, struct tls_fault *fault);
+/*
+ * The name of server `index` of the configuration has these addresses now: what is there already stays as it
+ * is, what is not among them leaves. With n 0: why there is none; what was there stays.
+ */
+void upstream_set_places(struct upstream *up, size_t index, const struct place *places, size_t n,
+    enum err_code absence);
+/* A call has left an endpoint that is leaving. */
+void upstream_sweep_later(struct upstream *up);
 /* Closes every connection; every call on it is done. */
 void upstream_close(struct upstream *up);
 /* After upstream_close() and a turn of the loop, when no other worker can kick its limiter any more. */

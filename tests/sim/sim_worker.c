@@ -156,7 +156,7 @@ check_holdings(const struct sim *s, const struct sim_workers *ws)
 					add_conn(s, &h, c);
 		for (size_t u = 0; u < w->n_upstreams; u++)
 			for (size_t e = 0; e < w->upstreams[u].n_endpoints; e++)
-				n_busy += w->upstreams[u].endpoints[e].pool.n_busy;
+				n_busy += w->upstreams[u].endpoints[e]->pool.n_busy;
 	}
 	for (size_t i = 0; i <= SIM_UPSTREAMS; i++) {
 		uint32_t inflight = atomic_load(&ws->shared.slots[i].inflight);
@@ -298,7 +298,7 @@ check_worker(const struct sim *s, const struct sim_worker *w)
 
 	for (size_t u = 0; u < w->worker->n_upstreams; u++)
 		for (size_t e = 0; e < w->worker->upstreams[u].n_endpoints; e++)
-			check_pool(s, &w->worker->upstreams[u].endpoints[e].pool);
+			check_pool(s, &w->worker->upstreams[u].endpoints[e]->pool);
 	TAILQ_FOREACH (l, &server->listeners, link)
 		check_listener(s, l);
 	if (server->n_exchanges > count_conns(w))
@@ -374,7 +374,7 @@ check_worker_rest(const struct sim *s, const struct sim_worker *w)
 		sim_fail(s, "at rest: %zu arena blocks are out", w->loop->blocks.n_used);
 	for (size_t u = 0; u < worker->n_upstreams; u++)
 		for (size_t e = 0; e < worker->upstreams[u].n_endpoints; e++) {
-			const struct endpoint *ep = &worker->upstreams[u].endpoints[e];
+			const struct endpoint *ep = worker->upstreams[u].endpoints[e];
 
 			if (ep->active != 0 || ep->pool.n_busy != 0 || ep->pool.n_waiting != 0 ||
 			    ep->pool.n_connecting != 0)

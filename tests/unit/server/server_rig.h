@@ -332,7 +332,8 @@ rig_close(struct rig *r)
 	server_fini(&r->server);
 	ck_assert_uint_eq(atomic_load(&r->upstream_slot.inflight), 0);
 	ck_assert_uint_eq(atomic_load(&r->admission_slot.inflight), 0);
-	upstream_drain(&r->upstream);
+	upstream_close(&r->upstream);
+	rig_settle(r);
 	upstream_fini(&r->upstream);
 	limiter_fini(&r->admission);
 	json_scan_fini(&r->js);

@@ -5,20 +5,20 @@
 
 #define N 3
 
-static struct server_conf servers[N];
 static struct upstream_conf conf;
 static struct endpoint endpoints[N];
+static struct endpoint *list[N];
 static struct upstream up;
 
 static void
 setup(enum balance_kind kind)
 {
 	conf = (struct upstream_conf){ .balance = kind, .timeouts = { .connect_ns = NS_PER_SEC } };
-	up = (struct upstream){ .conf = &conf, .endpoints = endpoints, .n_endpoints = N };
+	up = (struct upstream){ .conf = &conf, .endpoints = list, .n_endpoints = N };
 	rnd_init(&up.rnd, 1);
 	for (size_t i = 0; i < N; i++) {
-		servers[i] = (struct server_conf){ .weight = 1 };
-		endpoints[i] = (struct endpoint){ .upstream = &up, .server = &servers[i] };
+		endpoints[i] = (struct endpoint){ .upstream = &up, .weight = 1 };
+		list[i] = &endpoints[i];
 	}
 }
 
@@ -35,7 +35,7 @@ START_TEST(round_robin_follows_the_weights)
 	int counts[N];
 
 	setup(BALANCE_ROUND_ROBIN);
-	servers[1].weight = 3;
+	endpoints[1].weight = 3;
 	pick_often(500, counts);
 	ck_assert_int_eq(counts[0], 100);
 	ck_assert_int_eq(counts[1], 300);

@@ -176,8 +176,8 @@ finish_request(void)
 	ck_assert_int_eq(n_done, 1);
 	ck_assert_int_eq(call.state, CALL_DONE);
 	ck_assert_uint_eq(limiter_inflight(&f.up.limiter), 0);
-	ck_assert_uint_eq(f.up.endpoints[0].active, 0);
-	ck_assert_uint_eq(f.up.endpoints[0].pool.n_busy, 0);
+	ck_assert_uint_eq(f.up.endpoints[0]->active, 0);
+	ck_assert_uint_eq(f.up.endpoints[0]->pool.n_busy, 0);
 }
 
 static void
@@ -262,8 +262,8 @@ START_TEST(an_answer_becomes_what_it_is)
 		if (rows[i].want == ERR_NONE)
 			ck_assert_msg(str_eq(call.body, str_c(rows[i].body)), "row %zu: body \"%.*s\"",
 			    i, STR_FMT(call.body));
-		ck_assert_msg(f.up.endpoints[0].pool.n_idle == (rows[i].keeps ? 1u : 0u),
-		    "row %zu: %zu idle connections", i, f.up.endpoints[0].pool.n_idle);
+		ck_assert_msg(f.up.endpoints[0]->pool.n_idle == (rows[i].keeps ? 1u : 0u),
+		    "row %zu: %zu idle connections", i, f.up.endpoints[0]->pool.n_idle);
 		teardown();
 	}
 }
@@ -335,7 +335,7 @@ START_TEST(an_answer_that_nobody_asked_for_closes_the_connection)
 	setup(script, 1);
 	run_request(&get);
 	ck_assert_int_eq(stream_writev(f.peers->stream, &v, 1, &put), IO_OK);
-	while (f.up.endpoints[0].pool.n_idle != 0)
+	while (f.up.endpoints[0]->pool.n_idle != 0)
 		ck_assert(mem_world_step(f.world));
 	run_request(&get);
 	ck_assert_int_eq(call.error, ERR_NONE);
@@ -359,7 +359,7 @@ START_TEST(an_answer_that_came_before_its_request_is_not_believed)
 	setup(script, 1);
 	run_request(&get);
 	ck_assert_int_eq(stream_writev(f.peers->stream, &v, 1, &put), IO_OK);
-	uc = TAILQ_FIRST(&f.up.endpoints[0].pool.idle);
+	uc = TAILQ_FIRST(&f.up.endpoints[0]->pool.idle);
 	start_request(&get);
 	ck_assert_int_eq(uc->state, UCONN_BUSY);
 	uc->stream->events->on_readable(uc);
@@ -380,7 +380,7 @@ START_TEST(idle_connections_age_out)
 	setup(script, 1);
 	run_request(&get);
 	begin = f.loop->now_ns;
-	while (f.up.endpoints[0].pool.n_idle != 0)
+	while (f.up.endpoints[0]->pool.n_idle != 0)
 		ck_assert(mem_world_step(f.world));
 	ck_assert_uint_ge(f.loop->now_ns - begin, f.conf.pool.idle_timeout_ns);
 	teardown();
@@ -427,8 +427,8 @@ START_TEST(cancel_leaves_nothing_behind)
 		call_cancel(&call);
 		ck_assert_int_eq(call.state, CALL_DONE);
 		ck_assert_uint_eq(limiter_inflight(&f.up.limiter), 0);
-		ck_assert_uint_eq(f.up.endpoints[0].pool.n_waiting, 0);
-		ck_assert_uint_eq(f.up.endpoints[0].pool.n_busy, 0);
+		ck_assert_uint_eq(f.up.endpoints[0]->pool.n_waiting, 0);
+		ck_assert_uint_eq(f.up.endpoints[0]->pool.n_busy, 0);
 		while (mem_world_step(f.world))
 			;
 		ck_assert_int_le(n_done, 1);

@@ -92,7 +92,7 @@ setup(uint64_t max_connections, uint64_t max_idle)
 	metric_layout_init(&f.layout, sizes);
 	metric_shard_init(&f.metrics, &f.layout);
 	upstream_init(&f.up, &f.conf, 0, &f.slot, 0, f.loop, &f.metrics);
-	f.pool = &f.up.endpoints[0].pool;
+	f.pool = &f.up.endpoints[0]->pool;
 }
 
 static void

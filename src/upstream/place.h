@@ -1,0 +1,13 @@
+/* Where an endpoint of an upstream is: what the main thread finds out of a name and tells the workers. */
+#ifndef UPSTREAM_PLACE_H
+#define UPSTREAM_PLACE_H
+
+#include "net/addr.h"
+
+struct place {
+	struct addr addr;
+	uint64_t weight;   /* its share of the calls; from 1 */
+	unsigned priority; /* of SRV (RFC 2782): the lowest number that can be reached is used */
+};
+
+#endif
