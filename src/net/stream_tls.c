@@ -79,7 +79,7 @@ has_news(const struct stream_tls *t)
 static void
 tell_next_turn(struct stream_tls *t)
 {
-	if (t->is_read_wanted && has_news(t))
+	if (t->held.is_corked || (t->is_read_wanted && has_news(t)))
 		loop_timer_set(t->base.loop, &t->again, t->base.loop->now_ns);
 }
 
@@ -184,7 +184,7 @@ write_record(struct stream_tls *t, const struct iovec *iov, size_t n, size_t *pu
 	if (rc == 1)
 		return IO_OK;
 	*put = 0;
-	return block(t, why_not(t, rc, false));
+	return why_not(t, rc, false);
 }
 
 /*
@@ -200,17 +200,19 @@ tls_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)
 	*put = 0;
 	if (t->state != TLS_STATE_OPEN || t->is_broken)
 		return IO_ERROR;
-	io = tls_io_flush(&t->held, t->below);
+	io = t->held.is_corked ? IO_OK : tls_io_flush(&t->held, t->below);
 	if (io != IO_OK)
 		return block(t, io);
 	if (t->n_owed == 0) {
 		io = write_record(t, iov, n, &t->n_owed);
+		if (t->held.is_corked && io == IO_OK)
+			io = tls_io_flush(&t->held, t->below);
 		if (io == IO_OK && tls_io_is_held(&t->held))
-			io = block(t, IO_AGAIN);
+			io = IO_AGAIN;
 		if (t->held.is_broken)
 			io = IO_ERROR;
 		if (io != IO_OK)
-			return io;
+			return block(t, io);
 	}
 	if (total_of(iov, n) < t->n_owed)
 		return fail_io(t); /* not the same bytes */
@@ -257,10 +259,12 @@ on_again(void *arg)
 	struct stream_tls *t = arg;
 
 	TAG_CHECK(t, TAG_STREAM_TLS);
-	if (!t->is_read_wanted || !has_news(t) || !is_for_owner(t))
-		return;
-	tell_next_turn(t);
-	t->base.events->on_readable(t->base.owner);
+	if (t->is_read_wanted && has_news(t) && is_for_owner(t)) {
+		tell_next_turn(t);
+		t->base.events->on_readable(t->base.owner);
+	}
+	if (t->held.is_corked && t->state == TLS_STATE_OPEN)
+		tls_io_flush(&t->held, t->below); /* a failure is told by reading, too */
 }
 
 /* ---- the end */
@@ -273,6 +277,8 @@ say_goodbye(struct stream_tls *t)
 		return;
 	tls_io_begin(t->io, t->below, &t->held);
 	SSL_shutdown(t->ssl);
+	if (t->held.is_corked)
+		tls_io_flush(&t->held, t->below);
 }
 
 static void
@@ -353,6 +359,23 @@ static const struct stream_ops tls_ops = {
 
 /* ---- the handshake */
 
+/*
+ * The tickets that OpenSSL writes at the end of a handshake leave with the answer when the request
+ * has come along with the client's last flight, as with TLS 1.3 it does.
+ */
+static int
+shake_hands(struct stream_tls *t)
+{
+	int rc;
+
+	t->held.is_corked = t->peer == NULL && !tls_io_is_held(&t->held);
+	tls_io_begin(t->io, t->below, &t->held);
+	rc = SSL_do_handshake(t->ssl);
+	if (t->held.is_corked && (rc != 1 || !SSL_has_pending(t->ssl)))
+		tls_io_flush(&t->held, t->below);
+	return rc;
+}
+
 /* The upward call is last: the owner may close the stream. */
 static void
 settle(struct stream_tls *t, enum err_code e)
@@ -370,10 +393,8 @@ settle(struct stream_tls *t, enum err_code e)
 static void
 step(struct stream_tls *t)
 {
-	int rc;
+	int rc = shake_hands(t);
 
-	tls_io_begin(t->io, t->below, &t->held);
-	rc = SSL_do_handshake(t->ssl);
 	if (rc == 1) {
 		settle(t, ERR_NONE);
 		return;

@@ -84,7 +84,8 @@ bio_write(BIO *b, const char *from, size_t n, size_t *put)
 
 	BIO_clear_retry_flags(b);
 	*put = n;
-	if (!tls_io_is_held(held) && push(io->stream, from, n, &sent) == IO_ERROR)
+	if (!held->is_corked && !tls_io_is_held(held) &&
+	    push(io->stream, from, n, &sent) == IO_ERROR)
 		held->is_broken = true;
 	if (held->bytes.n + n - sent > HELD_MAX_BYTES)
 		held->is_broken = true;
@@ -101,6 +102,7 @@ tls_io_flush(struct tls_held *held, struct stream *below)
 	enum io_status io;
 	size_t put;
 
+	held->is_corked = false;
 	if (!tls_io_is_held(held))
 		return held->is_broken ? IO_ERROR : IO_OK;
 	io = push(below, held->bytes.p + held->at, held->bytes.n - held->at, &put);

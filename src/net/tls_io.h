@@ -23,6 +23,7 @@
 struct tls_held {
 	struct buf bytes; /* owned */
 	size_t at;        /* of them are sent */
+	bool is_corked;   /* all of it is held, until tls_io_flush() */
 	bool is_broken;   /* the stream below takes nothing any more; reading may tell why */
 };
 
@@ -54,8 +55,8 @@ void tls_io_attach(struct tls_io *io, SSL *ssl);
  */
 void tls_io_begin(struct tls_io *io, struct stream *below, struct tls_held *held);
 /*
- * Sends what is held: IO_OK when nothing is left, IO_AGAIN when on_writable of the stream below
- * will come, or IO_ERROR.
+ * Sends what is held, the cork drawn: IO_OK when nothing is left, IO_AGAIN when on_writable of the
+ * stream below will come, or IO_ERROR.
  */
 enum io_status tls_io_flush(struct tls_held *held, struct stream *below);
 void tls_io_drop(struct tls_held *held);
