@@ -102,10 +102,13 @@ check_templates(const struct conf_check *check, const struct call_conf *call,
 static void
 check_query_names(const struct conf_check *check, const struct call_conf *call)
 {
-	for (size_t i = 0; i < call->query.n; i++)
-		if (call->query.at[i].name.s.n == 0)
-			conf_error_add(check->errors, call->query.at[i].name.pos,
-			    "a query parameter needs a name");
+	for (size_t i = 0; i < call->query.n; i++) {
+		const struct conf_text *name = &call->query.at[i].name;
+
+		if (name->s.n == 0)
+			conf_error_add(check->errors, name->pos, "a query parameter needs a name");
+		conf_check_text_literal(check, name->s, name->pos);
+	}
 }
 
 static void

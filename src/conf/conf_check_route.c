@@ -226,19 +226,6 @@ check_formats(const struct conf_check *check, const struct route_conf *route)
 	}
 }
 
-/* The calls of the route, for references between them. */
-static void
-name_calls(
-    const struct conf_check *check, const struct route_conf *route, struct template_params *params)
-{
-	struct str *names = arena_calloc(check->arena, route->n_calls, sizeof *names);
-
-	for (size_t i = 0; i < route->n_calls; i++)
-		names[i] = route->calls[i].name;
-	params->calls = names;
-	params->n_calls = route->n_calls;
-}
-
 static void
 check_calls(
     const struct conf_check *check, struct route_conf *route, const struct template_params *params)
@@ -248,7 +235,7 @@ check_calls(
 
 	if (params != NULL)
 		with_calls = *params;
-	name_calls(check, route, &with_calls);
+	plan_name_calls(check->arena, route, &with_calls);
 	for (size_t i = 0; i < route->n_calls; i++)
 		conf_check_call(
 		    check, route, &route->calls[i], params == NULL ? NULL : &with_calls);

@@ -34,13 +34,25 @@ conf_check_text_template(const struct conf_check *check, const struct conf_text 
 }
 
 void
+conf_check_text_literal(const struct conf_check *check, struct str name, struct conf_pos pos)
+{
+	size_t open = str_find(name, '{');
+
+	if (open < name.n && str_find(str_of(name.p + open, name.n - open), '}') < name.n - open)
+		conf_error_warn(check->errors, pos, "a name is sent as it stands: only values have references");
+}
+
+void
 conf_check_text_json(const struct conf_check *check, const struct conf_json *json,
     const struct template_params *params, bool *uses_body)
 {
 	if (json->kind == CONF_JSON_STRING)
 		conf_check_text_template(check, &json->text, TEMPLATE_TEXT, params, uses_body);
-	for (size_t i = 0; i < json->n; i++)
+	for (size_t i = 0; i < json->n; i++) {
+		if (json->kind == CONF_JSON_OBJECT)
+			conf_check_text_literal(check, json->members[i].name, json->members[i].value.text.pos);
 		conf_check_text_json(check, &json->members[i].value, params, uses_body);
+	}
 }
 
 void

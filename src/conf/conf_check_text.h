@@ -12,6 +12,8 @@ enum conf_check_side { CONF_CHECK_REQUEST, CONF_CHECK_RESPONSE };
  * is fine. */
 void conf_check_text_template(const struct conf_check *check, const struct conf_text *text,
     enum template_place place, const struct template_params *params, bool *uses_body);
+/* Warns of a key or name that looks like a template, which it is not: it is sent as it stands. */
+void conf_check_text_literal(const struct conf_check *check, struct str name, struct conf_pos pos);
 /* Every string of the tree is a template. */
 void conf_check_text_json(const struct conf_check *check, const struct conf_json *json,
     const struct template_params *params, bool *uses_body);

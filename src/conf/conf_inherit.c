@@ -63,7 +63,7 @@ layers_of_item(struct inheritor *in, const struct conf_section *section,
 	} else if (section == &route_conf_section) {
 		layers_add(out, defaults_for(in, STR("route")), CONF_IN_DEFAULTS);
 		in->route = item;
-	} else if (section == &route_conf_call_section) {
+	} else if (section == &call_conf_section) {
 		const struct yaml_node *name = yaml_tree_get(item, STR("upstream"));
 		const struct yaml_node *upstreams = yaml_tree_get(in->root, STR("upstreams"));
 

@@ -387,9 +387,9 @@ static const struct {
 } lendings[] = {
 	{ &defaults_upstream_section, &upstream_conf_section, CONF_IN_DEFAULTS },
 	{ &defaults_route_section, &route_conf_section, CONF_IN_DEFAULTS },
-	{ &defaults_call_section, &route_conf_call_section, CONF_IN_DEFAULTS },
-	{ &upstream_conf_section, &route_conf_call_section, CONF_IN_UPSTREAM },
-	{ &route_conf_section, &route_conf_call_section, CONF_IN_ROUTE },
+	{ &defaults_call_section, &call_conf_section, CONF_IN_DEFAULTS },
+	{ &upstream_conf_section, &call_conf_section, CONF_IN_UPSTREAM },
+	{ &route_conf_section, &call_conf_section, CONF_IN_ROUTE },
 };
 
 static bool

@@ -453,6 +453,15 @@ compare(const struct value *a, const struct value *b, int *out)
 	return true;
 }
 
+/* "true" of a query is true, as "1" of one is 1. */
+static bool
+stands_for(const struct value *a, const struct value *b)
+{
+	bool is_boolean = b->json.kind == JSON_TRUE || b->json.kind == JSON_FALSE;
+
+	return a->is_loose && is_boolean && str_eq(a->text, b->json.text);
+}
+
 static bool
 is_equal(const struct value *a, const struct value *b)
 {
@@ -460,8 +469,16 @@ is_equal(const struct value *a, const struct value *b)
 
 	if (compare(a, b, &order))
 		return order == 0;
+	if (stands_for(a, b) || stands_for(b, a))
+		return true;
 	return a->json.kind == b->json.kind && a->json.kind != JSON_NUMBER &&
 	    a->json.kind != JSON_STRING && str_eq(a->json.text, b->json.text);
+}
+
+static bool
+is_true(const struct value *v)
+{
+	return v->json.kind == JSON_TRUE || (v->is_loose && str_eq(v->text, STR("true")));
 }
 
 static bool
@@ -522,6 +539,7 @@ holds_comparison(const struct condition *c, const struct template_env *env, stru
 bool
 condition_holds(const struct condition *c, const struct template_env *env, struct arena *arena)
 {
+	struct value v;
 	struct str text;
 
 	switch (c->kind) {
@@ -535,7 +553,8 @@ condition_holds(const struct condition *c, const struct template_env *env, struc
 		return template_eval_value(&c->a.reference, env, arena).kind != JSON_NONE ||
 		    template_eval(&c->a.reference, env, arena, &text) == ERR_NONE;
 	case NODE_TRUE:
-		return value_of(&c->a, env, arena).json.kind == JSON_TRUE;
+		v = value_of(&c->a, env, arena);
+		return is_true(&v);
 	case NODE_IN:
 		return is_in(c, env, arena);
 	default:
@@ -550,7 +569,7 @@ add_operand(struct template_uses *to, const struct operand *o)
 {
 	struct template_uses uses = o->reference.uses;
 
-	uses.calls_needed = 0;
+	uses.calls_needed = uses.calls_answer = 0;
 	uses.body_json |= uses.body;
 	template_add_uses(to, &uses);
 	for (size_t i = 0; i < o->n_list; i++)

@@ -90,6 +90,27 @@ settle(struct gather_call *gc, enum err_code e)
 		gc->gather->events->on_part(gc->gather, gc);
 }
 
+/* A default is no success, and neither is a call that was not made. */
+static bool
+has_succeeded(const struct gather_call *gc)
+{
+	return gc->state == GATHER_CALL_SETTLED && gc->error == ERR_NONE && !gc->is_skipped;
+}
+
+/* Fewer calls are left than are needed: an answer that may pass does, else the last failure is told. */
+static void
+fail_quorum(struct gather *g, struct gather_call *last)
+{
+	for (size_t i = 0; i < g->plan->n_calls; i++)
+		if (g->calls[i].is_passed) {
+			gather_answer_pass(g, &g->calls[i]);
+			return;
+		}
+	if (last->error == ERR_NONE) /* it was skipped */
+		last->error = ERR_TOO_FEW_CALLS;
+	gather_answer_fail(g, last);
+}
+
 /* `need`: how many calls have given their part, and how many still may. */
 static bool
 has_quorum_verdict(struct gather *g, struct gather_call *gc)
@@ -97,7 +118,7 @@ has_quorum_verdict(struct gather *g, struct gather_call *gc)
 	uint64_t need = g->plan->conf->need, there = 0, open = 0;
 
 	for (size_t i = 0; i < g->plan->n_calls; i++) {
-		there += g->known[i].result.kind != JSON_NONE;
+		there += has_succeeded(&g->calls[i]);
 		open += g->calls[i].state != GATHER_CALL_SETTLED;
 	}
 	if (there >= need) {
@@ -106,9 +127,7 @@ has_quorum_verdict(struct gather *g, struct gather_call *gc)
 	}
 	if (there + open >= need)
 		return false;
-	if (gc->error == ERR_NONE) /* it was skipped */
-		gc->error = ERR_TOO_FEW_CALLS;
-	gather_answer_fail(g, gc);
+	fail_quorum(g, gc);
 	return true;
 }
 

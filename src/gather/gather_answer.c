@@ -245,7 +245,8 @@ static bool
 is_whole_answer(const struct gather *g, const struct template *t)
 {
 	return template_is_reference(t) && t->ops[0].kind == TEMPLATE_CALL_BODY &&
-	    t->ops[0].path.n == 0 && g->plan->calls[t->ops[0].call].list.n == 0;
+	    t->ops[0].path.n == 0 && g->plan->calls[t->ops[0].call].list.n == 0 &&
+	    g->known[t->ops[0].call].body.kind != JSON_NONE;
 }
 
 static enum err_code
@@ -256,7 +257,7 @@ write_body(struct gather *g)
 	struct str text;
 	enum err_code e;
 
-	if (is_whole_answer(g, t) && v.kind != JSON_NONE) {
+	if (is_whole_answer(g, t)) {
 		const struct task *task = &g->calls[t->ops[0].call].task;
 
 		answer_set_body(&g->answer, g->arena, task->content_type, task->call.body);

@@ -133,28 +133,56 @@ add_after(struct compiler *c, struct call_plan *cp)
 }
 
 static bool
-may_be_absent(const struct call_conf *conf)
+has_default(const struct call_conf *conf)
 {
-	bool has_default = conf->default_value.kind != CONF_JSON_NONE;
-
-	return !has_default && (!conf->is_required || !str_is_none(conf->when.s));
+	return conf->default_value.kind != CONF_JSON_NONE;
 }
 
-/* A required call must not hang on one that may be absent; an optional one is then absent as well. */
-static enum err_code
-check_needed(struct compiler *c, const struct call_plan *cp, uint64_t needed)
+/* When an answer is made all the same. The default of a call is a result, not an answer of its upstream. */
+static bool
+may_be_absent(const struct compiler *c, size_t i, const struct template_uses *uses)
 {
 	const struct route_conf *route = c->setup->conf;
+	const struct call_conf *conf = &route->calls[i];
 
-	if (route->need != 0 || may_be_absent(cp->conf))
-		return ERR_NONE;
-	for (size_t i = 0; i < route->n_calls; i++)
-		if ((needed & bit_of(i)) != 0 && may_be_absent(&route->calls[i]))
-			return faultf_at(c, &cp->conf->pos,
-			    "this required call refers to %.*s, which may be absent: give the "
-			    "reference a default ({...|...}) or make %.*s required",
-			    STR_FMT(route->calls[i].name), STR_FMT(route->calls[i].name));
+	if ((uses->calls_needed & bit_of(i)) == 0)
+		return false;
+	if (route->need != 0 && route->need < route->n_calls)
+		return true;
+	if (has_default(conf))
+		return (uses->calls_answer & bit_of(i)) != 0;
+	return !conf->is_required || !str_is_none(conf->when.s);
+}
+
+static enum err_code
+check_needed(struct compiler *c, const struct template_uses *uses, const struct conf_pos *where, const char *who)
+{
+	const struct call_conf *calls = c->setup->conf->calls;
+
+	for (size_t i = 0; i < c->plan->n_calls; i++) {
+		struct str name = calls[i].name;
+
+		if (!may_be_absent(c, i, uses))
+			continue;
+		if (has_default(&calls[i]) && c->setup->conf->need == 0)
+			return faultf_at(c, where,
+			    "%s refers to the answer of %.*s, which has a default for when there is none: refer to "
+			    "{calls.%.*s.result}, or give the reference a default as well ({...|...})",
+			    who, STR_FMT(name), STR_FMT(name));
+		return faultf_at(c, where,
+		    "%s refers to %.*s, which may be absent: give the reference a default ({...|...})%s", who,
+		    STR_FMT(name), c->setup->conf->need == 0 ? " or make that call required" : "");
+	}
 	return ERR_NONE;
+}
+
+/* One that may fail may refer to what may be absent: it is then absent as well, or has its default. */
+static enum err_code
+check_call_needed(struct compiler *c, const struct call_conf *conf, const struct template_uses *uses)
+{
+	if (c->setup->conf->need != 0 || !conf->is_required || has_default(conf) || !str_is_none(conf->when.s))
+		return ERR_NONE;
+	return check_needed(c, uses, &conf->pos, "this required call");
 }
 
 static enum err_code
@@ -332,7 +360,7 @@ compile_call(struct compiler *c, const struct plan_call_setup *setup, size_t i)
 	cp->deps = uses.calls;
 	e = add_after(c, cp);
 	if (e == ERR_NONE)
-		e = check_needed(c, cp, uses.calls_needed);
+		e = check_call_needed(c, conf, &uses);
 	cp->is_certain = cp->deps == 0 && cp->when == NULL && cp->list.n == 0;
 	c->plan->has_waits |= !cp->is_certain;
 	for (size_t k = 0; k < c->setup->conf->n_formats; k++)
@@ -445,12 +473,29 @@ compile_answer_body(struct compiler *c, const struct template_params *params)
 	if (str_is_none(text->s))
 		return ERR_NONE;
 	e = plan_template(c->arena, text, TEMPLATE_TEXT, params, body, c->fault);
+	if (e == ERR_NONE)
+		e = check_needed(c, &body->uses, &text->pos, "the answer's body");
 	if (e != ERR_NONE)
 		return e;
 	note_uses(c, &body->uses);
 	if (template_is_reference(body) && body->ops[0].kind == TEMPLATE_CALL_BODY)
 		c->plan->calls[body->ops[0].call].keeps_type = true;
 	return ERR_NONE;
+}
+
+void
+plan_name_calls(struct arena *arena, const struct route_conf *conf, struct template_params *params)
+{
+	struct str *names = arena_calloc(arena, conf->n_calls, sizeof *names);
+
+	params->calls = names;
+	params->n_calls = conf->n_calls;
+	params->calls_many = 0;
+	for (size_t i = 0; i < conf->n_calls; i++) {
+		names[i] = conf->calls[i].name;
+		if (!str_is_none(conf->calls[i].for_each.list.s))
+			params->calls_many |= bit_of(i);
+	}
 }
 
 static enum err_code
@@ -464,16 +509,6 @@ check_need(struct compiler *c)
 	    (unsigned long long)conf->need, conf->n_calls);
 }
 
-static const struct str *
-call_names(struct compiler *c)
-{
-	size_t n = c->setup->conf->n_calls;
-	struct str *names = arena_alloc(c->arena, n * sizeof *names);
-
-	for (size_t i = 0; i < n; i++)
-		names[i] = c->setup->conf->calls[i].name;
-	return names;
-}
 
 static enum err_code
 compile_answer_shape(struct compiler *c)
@@ -505,8 +540,7 @@ plan_compile(
 	plan->calls = arena_calloc(arena, plan->n_calls, sizeof *plan->calls);
 	plan->places = arena_calloc(arena, plan->n_calls, sizeof *plan->places);
 	plan->needs_body = plan->needs_body_json = setup->conf->is_body_required;
-	params.calls = call_names(&c);
-	params.n_calls = plan->n_calls;
+	plan_name_calls(arena, setup->conf, &params);
 	e = check_need(&c);
 	if (e == ERR_NONE)
 		e = compile_calls(&c, &params);

@@ -105,6 +105,8 @@ enum err_code plan_fields(struct arena *arena, const struct conf_pair_list *pair
 /* A condition of the configuration, its error told with its place. */
 enum err_code plan_condition(struct arena *arena, const struct conf_text *text,
     const struct template_params *params, struct condition **out, struct plan_fault *fault);
+/* What templates of this route may refer to beside its path's parameters: its calls, by name. */
+void plan_name_calls(struct arena *arena, const struct route_conf *conf, struct template_params *params);
 /* A template of the configuration, its error told with its place. */
 enum err_code plan_template(struct arena *arena, const struct conf_text *text, enum template_place place,
     const struct template_params *params, struct template *out, struct plan_fault *fault);

@@ -155,6 +155,8 @@ compile_for_each(struct compiler *c)
 		return e;
 	if (!template_is_reference(&c->cp->list))
 		return fault_at(c, &list->pos, "for_each takes exactly one reference to a list");
+	if (c->cp->list.ops[0].has_fallback && c->cp->list.ops[0].fallback_value.kind != JSON_ARRAY)
+		return fault_at(c, &list->pos, "the default of a list is a list, such as {body.ids|[]}");
 	template_add_uses(c->uses, &c->cp->list.uses);
 	c->uses->body_json |= c->cp->list.uses.body;
 	if (!str_is_none(match->s) && json_path_compile_ref(c->setup->arena, match->s, &c->cp->match,
@@ -166,13 +168,18 @@ compile_for_each(struct compiler *c)
 static enum err_code
 compile_shape(struct compiler *c)
 {
+	const struct conf_text *match = &c->conf->batch.match;
+	struct call_plan *cp = c->cp;
 	struct json_fault fault;
-	enum err_code e = shape_compile(c->setup->arena, &c->conf->shape, &c->cp->shape,
+	enum err_code e = shape_compile(c->setup->arena, &c->conf->shape, &cp->shape,
 	    &c->setup->fault->where, &fault);
 
 	if (e != ERR_NONE)
 		snprintf(c->setup->fault->message, sizeof c->setup->fault->message, "%s",
 		    fault.reason);
+	else if (!str_is_none(match->s) && cp->shape != NULL && !shape_keeps_in_elements(cp->shape, &cp->match))
+		e = fault_at(c, &match->pos,
+		    "`select`, `drop` or `rename` takes this key from the elements before they are matched");
 	return e;
 }
 

@@ -132,6 +132,38 @@ is_left_out(const struct shape_rule *around, const struct shape_rule *rule)
 	       (around->is_filtered && !rule->is_selected && !rule->is_filtered);
 }
 
+/* The rule of what has this place in the result; false: nothing has it. *out NULL: no rule is about it. */
+static bool
+find_source(const struct shape_rule *rule, const struct json_step *step, const struct shape_rule **out)
+{
+	const struct shape_rule *own, *given = NULL;
+	bool is_given_away;
+
+	*out = rule->each;
+	if (step->kind != JSON_STEP_KEY)
+		return !is_left_out(rule, rule->each);
+	own = shape_rule_of(rule, str_of(step->quoted.p + 1, step->quoted.n - 2));
+	for (const struct shape_rule *m = rule->members; m != NULL; m = m->next)
+		if (!str_is_none(m->renamed) && str_eq(m->renamed, step->quoted))
+			given = m;
+	is_given_away = own != NULL && !str_is_none(own->renamed);
+	*out = given != NULL ? given : own;
+	return (given != NULL || !is_given_away) && !is_left_out(rule, *out);
+}
+
+bool
+shape_keeps_in_elements(const struct shape *shape, const struct json_path *path)
+{
+	const struct shape_rule *rule = shape->root->each;
+
+	if (is_left_out(shape->root, rule))
+		return false;
+	for (size_t i = 0; rule != NULL && i < path->n; i++)
+		if (!find_source(rule, &path->steps[i], &rule))
+			return false;
+	return true;
+}
+
 static bool
 has_rules_inside(const struct shape_rule *rule, enum json_kind kind)
 {

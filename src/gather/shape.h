@@ -29,6 +29,8 @@ struct shape_conf {
  */
 enum err_code shape_compile(struct arena *arena, const struct shape_conf *conf, struct shape **out,
     struct conf_pos *where, struct json_fault *fault);
+/* Whether elements of an array that is the result can still have a value at this path. */
+bool shape_keeps_in_elements(const struct shape *shape, const struct json_path *path);
 /*
  * *out is in the arena, or part of `in`, which is a validated document. ERR_SHAPE_MISMATCH when
  * `from` names nothing, or two members of an object would have the same key after renaming.

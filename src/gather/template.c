@@ -9,6 +9,7 @@
 #include "base/compiler.h"
 #include "base/near.h"
 #include "codec/header.h"
+#include "codec/json_scan.h"
 #include "codec/uri.h"
 #include "net/tls_identity.h"
 
@@ -165,8 +166,11 @@ name_field(struct compiler *c, struct str name, size_t offset, struct template_o
 static enum err_code
 name_call_value(struct compiler *c, struct str what, size_t offset, struct template_op *op)
 {
+	bool is_head = str_eq(what, STR("status")) || str_has_prefix(what, STR("header."));
 	struct str path;
 
+	if (is_head && (c->params->calls_many >> op->call & 1) != 0)
+		return fault(c, offset, "a for_each has many answers, so neither a status nor fields of its own");
 	if (str_eq(what, STR("status"))) {
 		op->kind = TEMPLATE_CALL_STATUS;
 		return ERR_NONE;
@@ -206,6 +210,8 @@ name_call(struct compiler *c, struct str name, size_t offset, struct template_op
 	c->out->uses.calls |= bit;
 	if (!op->has_fallback)
 		c->out->uses.calls_needed |= bit;
+	if (!op->has_fallback && !str_has_prefix(rest, STR("result")))
+		c->out->uses.calls_answer |= bit;
 	if (str_has_prefix(rest, STR("header.")))
 		c->out->uses.calls_fields |= bit;
 	return name_call_value(c, rest, offset + 7 + call.n, op);
@@ -271,6 +277,37 @@ name_reference(struct compiler *c, struct str name, size_t offset, struct templa
 	return name_param(c, name, offset, op);
 }
 
+static bool
+is_json(const struct template_op *op)
+{
+	switch (op->kind) {
+	case TEMPLATE_QUERY_VALUE:
+		return op->has_each;
+	case TEMPLATE_BODY:
+	case TEMPLATE_BODY_VALUE:
+	case TEMPLATE_CALL_BODY:
+	case TEMPLATE_CALL_RESULT:
+	case TEMPLATE_ITEM:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Beside values that have a type a default has one, too: 0 is a number, [] a list. */
+static void
+type_fallback(struct template_op *op)
+{
+	struct json_scan js;
+
+	if (!op->has_fallback || !is_json(op))
+		return;
+	json_scan_init(&js, 0);
+	if (json_scan_text(&js, op->fallback, 0, &op->fallback_value, NULL) != ERR_NONE)
+		op->fallback_value.kind = JSON_NONE;
+	json_scan_fini(&js);
+}
+
 static enum err_code
 compile_reference(struct compiler *c)
 {
@@ -289,6 +326,7 @@ compile_reference(struct compiler *c)
 	if (op.has_fallback)
 		op.fallback = arena_str(c->arena, rest);
 	e = name_reference(c, name, offset, &op);
+	type_fallback(&op);
 	return e != ERR_NONE ? e : add_op(c, &op);
 }
 
@@ -350,6 +388,7 @@ template_add_uses(struct template_uses *to, const struct template_uses *uses)
 	to->item |= uses->item;
 	to->calls |= uses->calls;
 	to->calls_needed |= uses->calls_needed;
+	to->calls_answer |= uses->calls_answer;
 	to->calls_fields |= uses->calls_fields;
 }
 

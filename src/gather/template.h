@@ -52,6 +52,7 @@ struct template_op {
 	bool has_each;         /* the path has "[]": it names any number of values */
 	bool has_fallback;
 	struct str fallback; /* after `|`, not encoded yet */
+	struct json_value fallback_value; /* of a reference to JSON, the same where that is JSON; else JSON_NONE */
 };
 
 /* What templates refer to; calls are bits. */
@@ -61,6 +62,7 @@ struct template_uses {
 	bool item;
 	uint64_t calls;
 	uint64_t calls_needed; /* by some reference without a default */
+	uint64_t calls_answer; /* those of them whose answer is needed, where a call's default does not help */
 	uint64_t calls_fields; /* their header fields */
 };
 
@@ -80,6 +82,7 @@ struct template_params {
 	bool has_tail;           /* the last one is {rest...} */
 	const struct str *calls; /* names of the route's calls; not for replies and proxies */
 	size_t n_calls;
+	uint64_t calls_many;     /* bits of those with a for_each */
 	bool has_item;           /* {item}: within a for_each */
 	bool has_items;          /* {items}: within a batch */
 };

@@ -380,12 +380,15 @@ struct json_value
 template_eval_value(const struct template *t, const struct template_env *env, struct arena *arena)
 {
 	const struct template_op *op = &t->ops[0];
+	struct json_value v;
 
 	if (!template_is_reference(t))
 		return (struct json_value){ .kind = JSON_NONE };
 	if (op->has_each)
-		return values_array(&op->path, root_of(op, env, arena), arena);
-	return json_path_find(&op->path, root_of(op, env, arena));
+		v = values_array(&op->path, root_of(op, env, arena), arena);
+	else
+		v = json_path_find(&op->path, root_of(op, env, arena));
+	return v.kind == JSON_NONE && op->has_fallback ? op->fallback_value : v;
 }
 
 enum err_code
@@ -403,8 +406,13 @@ template_eval_list(const struct template *t, const struct template_env *env, str
 		return ERR_NONE;
 	}
 	list = json_path_find(&op->path, list);
+	if (list.kind == JSON_NONE || list.kind == JSON_NULL) {
+		if (!op->has_fallback)
+			return missing(op);
+		list = op->fallback_value;
+	}
 	if (list.kind != JSON_ARRAY)
-		return missing(op);
+		return is_of_call(op) ? ERR_BAD_RESULT : ERR_BAD_PARAMETER;
 	*n = values_elements(list, arena, out);
 	return ERR_NONE;
 }

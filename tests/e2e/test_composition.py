@@ -255,6 +255,56 @@ def test_any_acceptable_answer_wins_and_the_others_are_cancelled(gatherd, upstre
     expect.is_problem(response, 502, "status_not_accepted", call=response.json()["call"])
 
 
+def test_a_default_is_no_success(gatherd, upstream):
+    up = upstream(json_reply(b"1", delay=0.05))
+    up.on("/bad", json_reply(b"", status=500))
+    bad, skipped = {"path": "/bad", "default": 0}, {"path": "/skipped", "when": "false", "default": 2}
+    d = gatherd([{**route("/any", bad=bad, skipped=skipped, good={"path": "/good"}), "need": "any"},
+                 {**route("/none", bad=bad, skipped=skipped), "need": "any"}], {"up": up})
+    assert d.get("/any").body == b'{"bad":0,"skipped":2,"good":1}'
+    expect.is_problem(d.get("/none"), 502, "status_not_accepted", call="bad")
+
+
+def test_an_error_that_may_pass_is_the_answer_when_too_few_are_left(gatherd, upstream):
+    up = upstream(json_reply(b"1"))
+    up.on("/none", json_reply(b'{"error":"none"}', status=404))
+    up.on("/slow", json_reply(b'{"error":"slow"}', status=500, delay=0.05))
+    none = {"path": "/none", "pass_errors": 404}
+    d = gatherd([{**route("/both", slow={"path": "/slow"}, a=none, b={**none, "path": "/none?b"}), "need": "any"},
+                 {**route("/one", a=none, b={"path": "/good"}), "need": "any"}], {"up": up})
+    answer = d.get("/both")
+    assert (answer.status, answer.body) == (404, b'{"error":"none"}')
+    assert d.get("/one").body == b'{"b":1}'
+
+
+def test_a_default_has_the_type_of_what_it_stands_for(gatherd, upstream):
+    up = upstream(json_reply(lambda r: r.body or b"1"))
+    json_body = {"n": "{body.n|0}", "list": "{body.list|[]}", "null": "{body.x|null}", "text": "{body.t|a b}",
+                 "there": "{body.there|0}", "ids": "{query.id[]|[1]}", "query": "{query.n|0}", "in": "n={body.n|0}"}
+    d = gatherd([{**route("/json", a={"path": "/a", "method": "POST", "json": json_body}), "methods": ["POST"]},
+                 {**route("/body", a={"path": "/a", "required": False}), "response": {"body": "{calls.a.body.x|[]}"}},
+                 route("/each", each={"path": "/i/{item}", "for_each": "{query.id[]|[]}"}),
+                 {**route("/list", each={"path": "/i/{item}", "for_each": "{body.ids|[7]}"}), "methods": ["POST"]}],
+                {"up": up})
+    assert d.request("/json", "POST", body=b'{"there":"x"}').body == (
+        b'{"a":{"n":0,"list":[],"null":null,"text":"a b","there":"x","ids":[1],"query":"0","in":"n=0"}}')
+    assert (d.get("/body").body, d.get("/body").header("Content-Type")) == (b"[]", "application/json")
+    assert d.get("/each").body == b'{"each":[]}' and d.get("/each?id=1").body == b'{"each":[1]}'
+    for body, results in ((b"{}", b"[1]"), (b'{"ids":null}', b"[1]"), (b'{"ids":[]}', b"[]")):
+        assert d.request("/list", "POST", body=body).body == b'{"each":%s}' % results
+
+
+@pytest.mark.parametrize("text", [b'{"list":{"a":1}}', b'{"list":"a"}', b'{"list":5}', b'{"list":true}'])
+def test_what_is_no_list_is_told_apart_from_what_is_missing(gatherd, upstream, text):
+    up = upstream(json_reply(text))
+    d = gatherd([{**route("/client", each={"path": "/{item}", "for_each": "{body.list}"}), "methods": ["POST"]},
+                 route("/call", a={"path": "/a"}, each={"path": "/{item}", "for_each": "{calls.a.body.list}"}),
+                 route("/none", a={"path": "/a"}, each={"path": "/{item}", "for_each": "{calls.a.body.none}"})], {"up": up})
+    expect.is_problem(d.request("/client", "POST", body=text), 400, "bad_parameter", call="each")
+    expect.is_problem(d.get("/call"), 502, "bad_result", call="each")
+    expect.is_problem(d.get("/none"), 502, "missing_result", call="each")
+
+
 def test_an_early_verdict_cancels_what_waits(gatherd, upstream):
     up = upstream(json_reply(b"1"))
     up.on("/bad", json_reply(b"", status=500))

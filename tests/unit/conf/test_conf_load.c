@@ -243,6 +243,15 @@ START_TEST(warnings_do_not_refuse)
 	assert_error("t:5:75: warning: routes[0].calls.c.timeout: "
 		     "is longer than the route's timeout, which ends the call first");
 	arena_reset(&arena);
+	load_text(HEAD "routes:\n  - { path: /a, calls: { c: { upstream: u, path: /, query: { \"{query.x}\": 1 }, "
+		       "method: POST, json: { \"a{b}\": { \"}{\": 1 } } } } }\n",
+	    ERR_NONE);
+	assert_error("t:5:62: warning: routes[0].calls.c.query.{query.x}: "
+		     "a name is sent as it stands: only values have references");
+	assert_error("t:5:110: warning: routes[0].calls.c.json.a{b}: "
+		     "a name is sent as it stands: only values have references");
+	ck_assert_uint_eq(errors.n, 2);
+	arena_reset(&arena);
 }
 END_TEST
 

@@ -24,7 +24,7 @@ setup(void)
 	header_list_add(&headers, STR("X-Tier"), STR("gold"));
 	header_list_add(&headers, STR("Cookie"), STR("a=1; beta=yes"));
 	request = (struct request){ .headers = &headers,
-		.query = STR("n=9&word=abc&nan=nan&hex=0x10&inf=inf&tab=%099") };
+		.query = STR("n=9&word=abc&nan=nan&hex=0x10&inf=inf&tab=%099&yes=true&no=false") };
 	request.params[0] = STR("7");
 	calls[0] = (struct template_call){ .body = { JSON_OBJECT, body },
 		.result = { JSON_OBJECT, body }, .status = 200 };
@@ -84,6 +84,13 @@ START_TEST(holds_what_it_says)
 		{ "-0 == 0", true },
 		{ "{id} == 007", false }, /* 007 is no number, so it is a text */
 		{ "2 > -10 and -10 < 2 and 10 > 9", true },
+		{ "{query.yes} and {query.yes} == true and {query.no} == false", true },
+		{ "{query.no} or {query.word}", false },
+		{ "{query.no} != true and {query.none|true}", true },
+		{ "{query.yes} in [true]", true },
+		{ "\"true\" == true", false },
+		{ "{calls.user.body.none|7} == 7 and {calls.user.body.none|x} == x", true },
+		{ "{calls.user.body.none|true}", true },
 	};
 
 	setup();

@@ -217,6 +217,45 @@ START_TEST(growth_is_bounded_by_the_budget)
 }
 END_TEST
 
+START_TEST(knows_what_elements_can_still_have)
+{
+	static const struct {
+		struct program program;
+		const char *path;
+		bool want;
+	} rows[] = {
+		{ { .from = "a" }, "id", true },
+		{ { .drop = "[].x" }, "id", true },
+		{ { .drop = "[].id" }, "id", false },
+		{ { .drop = "[].id.a" }, "id", true },
+		{ { .drop = "[].id.a" }, "id.a", false },
+		{ { .drop = "[].id.a" }, "id.b", true },
+		{ { .drop = "[].ids[]" }, "ids[0]", false },
+		{ { .select = "[].id" }, "id", true },
+		{ { .select = "[].id" }, "id.a", true },
+		{ { .select = "[].id.a" }, "id.b", false },
+		{ { .select = "[].x" }, "id", false },
+		{ { .select = "[]" }, "id", true },
+		{ { .select = "x" }, "id", false },
+		{ { .rename = "[].id key" }, "id", false },
+		{ { .rename = "[].id key" }, "key", true },
+		{ { .rename = "[].id key [].key id" }, "id", true },
+		{ { .select = "[].id", .rename = "[].id key" }, "key", true },
+		{ { .select = "[].x", .rename = "[].id key" }, "key", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct json_path path;
+		struct shape *shape;
+
+		ck_assert_int_eq(compile(&rows[i].program, &shape), ERR_NONE);
+		ck_assert_int_eq(json_path_compile_ref(&arena, str_c(rows[i].path), &path, &fault), ERR_NONE);
+		ck_assert_msg(shape_keeps_in_elements(shape, &path) == rows[i].want, "row %zu", i);
+		arena_reset(&arena);
+	}
+}
+END_TEST
+
 START_TEST(refuses_bad_programs_with_their_place)
 {
 	static const struct {
@@ -255,4 +294,4 @@ END_TEST
 UNIT_MAIN("shape", nothing_to_do_is_no_shape, from_takes_a_value_out, select_keeps_what_is_listed,
     drop_leaves_out_what_is_listed, rename_replaces_keys_only,
     what_does_not_meet_a_rule_keeps_its_bytes, growth_is_bounded_by_the_budget,
-    refuses_bad_programs_with_their_place)
+    knows_what_elements_can_still_have, refuses_bad_programs_with_their_place)
