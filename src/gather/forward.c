@@ -57,13 +57,22 @@ put_hex(char *to, uint64_t v)
 	put_hex8(to + 8, (uint32_t)v);
 }
 
+/* RFC 9110 7.6.1: what Connection names was said to this hop alone. All fields of a name are marked alike. */
+static bool
+is_for_us_only(const struct request *r, enum header_id id)
+{
+	const struct header *h = header_find(r->headers, id);
+
+	return h != NULL && h->is_hop;
+}
+
 void
 forward_trace(struct request *r, struct rnd *rnd)
 {
 	struct str given = header_value(r->headers, HEADER_TRACEPARENT);
 	char *to = r->traceparent;
 
-	if (r->is_peer_trusted && is_traceparent(given)) {
+	if (r->is_peer_trusted && is_traceparent(given) && !is_for_us_only(r, HEADER_TRACEPARENT)) {
 		memcpy(to, given.p, REQUEST_TRACE_BYTES);
 	} else {
 		memcpy(to, "00-", 3);
@@ -78,11 +87,11 @@ forward_trace(struct request *r, struct rnd *rnd)
 
 /* ---- what gatherd says */
 
-/* All values of a field, joined as one list, then `last`. */
+/* All values of a field that cross, joined as one list, then `last`. */
 static void
 put_joined(struct h1_write *w, const struct request *r, enum header_id id, struct str last)
 {
-	const struct header *h = header_find(r->headers, id);
+	const struct header *h = is_for_us_only(r, id) ? NULL : header_find(r->headers, id);
 
 	h1_write_raw(w, http_table_header_name(id));
 	h1_write_raw(w, STR(": "));
@@ -98,11 +107,12 @@ put_joined(struct h1_write *w, const struct request *r, enum header_id id, struc
 static struct str
 trusted_or(const struct request *r, enum header_id id, struct str own)
 {
+	enum header_id said_by = r->is_rfc7239 ? HEADER_FORWARDED : id;
 	struct str given = header_value(r->headers, id);
 
 	if (r->is_rfc7239)
 		given = id == HEADER_X_FORWARDED_PROTO ? r->given_proto : r->given_host;
-	return r->is_peer_trusted && given.n != 0 ? given : own;
+	return r->is_peer_trusted && given.n != 0 && !is_for_us_only(r, said_by) ? given : own;
 }
 
 /* A value that is ours, or that the parser has checked: it needs no second look. */
@@ -114,10 +124,12 @@ put_line(struct h1_write *w, struct str name, struct str value)
 	h1_write_raw(w, STR("\r\n"));
 }
 
+/* Is there a client behind the peer of whom upstreams may be told? */
 static bool
 is_behind_proxy(const struct request *r)
 {
-	return r->is_peer_trusted && !str_eq(r->client_ip, r->peer_ip);
+	return r->is_peer_trusted && !str_eq(r->client_ip, r->peer_ip) &&
+	    !is_for_us_only(r, r->is_rfc7239 ? HEADER_FORWARDED : HEADER_X_FORWARDED_FOR);
 }
 
 static void

@@ -112,6 +112,40 @@ START_TEST(a_trusted_proxy_is_extended)
 }
 END_TEST
 
+START_TEST(what_connection_names_ends_here)
+{
+	static const char *const names[] = { "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Via",
+		"traceparent", "Forwarded" };
+	const char *text;
+
+	setup(true);
+	add("X-Forwarded-For", "198.51.100.7");
+	add("X-Forwarded-For", "10.0.0.1");
+	add("X-Forwarded-Proto", "https");
+	add("X-Forwarded-Host", "shop.example");
+	add("Via", "1.1 edge");
+	add("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+	add("Forwarded", "for=198.51.100.7;proto=https;host=shop.example");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		header_list_nominate(&headers, str_c(names[i]));
+	request.sends_forwarded = true;
+	request.client_ip = STR("198.51.100.7");
+	for (int i = 0; i < 2; i++) {
+		text = own(true);
+		assert_has(text, "X-Forwarded-For: 192.0.2.1\r\n");
+		assert_has(text, "X-Forwarded-Proto: http\r\n");
+		assert_has(text, "X-Forwarded-Host: example.com\r\n");
+		assert_has(text, "Via: 1.1 gatherd\r\n");
+		assert_has(text, "Forwarded: for=192.0.2.1;host=\"example.com\";proto=http\r\n");
+		assert_lacks(text, "0af7651916cd43dd");
+		request.is_rfc7239 = true;
+		request.given_proto = STR("https");
+		request.given_host = STR("shop.example");
+	}
+	arena_reset(&arena);
+}
+END_TEST
+
 START_TEST(forwarded_tells_the_client_and_the_peer)
 {
 	setup(false);
@@ -309,7 +343,8 @@ START_TEST(query_pairs_are_chosen_by_name)
 END_TEST
 
 UNIT_MAIN("forward", a_stranger_is_not_believed, a_trusted_proxy_is_extended,
-    forwarded_tells_the_client_and_the_peer, what_forwarded_says_is_told_by_the_other_fields_too,
+    what_connection_names_ends_here, forwarded_tells_the_client_and_the_peer,
+    what_forwarded_says_is_told_by_the_other_fields_too,
     a_broken_traceparent_is_replaced, trace_ids_are_hex_digits_of_random_numbers,
     via_tells_the_version_in_which_the_request_came,
     max_forwards_counts_the_hops_of_options, nothing_leaves_unless_listed,
