@@ -15,6 +15,8 @@
 /* How long and how much a client may go on sending after its last answer. */
 #define LINGER_NS (5 * NS_PER_SEC)
 #define LINGER_BYTES ((size_t)1 << 20)
+/* In a drain: how long a request may take to come on a connection that looks idle. */
+#define DRAIN_IDLE_NS NS_PER_SEC
 /* Slices handed to one write; IOV_MAX of Linux is 1024. */
 #define WRITE_SLICES 512
 
@@ -245,6 +247,8 @@ on_connected(void *arg, enum err_code e)
 	if (c->listener->conf->tls.client_auth != TLS_CLIENT_AUTH_NONE)
 		c->identity = stream_tls_identity(c->stream);
 	cconn_await_read(c, c->listener->conf->timeouts.header_ns);
+	if (c->listener->server->is_draining)
+		cconn_drain(c);
 }
 
 static void
@@ -326,12 +330,13 @@ is_idle(const struct cconn *c)
 	return c->state == CCONN_KEEPALIVE || (c->state == CCONN_HEAD && c->h1 == NULL);
 }
 
+/*
+ * A close that crosses a request on its way is a reset for its client, who cannot know whether the request was
+ * taken (RFC 9112 9.6). One that still comes is answered, and told that it was the last.
+ */
 void
 cconn_drain(struct cconn *c)
 {
-	/* A request that has already arrived is answered; closing on it would reset the client. */
-	if (is_idle(c))
-		cconn_h1_on_readable(c);
-	if (is_idle(c))
-		cconn_close(c);
+	if (is_idle(c) && c->read_due_ns > c->stream->loop->now_ns + DRAIN_IDLE_NS)
+		cconn_await_read(c, DRAIN_IDLE_NS);
 }

@@ -66,8 +66,7 @@ struct cconn *cconn_new(struct listener *l, struct stream *stream, const struct 
  */
 void cconn_close(struct cconn *c);
 /*
- * The server drains: idle connections on which nothing has arrived close, others close after their
- * answer.
+ * The server drains: connections close after their answer, idle ones when nothing comes for a second.
  */
 void cconn_drain(struct cconn *c);
 const char *cconn_state_name(enum cconn_state s);

@@ -459,7 +459,7 @@ finish(struct cconn *c)
 	stream_want_read(c->stream, true);
 	cconn_await_read(c, c->listener->conf->timeouts.idle_ns);
 	/* A drain that began after the answer's head was written found the connection busy. */
-	if (c->listener->server->is_draining && c->in == NULL)
+	if (c->listener->server->is_draining)
 		cconn_drain(c);
 }
 

@@ -108,13 +108,16 @@ def test_drains_on_sigterm(gatherd, upstream):
     opened = threading.Event()
     up = upstream(gate(opened))
     d = gatherd([ROUTE, REPLY], {"up": up})
-    with d.client() as busy, d.client() as idle:
+    with d.client() as busy, d.client() as idle, d.client() as late:
         assert idle.request("/hello").status == 200
+        assert late.request("/hello").header("Connection") is None
         busy.write_request("/q")
         up.wait_requests(1)
         d.signal(signal.SIGTERM)
-        assert idle.is_closed(), "idle keep-alive connections are closed"
         wait.until(lambda: _is_refused(d), "the listener to close")
+        response = late.request("/hello")
+        assert response.status == 200 and response.header("Connection") == "close"
+        assert idle.is_closed(), "idle keep-alive connections are closed"
         opened.set()
         response = busy.read_response()
         assert response.status == 200 and response.header("Connection") == "close"
