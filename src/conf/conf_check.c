@@ -71,26 +71,39 @@ check_has_route(const struct conf_check *check)
 		    "there is no route: every request gets 404");
 }
 
+struct bound {
+	const struct conf_text *text;
+	const struct addr *address;
+	bool is_v6only;
+};
+
 /* Port 0 is any free port: it clashes with nothing. */
 static bool
-is_same_address(const struct addr *a, const struct addr *b)
+is_free(const struct addr *a)
 {
-	if (a->len == 0 || b->len == 0 || (!addr_is_unix(a) && addr_port(a) == 0))
-		return false;
-	return addr_eq(a, b);
+	return a->len == 0 || (!addr_is_unix(a) && addr_port(a) == 0);
 }
 
 static void
-check_address(const struct conf_check *check, const struct conf_text *text,
-    const struct addr *address, size_t n_before)
+check_address(const struct conf_check *check, const struct bound *b, size_t n_before)
 {
-	struct str raw = conf_check_raw(text);
+	struct str raw = conf_check_raw(b->text);
 
-	for (size_t i = 0; i < n_before; i++)
-		if (is_same_address(&check->conf->listeners[i].address, address))
-			conf_error_add(check->errors, text->pos,
+	for (size_t i = 0; i < n_before && !is_free(b->address); i++) {
+		const struct listener_conf *l = &check->conf->listeners[i];
+
+		if (is_free(&l->address))
+			continue;
+		if (addr_eq(&l->address, b->address))
+			conf_error_add(check->errors, b->text->pos,
 			    "%.*s is the address of listener \"%.*s\" already", STR_FMT(raw),
-			    STR_FMT(check->conf->listeners[i].name));
+			    STR_FMT(l->name));
+		else if (addr_takes(&l->address, l->socket.is_v6only, b->address) ||
+		    addr_takes(b->address, b->is_v6only, &l->address))
+			conf_error_add(check->errors, b->text->pos,
+			    "%.*s and %.*s of listener \"%.*s\" cannot be bound together: one is among the other",
+			    STR_FMT(raw), STR_FMT(conf_check_raw(&l->address_text)), STR_FMT(l->name));
+	}
 }
 
 static void
@@ -109,13 +122,18 @@ static void
 check_addresses(const struct conf_check *check)
 {
 	const struct conf *c = check->conf;
+	const struct bound address = { &c->admin.address_text, &c->admin.address, true };
+	const struct bound socket = { &c->admin.socket, &c->admin.socket_address, true };
 
 	for (size_t i = 0; i < c->n_listeners; i++) {
-		check_address(check, &c->listeners[i].address_text, &c->listeners[i].address, i);
+		const struct listener_conf *l = &c->listeners[i];
+
+		check_address(
+		    check, &(struct bound){ &l->address_text, &l->address, l->socket.is_v6only }, i);
 		check_socket_name(check, i);
 	}
-	check_address(check, &c->admin.address_text, &c->admin.address, c->n_listeners);
-	check_address(check, &c->admin.socket, &c->admin.socket_address, c->n_listeners);
+	check_address(check, &address, c->n_listeners);
+	check_address(check, &socket, c->n_listeners);
 }
 
 static void

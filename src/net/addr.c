@@ -243,3 +243,19 @@ addr_eq(const struct addr *a, const struct addr *b)
 	n = unix_path_len(a);
 	return n == unix_path_len(b) && memcmp(ua->sun_path, ub->sun_path, n) == 0;
 }
+
+bool
+addr_takes(const struct addr *a, bool is_v6only, const struct addr *b)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&a->sa;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->sa;
+
+	if (addr_eq(a, b))
+		return true;
+	if (addr_is_unix(a) || addr_is_unix(b) || addr_port(a) != addr_port(b))
+		return false;
+	if (a->sa.ss_family == AF_INET)
+		return b->sa.ss_family == AF_INET && in->sin_addr.s_addr == INADDR_ANY;
+	return IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) &&
+	    (b->sa.ss_family == AF_INET6 || !is_v6only);
+}

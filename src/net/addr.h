@@ -37,5 +37,10 @@ bool addr_ip(const struct addr *a, uint8_t out[16]);
 void addr_unmap(struct addr *a);
 /* The same family, address and port, or path. */
 bool addr_eq(const struct addr *a, const struct addr *b);
+/*
+ * The same, or a stands for all addresses of its port, b's among them: one listener of the two is all that
+ * bind(2) allows. Without is_v6only, [::] stands for IPv4 as well.
+ */
+bool addr_takes(const struct addr *a, bool is_v6only, const struct addr *b);
 
 #endif

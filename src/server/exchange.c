@@ -182,6 +182,22 @@ answer_empty(struct exchange *x, unsigned status)
 }
 
 static void
+put_allow(struct exchange *x, struct str methods)
+{
+	if (methods.n > 0)
+		x->answer.fields = arena_printf(&x->arena, "Allow: %.*s\r\n", STR_FMT(methods));
+}
+
+/* RFC 9110 9.3.7: it says what the resource takes, as a 405 would. */
+static enum step_result
+answer_options(struct exchange *x)
+{
+	answer_empty(x, 204);
+	put_allow(x, router_allow(x->site->router, &x->request, &x->arena));
+	return STEP_MORE;
+}
+
+static void
 settle_limits(struct exchange *x)
 {
 	uint64_t own = x->route->conf->max_request_body_bytes;
@@ -212,7 +228,7 @@ step_route(struct exchange *x)
 	e = router_find(x->site->router, &x->request, &x->arena, &match);
 	if (e == ERR_METHOD_NOT_ALLOWED) {
 		answer_with(x, e);
-		x->answer.fields = arena_printf(&x->arena, "Allow: %.*s\r\n", STR_FMT(match.allow));
+		put_allow(x, match.allow);
 		return STEP_MORE;
 	}
 	if (e != ERR_NONE)
@@ -229,7 +245,7 @@ step_route(struct exchange *x)
 			return answer_because(x, e, why);
 	}
 	if (x->route->conf->kind == ROUTE_PROXY && forward_is_last_hop(&x->request))
-		return answer_empty(x, 204);
+		return answer_options(x);
 	if (x->route->conf->kind != ROUTE_PROXY && x->has_length && x->length > x->body_limit)
 		return answer_with(x, ERR_BODY_TOO_LARGE);
 	x->state = x->listener->kind == LISTENER_PUBLIC ? EXCHANGE_ADMIT : EXCHANGE_BODY;

@@ -372,3 +372,16 @@ router_find(const struct router *r, struct request *request, struct arena *arena
 	match->allow = allow_text(&f);
 	return ERR_METHOD_NOT_ALLOWED;
 }
+
+struct str
+router_allow(const struct router *r, const struct request *request, struct arena *arena)
+{
+	struct request other = *request;
+	struct router_match match;
+
+	other.method = METHOD_OTHER;
+	other.method_text = STR("");
+	if (router_find(r, &other, arena, &match) != ERR_METHOD_NOT_ALLOWED)
+		return str_none();
+	return match.allow;
+}

@@ -45,4 +45,7 @@ struct router_match {
 enum err_code router_find(const struct router *r, struct request *request, struct arena *arena,
     struct router_match *match);
 
+/* The value of Allow for the request's path, in the arena; none when it takes any method, or none. */
+struct str router_allow(const struct router *r, const struct request *request, struct arena *arena);
+
 #endif

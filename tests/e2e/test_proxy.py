@@ -339,3 +339,17 @@ def test_options_stop_at_the_last_hop_that_they_may_reach(gatherd, upstream):
     assert not up.requests
     assert d.request("/", "OPTIONS", fields=[("Max-Forwards", "3")]).status == 200
     assert up.only_request().header("Max-Forwards") == "2"
+
+
+def test_options_at_the_last_hop_tell_the_methods(gatherd, upstream):
+    up = upstream(json_reply(b"1"))
+    proxy = {"proxy": {"upstream": "up"}}
+    d = gatherd([{"path": "/some", "methods": ["OPTIONS", "GET"], **proxy},
+                 {"path": "/some", "methods": ["PUT", "PURGE"], **proxy},
+                 {"path": "/any", "methods": "any", **proxy}], {"up": up})
+    last = [("Max-Forwards", "0")]
+    refused = d.request("/some", "DELETE")
+    assert refused.status == 405
+    assert d.request("/some", "OPTIONS", fields=last).header("Allow") == refused.header("Allow")
+    assert refused.header("Allow") == "GET, HEAD, PUT, OPTIONS, PURGE"
+    assert d.request("/any", "OPTIONS", fields=last).header("Allow") is None

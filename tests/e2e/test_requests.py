@@ -3,6 +3,7 @@ import json
 
 import pytest
 from harness import expect
+from harness.upstream import json_reply
 
 
 def one(**call):
@@ -45,6 +46,21 @@ def test_trusted_proxies_are_believed_and_extended(gatherd, upstream):
     assert request.header("X-Forwarded-Proto") == "https"
     assert request.header("X-Forwarded-Host") == "shop.example"
     assert request.header("X-Client") == "203.0.113.7"
+
+
+def test_what_a_trusted_proxy_names_in_connection_ends_here(gatherd, upstream):
+    named = [("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "shop.example"),
+             ("Via", "1.1 edge"), ("X-Secret", "6")]
+    connection = ("Connection", ", ".join(name.lower() for name, _ in named))
+    up = upstream(json_reply(b"1"))
+    d = gatherd([{"path": "/", "proxy": {"upstream": "up"}}], {"up": up}, listener={"trusted_proxies": ["127.0.0.0/8"]})
+    assert d.get("/", fields=[*named, connection]).status == 200
+    request = up.only_request()
+    assert request.header("X-Forwarded-For") == "127.0.0.1"
+    assert request.header("X-Forwarded-Proto") == "http"
+    assert request.header("X-Forwarded-Host") != "shop.example"
+    assert request.header("Via") == "1.1 gatherd"
+    assert request.header("X-Secret") is None
 
 
 def test_untrusted_peers_do_not_choose_their_address(gatherd, upstream):

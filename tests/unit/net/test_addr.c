@@ -160,6 +160,38 @@ START_TEST(ipv4_inside_ipv6_comes_out)
 }
 END_TEST
 
+START_TEST(a_wildcard_takes_the_addresses_of_its_port)
+{
+	static const struct {
+		const char *a, *b;
+		bool takes, takes_without_v6only;
+	} rows[] = {
+		{ "127.0.0.1:80", "127.0.0.1:80", true, true },
+		{ "127.0.0.1:80", "127.0.0.2:80", false, false },
+		{ "0.0.0.0:80", "127.0.0.1:80", true, true },
+		{ "0.0.0.0:80", "127.0.0.1:81", false, false },
+		{ "127.0.0.1:80", "0.0.0.0:80", false, false },
+		{ "0.0.0.0:80", "[::1]:80", false, false },
+		{ "[::]:80", "[::1]:80", true, true },
+		{ "[::]:80", "[::1]:81", false, false },
+		{ "[::]:80", "127.0.0.1:80", false, true },
+		{ "[::1]:80", "127.0.0.1:80", false, false },
+		{ "0.0.0.0:80", "unix:/a", false, false },
+		{ "unix:/a", "unix:/a", true, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct addr a, b;
+
+		ck_assert(addr_parse(str_c(rows[i].a), &a) == ERR_NONE);
+		ck_assert(addr_parse(str_c(rows[i].b), &b) == ERR_NONE);
+		ck_assert_msg(addr_takes(&a, true, &b) == rows[i].takes, "row %zu", i);
+		ck_assert_msg(addr_takes(&a, false, &b) == rows[i].takes_without_v6only, "row %zu", i);
+	}
+}
+END_TEST
+
 UNIT_MAIN("addr", text_goes_in_and_out, what_is_no_address_is_refused,
     a_unix_path_has_a_greatest_length, knows_parts_and_equality, an_unnamed_peer_can_be_formatted,
-    resolves_without_a_network, ipv4_inside_ipv6_comes_out)
+    resolves_without_a_network, ipv4_inside_ipv6_comes_out,
+    a_wildcard_takes_the_addresses_of_its_port)
