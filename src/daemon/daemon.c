@@ -126,7 +126,8 @@ on_hangup(evutil_socket_t signum, short what, void *arg)
 	if (d->log != NULL)
 		access_log_reopen(d->log);
 	certs_reread(d->certs);
-	log_info("SIGHUP: logs reopened, certificates read; the configuration is not read again, restart for that");
+	log_info("SIGHUP: the access log is opened and certificates are read again; "
+		 "reload of the configuration is not supported yet, restart for that");
 }
 
 /* A worker has ended; with the last one the main loop ends as well. */

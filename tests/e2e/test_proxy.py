@@ -217,7 +217,7 @@ def test_a_slow_upstream_holds_the_client_back(gatherd, upstream):
         opened.wait(30)
         left = size - len(conn.reader.buffer)
         digest.update(conn.reader.buffer)
-        conn.reader.buffer = b""
+        conn.reader.buffer.clear()
         while left:
             data = conn.sock.recv(MEBIBYTE)
             assert data

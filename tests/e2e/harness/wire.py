@@ -66,7 +66,7 @@ class Reader:
 
     def __init__(self, sock):
         self.sock = sock
-        self.buffer = b""
+        self.buffer = bytearray()  # bytes would be copied whole for every piece that comes
         self.received = bytearray()
 
     def more(self):
@@ -75,25 +75,29 @@ class Reader:
         self.buffer += data
         return bool(data)
 
+    def take(self, size):
+        data = bytes(self.buffer[:size])
+        del self.buffer[:size]
+        return data
+
     def until(self, mark):
         while mark not in self.buffer:
             if not self.more():
-                raise Closed(self.buffer)
-        data, self.buffer = self.buffer.split(mark, 1)
+                raise Closed(bytes(self.buffer))
+        data = self.take(self.buffer.index(mark))
+        self.take(len(mark))
         return data
 
     def exactly(self, size):
         while len(self.buffer) < size:
             if not self.more():
-                raise Closed(self.buffer)
-        data, self.buffer = self.buffer[:size], self.buffer[size:]
-        return data
+                raise Closed(bytes(self.buffer))
+        return self.take(size)
 
     def to_eof(self):
         while self.more():
             pass
-        data, self.buffer = self.buffer, b""
-        return data
+        return self.take(len(self.buffer))
 
     def head(self):
         if not self.buffer and not self.more():
