@@ -186,13 +186,39 @@ is_own_type(const struct gather *g, struct str name)
 	return g->events->on_part != NULL && str_ieq(name, STR("Content-Type"));
 }
 
+/* Something failed, and is missing or has its default: the same request may get another answer soon. */
+static bool
+is_makeshift(const struct gather *g)
+{
+	for (size_t i = 0; i < g->plan->n_calls; i++)
+		if (g->plan->conf->need == 0 && g->calls[i].error != ERR_NONE && !g->calls[i].is_passed)
+			return true;
+	return false;
+}
+
+/* A client that names it later is told that nothing has changed. */
+static bool
+is_validator(enum header_id id)
+{
+	return id == HEADER_ETAG || id == HEADER_LAST_MODIFIED;
+}
+
+/* Those of an answer that is a part, or the client's; what an error had is nobody's. NULL: none. */
+static const struct header_list *
+fields_of(const struct gather *g, size_t call)
+{
+	const struct gather_call *gc = &g->calls[call];
+
+	return gc->error == ERR_NONE || gc->is_passed ? g->known[call].fields : NULL;
+}
+
 /* An entry before this one has given the field already. */
 static bool
 is_taken(const struct gather *g, size_t entry, const struct header *h)
 {
 	for (size_t i = 0; i < entry; i++) {
 		const struct copy_plan *copy = &g->plan->copies[i];
-		const struct header_list *fields = g->known[copy->call].fields;
+		const struct header_list *fields = fields_of(g, copy->call);
 		const struct header *same = fields == NULL ? NULL : header_find_name(fields, h->name);
 
 		if (same != NULL && takes(copy, same))
@@ -202,10 +228,10 @@ is_taken(const struct gather *g, size_t entry, const struct header *h)
 }
 
 static void
-put_copy(struct gather *g, size_t entry, struct buf *out)
+put_copy(struct gather *g, size_t entry, bool is_lasting, struct buf *out)
 {
 	const struct copy_plan *copy = &g->plan->copies[entry];
-	const struct header_list *fields = g->known[copy->call].fields;
+	const struct header_list *fields = fields_of(g, copy->call);
 
 	for (size_t i = 0; fields != NULL && i < fields->n; i++) {
 		const struct header *h = &fields->at[i];
@@ -214,6 +240,8 @@ put_copy(struct gather *g, size_t entry, struct buf *out)
 		    is_own_type(g, h->name))
 			continue;
 		if (h->id != HEADER_SET_COOKIE && is_taken(g, entry, h))
+			continue;
+		if (!is_lasting && is_validator(h->id))
 			continue;
 		buf_printf(out, "%.*s: %.*s\r\n", STR_FMT(h->name), STR_FMT(h->value));
 	}
@@ -226,16 +254,16 @@ copies_freshness(const struct copy_plan *copy)
 }
 
 static void
-put_copies(struct gather *g, struct buf *out)
+put_copies(struct gather *g, bool is_lasting, struct buf *out)
 {
-	struct freshness f = { .is_public = true };
+	struct freshness f = { .no_cache = !is_lasting, .is_public = true };
 
 	for (size_t i = 0; i < g->plan->n_copies; i++) {
 		const struct copy_plan *copy = &g->plan->copies[i];
 
-		put_copy(g, i, out);
-		if (copies_freshness(copy) && g->known[copy->call].fields != NULL)
-			add_freshness(&f, g->known[copy->call].fields);
+		put_copy(g, i, is_lasting, out);
+		if (copies_freshness(copy) && fields_of(g, copy->call) != NULL)
+			add_freshness(&f, fields_of(g, copy->call));
 	}
 	if (!is_set(g, STR("Cache-Control")))
 		put_freshness(out, &f);
@@ -252,7 +280,7 @@ put_missing(const struct meta_call *missing, size_t n, struct buf *out)
 }
 
 static void
-put_set(struct gather *g, struct buf *out)
+put_set(struct gather *g, bool is_lasting, struct buf *out)
 {
 	struct str value;
 
@@ -260,6 +288,8 @@ put_set(struct gather *g, struct buf *out)
 		const struct field_plan *f = &g->plan->set_headers[i];
 
 		if (is_own_type(g, f->name))
+			continue;
+		if (!is_lasting && is_validator(http_table_header(f->name)))
 			continue;
 		/* A field whose value is not there is left out: nothing is sent with a hole. */
 		if (template_eval(&f->value, &g->values, g->arena, &value) == ERR_NONE)
@@ -272,13 +302,15 @@ answer_fields_write(struct gather *g, const struct meta_call *missing, size_t n_
 {
 	struct buf out = BUF_INIT;
 	struct str text;
+	bool is_lasting;
 
 	if (n_missing == 0 && g->plan->n_copies == 0 && g->plan->n_set_headers == 0)
 		return STR("");
 	if (!is_listed(&g->plan->conf->response.remove_headers, STR("Proxy-Status")))
 		put_missing(missing, n_missing, &out);
-	put_copies(g, &out);
-	put_set(g, &out);
+	is_lasting = !is_makeshift(g);
+	put_copies(g, is_lasting, &out);
+	put_set(g, is_lasting, &out);
 	text = arena_str(g->arena, buf_str(&out));
 	buf_fini(&out);
 	return text;

@@ -28,13 +28,20 @@ detail_of(const struct gather *g, const struct gather_call *gc)
 
 /* ---- the type and the presence of the body */
 
-/* The route's own word on the type, by response.headers, is the only one. 205 has no body, RFC 9110 15.3.6. */
+/* RFC 9110 15.3.5, 15.3.6, 15.4.5 */
+static bool
+is_bodiless(unsigned status)
+{
+	return status == 204 || status == 205 || status == 304;
+}
+
+/* The route's own word on the type, by response.headers, is the only one. */
 static void
 settle_body(struct answer *answer)
 {
 	if (!str_is_none(answer_fields_value(answer->fields, STR("Content-Type"))))
 		answer->content_type = str_none();
-	if (answer->status != 205)
+	if (!is_bodiless(answer->status))
 		return;
 	answer->content_type = str_none();
 	answer->n_body = 0;
@@ -221,8 +228,41 @@ merge(struct gather *g, struct json_value *parts, struct str meta, size_t *at_fa
 
 /* ---- response.status and response.body */
 
-/* The first rule that holds and gives a status; a partial answer keeps its own when none does. */
+/* Is there more to tell than that there is nothing? */
+static bool
+has_content(const struct gather *g)
+{
+	const struct response_conf *conf = &g->plan->conf->response;
+
+	if (g->plan->body.n != 0)
+		return g->answer.body_bytes != 0;
+	if (g->answer.is_partial || conf->static_json.kind != CONF_JSON_NONE)
+		return true;
+	for (size_t i = 0; i < g->plan->n_calls; i++)
+		if (g->known[i].result.kind != JSON_NONE && g->known[i].result.kind != JSON_NULL)
+			return true;
+	return false;
+}
+
+/* That one call had nothing to say does not take from the answer what others did: `own` is its status then. */
 static void
+keep_content(struct gather *g, unsigned own)
+{
+	if (is_bodiless(g->answer.status) && has_content(g))
+		g->answer.status = own;
+}
+
+static bool
+is_literal(const struct template *t)
+{
+	return t->n == 1 && t->ops[0].kind == TEMPLATE_LITERAL;
+}
+
+/*
+ * The first rule that holds and gives a status; a partial answer keeps its own when none does. True when the status
+ * is that of a call, not one that the file has.
+ */
+static bool
 settle_status(struct gather *g)
 {
 	for (size_t i = 0; i < g->plan->n_status; i++) {
@@ -236,8 +276,9 @@ settle_status(struct gather *g)
 		    !str_to_u64(text, &status) || status < 200 || status > 599)
 			continue;
 		g->answer.status = (unsigned)status;
-		return;
+		return !is_literal(&rule->status);
 	}
+	return false;
 }
 
 /* {calls.N.body} alone: the bytes of that answer, with its word for what they are. A for_each has many. */
@@ -273,7 +314,7 @@ write_body(struct gather *g)
 	return e;
 }
 
-/* ---- conditional requests, RFC 9110 13.1.2 */
+/* ---- conditional requests, RFC 9110 13.1 */
 
 /* The opaque part of an entity tag, for the weak comparison. */
 static struct str
@@ -283,9 +324,11 @@ opaque(struct str tag)
 }
 
 static bool
-has_tag(const struct header *h, struct str tag, const struct header_list *fields)
+has_tag(const struct gather *g, const struct header *h)
 {
-	for (; h != NULL; h = header_next(fields, h)) {
+	struct str tag = answer_fields_value(g->answer.fields, STR("ETag"));
+
+	for (; h != NULL && !str_is_none(tag); h = header_next(g->request->headers, h)) {
 		struct str rest = h->value, one;
 
 		while (header_next_element(&rest, &one))
@@ -295,24 +338,30 @@ has_tag(const struct header *h, struct str tag, const struct header_list *fields
 	return false;
 }
 
-/* The client has this answer already: its ETag, copied from a call or set by the route, is one it names. */
+/* RFC 9110 13.1.3: without If-None-Match. A date that is another is not compared: it comes from elsewhere. */
+static bool
+has_date(const struct gather *g, const struct header *h)
+{
+	struct str date = answer_fields_value(g->answer.fields, STR("Last-Modified"));
+
+	return !str_is_none(date) && str_eq(h->value, date);
+}
+
+/* The client has this answer already: what tells it apart, copied from a call or set by the route, is what it names. */
 static void
 settle_condition(struct gather *g)
 {
-	const struct header *h = header_find(g->request->headers, HEADER_IF_NONE_MATCH);
+	const struct header *none_match = header_find(g->request->headers, HEADER_IF_NONE_MATCH);
+	const struct header *since = header_find(g->request->headers, HEADER_IF_MODIFIED_SINCE);
 	enum http_method method = g->request->method;
-	struct str tag;
 
-	if (h == NULL || g->answer.is_partial || g->answer.status != 200 ||
+	if ((none_match == NULL && since == NULL) || g->answer.is_partial || g->answer.status != 200 ||
 	    (method != METHOD_GET && method != METHOD_HEAD))
 		return;
-	tag = answer_fields_value(g->answer.fields, STR("ETag"));
-	if (str_is_none(tag) || !has_tag(h, tag, g->request->headers))
+	if (none_match != NULL ? !has_tag(g, none_match) : !has_date(g, since))
 		return;
 	g->answer.status = 304;
-	g->answer.content_type = str_none();
-	g->answer.n_body = 0;
-	g->answer.body_bytes = 0;
+	settle_body(&g->answer);
 }
 
 /* What is missing decides the status, unless a rule does, and is told in the metadata. */
@@ -335,10 +384,11 @@ gather_answer_merge(struct gather *g)
 {
 	const struct plan *plan = g->plan;
 	struct meta_call *missing = arena_alloc(g->arena, plan->n_calls * sizeof *missing);
-	bool is_streamed = g->events->on_part != NULL, has_body = plan->body.n != 0;
+	bool is_streamed = g->events->on_part != NULL, has_body = plan->body.n != 0, is_of_call;
 	size_t n_missing, at_fault = plan->n_calls;
 	struct json_value *parts = NULL;
 	enum err_code e = ERR_NONE;
+	unsigned own_status;
 	struct str meta;
 
 	if (!is_streamed && !has_body)
@@ -348,10 +398,13 @@ gather_answer_merge(struct gather *g)
 	if (is_streamed)
 		return; /* the parts go out one by one */
 	g->answer.fields = answer_fields_write(g, missing, n_missing);
-	settle_status(g);
+	own_status = g->answer.status;
+	is_of_call = settle_status(g);
 	if (e == ERR_NONE)
 		e = has_body ? write_body(g) : merge(g, parts, meta, &at_fault);
 	if (e == ERR_NONE) {
+		if (is_of_call)
+			keep_content(g, own_status);
 		settle_body(&g->answer);
 		settle_condition(g);
 	} else {

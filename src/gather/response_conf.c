@@ -63,8 +63,10 @@ static const struct conf_row response_header_rows[] = {
 		   "Cache-Control the "
 		   "strictest of all calls it is copied from (a call without it counts as "
 		   "`no-cache`), of "
-		   "any other field the first call's. What `set` sets is not copied. With an ETag the answer to a "
-		   "matching If-None-Match is 304.",
+		   "any other field the first call's. What `set` sets is not copied, nor what an answer has that "
+		   "is neither a part nor passed on. With an ETag the answer to a matching If-None-Match is 304, "
+		   "with a Last-Modified that to an If-Modified-Since of the same date. While a call has failed "
+		   "there is neither field, and a Cache-Control that is copied is `no-cache`.",
 	},
 	{
 	    .key = "remove",
@@ -167,7 +169,7 @@ static const struct conf_row response_rows[] = {
 	    .doc = "The status of the answer: a number, a call's (`\"{calls.order.status}\"`), or "
 		   "a list of "
 		   "rules of which the first that holds counts. Without one that holds: 200, or "
-		   "`partial.status`.",
+		   "`partial.status`; so too when a call's 204, 205 or 304 would leave out what others gave.",
 	},
 	{
 	    .key = "body",
