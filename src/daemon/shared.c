@@ -18,31 +18,18 @@ aligned_calloc(size_t count, size_t size)
 	return p;
 }
 
-struct limiter_slot *
-shared_admission(struct shared *s)
-{
-	return &s->slots[0];
-}
-
-struct limiter_slot *
-shared_upstream(struct shared *s, size_t upstream)
-{
-	return &s->slots[1 + upstream];
-}
-
 static void
 init_slots(struct shared *s)
 {
 	const struct conf *c = s->gen->conf;
 
-	s->slots = aligned_calloc(1 + c->n_upstreams, sizeof *s->slots);
-	s->upstream_slots = mem_calloc(c->n_upstreams, sizeof(*s->upstream_slots));
-	limiter_slot_init(shared_admission(s), c->overload.limit, c->overload.queue_size);
+	s->admission = aligned_calloc(1, sizeof *s->admission);
+	s->upstreams = aligned_calloc(c->n_upstreams, sizeof *s->upstreams);
+	s->limiters = mem_calloc(c->n_upstreams, sizeof(*s->limiters));
+	limiter_slot_init(s->admission, c->overload.limit, c->overload.queue_size);
 	for (size_t i = 0; i < c->n_upstreams; i++) {
-		const struct upstream_conf *up = &c->upstreams[i];
-
-		limiter_slot_init(shared_upstream(s, i), up->concurrency.limit, up->queue.size);
-		s->upstream_slots[i] = shared_upstream(s, i);
+		upstream_slots_init(&s->upstreams[i], &c->upstreams[i]);
+		s->limiters[i] = &s->upstreams[i].permits;
 	}
 }
 
@@ -56,9 +43,9 @@ init_view(struct shared *s)
 		.n_listeners = c->n_listeners,
 		.site = s->gen->site,
 		.upstreams = c->upstreams,
-		.limiters = s->upstream_slots,
+		.limiters = s->limiters,
 		.n_upstreams = c->n_upstreams,
-		.admission = shared_admission(s),
+		.admission = s->admission,
 	};
 }
 
@@ -97,7 +84,8 @@ shared_fini(struct shared *s)
 	free(s->shards);
 	free(s->shard_list);
 	free(s->listeners);
-	free(s->upstream_slots);
-	free(s->slots);
+	free(s->limiters);
+	free(s->upstreams);
+	free(s->admission);
 	*s = (struct shared){ 0 };
 }

@@ -9,12 +9,13 @@
 #include "daemon/generation.h"
 #include "server/admin.h"
 #include "server/listener.h"
-#include "upstream/limiter.h"
+#include "upstream/upstream.h"
 
 struct shared {
 	const struct generation *gen; /* borrowed, outlives it */
-	struct limiter_slot *slots;   /* owned: 0 is the daemon's, 1 + i that of upstream i */
-	const struct limiter_slot **upstream_slots; /* owned list, for the admin pages */
+	struct limiter_slot *admission;       /* owned; the daemon's */
+	struct upstream_slots *upstreams;     /* owned; by index in the configuration */
+	const struct limiter_slot **limiters; /* owned list, for the admin pages */
 	struct listener_shared *listeners;          /* owned; by index in the configuration */
 	struct metric_layout layout;
 	struct metric_shard *shards; /* owned; one per worker, and the last one the main thread's */
@@ -25,7 +26,5 @@ struct shared {
 
 void shared_init(struct shared *s, const struct generation *gen, size_t n_workers);
 void shared_fini(struct shared *s);
-struct limiter_slot *shared_admission(struct shared *s);
-struct limiter_slot *shared_upstream(struct shared *s, size_t upstream);
 
 #endif

@@ -52,7 +52,7 @@ init_upstreams(struct worker *w)
 	w->n_upstreams = c->n_upstreams;
 	w->upstreams = mem_calloc(c->n_upstreams, sizeof *w->upstreams);
 	for (size_t i = 0; i < c->n_upstreams; i++) {
-		upstream_init(&w->upstreams[i], &c->upstreams[i], i, shared_upstream(w->shared, i),
+		upstream_init(&w->upstreams[i], &c->upstreams[i], i, &w->shared->upstreams[i],
 		    w->index, w->loop, &w->shared->shards[w->index]);
 		use_tls(w, i);
 	}
@@ -92,7 +92,7 @@ worker_new(const struct worker_setup *setup)
 	w->stop.fn = on_stop_message;
 	timer_init(&w->settling, on_settling, w);
 	json_scan_init(&w->js, setup->seed);
-	limiter_init(&w->admission, shared_admission(w->shared), w->index, w->loop);
+	limiter_init(&w->admission, w->shared->admission, w->index, w->loop);
 	w->tls_io = tls_io_new();
 	init_upstreams(w);
 	w->env = (struct gather_env){ w->loop, w->upstreams, &w->js };

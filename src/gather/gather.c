@@ -1,10 +1,11 @@
 /*
  * The calls of one request, in flight. Runs on its worker's thread; lives in the arena of its exchange.
  *
- * A gather first has a permit of each upstream of the required calls that are certain to run, taken in the order
- * of the upstreams so that no two requests wait for each other in a circle; only then does the first call leave. What
- * cannot be served is refused before any upstream has heard of it. From then on every call starts as soon as
- * those that it refers to have ended.
+ * A gather first has the permits of the required calls that are certain to run, one upstream after the other in their
+ * order, so that no two requests wait for each other in a circle; only then does the first call leave. What cannot be
+ * served is refused before any upstream has heard of it. Where an upstream has fewer permits than the
+ * request has calls, the calls pass them on from one to the next; they are not given back in between.
+ * From then on every call starts as soon as those that it refers to have ended.
  */
 #include "gather/gather.h"
 
@@ -58,6 +59,7 @@ gather_cancel(struct gather *g)
 		return;
 	g->state = GATHER_DONE;
 	loop_defer_cancel(g->env->loop, &g->finish_later);
+	permit_group_release(&g->group);
 	for (size_t i = 0; i < g->plan->n_calls; i++)
 		cancel_call(&g->calls[i]);
 }
@@ -261,13 +263,38 @@ advance(struct gather *g)
 	return false;
 }
 
+/* To a sibling that waits for it; the last one gives it back. */
+static void
+pass_permit(struct gather_call *gc)
+{
+	struct call *call = &gc->task.call;
+
+	if (call->permit.state != PERMIT_HELD)
+		return;
+	for (size_t i = 0; i < gc->gather->plan->n_calls; i++) {
+		struct call *sibling = &gc->gather->calls[i].task.call;
+
+		if (sibling->upstream == call->upstream && sibling->shares_permit &&
+		    sibling->state == CALL_WAIT_PERMIT) {
+			call_hand_permit(sibling, call);
+			return;
+		}
+	}
+	permit_release(&call->permit);
+}
+
 static void
 on_settled(struct gather_call *gc, enum err_code e)
 {
 	struct gather *g = gc->gather;
 
 	settle(gc, e);
-	if (has_verdict(g, gc) || advance(g))
+	if (has_verdict(g, gc)) {
+		finish(g);
+		return;
+	}
+	pass_permit(gc);
+	if (advance(g))
 		finish(g);
 }
 
@@ -312,99 +339,147 @@ start_certain(struct gather *g)
 		loop_defer(g->env->loop, &g->finish_later);
 }
 
-static void on_admitted(struct permit *p, enum err_code e);
-
-/*
- * Does the request hold a permit of that call's upstream already? One is enough to be sure of its turn: waiting
- * for a second with the first in hand is what two such requests would do for each other, and what one would do
- * for itself that has more calls than there are permits. The other calls queue when all of them start.
- */
-static bool
-has_permit_of(const struct gather *g, size_t at)
+/* The calls to one upstream that are to be admitted; one whose request could not be written has settled before. */
+static uint64_t
+pending_of(const struct gather *g, const struct admission_plan *ap)
 {
-	const struct plan *plan = g->plan;
-	uint64_t upstream = plan->calls[plan->admission[at]].conf->upstream;
+	return ap->calls & ~g->settled;
+}
 
-	while (at-- > 0 && plan->calls[plan->admission[at]].conf->upstream == upstream)
-		if (g->calls[plan->admission[at]].task.call.permit.state == PERMIT_HELD)
+static struct gather_call *
+first_of(struct gather *g, uint64_t calls)
+{
+	return &g->calls[__builtin_ctzll(calls)];
+}
+
+static struct upstream *
+upstream_of(const struct gather *g, const struct admission_plan *ap)
+{
+	return &g->env->upstreams[ap->upstream];
+}
+
+/* A permit for each call, or as many as there are. */
+static uint32_t
+n_permits(const struct gather *g, const struct admission_plan *ap)
+{
+	uint32_t n = 0, limit = limiter_limit(&upstream_of(g, ap)->limiter);
+
+	for (uint64_t left = pending_of(g, ap); left != 0; left &= left - 1)
+		n++;
+	return n < limit ? n : limit;
+}
+
+/* The first of them to lose patience. */
+static uint64_t
+patience_of(struct gather *g, const struct admission_plan *ap)
+{
+	uint64_t until = g->env->loop->now_ns + upstream_of(g, ap)->conf->queue.timeout_ns;
+
+	for (uint64_t left = pending_of(g, ap); left != 0; left &= left - 1) {
+		uint64_t own = deadline_of(first_of(g, left));
+
+		until = own < until ? own : until;
+	}
+	return until;
+}
+
+/* One permit for each call; where there are not enough, they share them. */
+static void
+hand_out(struct gather *g, uint64_t calls)
+{
+	uint64_t left = calls;
+
+	for (; left != 0 && g->group.all.state == PERMIT_HELD; left &= left - 1)
+		permit_hand(&first_of(g, left)->task.call.permit, &g->group.all);
+	if (left == 0)
+		return;
+	for (; calls != 0; calls &= calls - 1)
+		first_of(g, calls)->task.call.shares_permit = true;
+}
+
+/* The calls to one upstream are shed. True: that decides the answer. */
+static bool
+shed(struct gather *g, uint64_t calls, enum err_code e)
+{
+	for (; calls != 0; calls &= calls - 1) {
+		struct gather_call *gc = first_of(g, calls);
+
+		settle(gc, e);
+		if (has_verdict(g, gc))
 			return true;
+	}
 	return false;
 }
 
-/* Takes permits one by one until one must be waited for, then starts all calls. */
+/* The permits of one upstream are here, or will not come. True: that decides the answer. */
+static bool
+end_admission(struct gather *g, enum err_code e)
+{
+	uint64_t calls = pending_of(g, &g->plan->admission[g->n_admitted++]);
+
+	if (e != ERR_NONE)
+		return shed(g, calls, e);
+	hand_out(g, calls);
+	return false;
+}
+
+static void on_admitted(struct permit_group *group, enum err_code e);
+
+static enum err_code
+ask(struct gather *g, const struct admission_plan *ap)
+{
+	struct upstream *up = upstream_of(g, ap);
+	uint32_t n = n_permits(g, ap);
+
+	if (permit_group_take(&g->group, &up->limiter, &up->turn, n))
+		return ERR_NONE;
+	return permit_group_wait(
+	    &g->group, &up->limiter, &up->turn, n, patience_of(g, ap), on_admitted);
+}
+
+/* Takes the permits of one upstream after the other, until some must be waited for; then starts all calls. */
 static void
 admit(struct gather *g)
 {
-	for (; g->n_admitted < g->plan->n_admission; g->n_admitted++) {
-		struct gather_call *gc = &g->calls[g->plan->admission[g->n_admitted]];
-		struct call *call = &gc->task.call;
-		uint64_t patience = g->env->loop->now_ns + call->upstream->conf->queue.timeout_ns;
-		uint64_t until = deadline_of(gc);
+	while (g->n_admitted < g->plan->n_admission) {
+		const struct admission_plan *ap = &g->plan->admission[g->n_admitted];
 		enum err_code e = ERR_NONE;
 
-		if (gc->state == GATHER_CALL_PENDING && !has_permit_of(g, g->n_admitted))
-			e = permit_acquire(&call->permit, &call->upstream->limiter,
-			    patience < until ? patience : until, on_admitted);
-		if (e != ERR_NONE) {
-			settle(gc, e);
-			if (has_verdict(g, gc)) {
-				loop_defer(g->env->loop, &g->finish_later);
-				return;
-			}
-		}
-		if (call->permit.state == PERMIT_WAITING)
+		if (pending_of(g, ap) != 0)
+			e = ask(g, ap);
+		if (permit_group_is_waiting(&g->group))
 			return;
+		if (end_admission(g, e)) {
+			loop_defer(g->env->loop, &g->finish_later);
+			return;
+		}
 	}
 	start_certain(g);
 }
 
 static void
-on_admitted(struct permit *p, enum err_code e)
+on_admitted(struct permit_group *group, enum err_code e)
 {
-	struct call *c = CONTAINER_OF(p, struct call, permit);
-	struct task *t = CONTAINER_OF(c, struct task, call);
-	struct gather_call *gc = CONTAINER_OF(t, struct gather_call, task);
-	struct gather *g = gc->gather;
+	struct gather *g = CONTAINER_OF(group, struct gather, group);
 
-	if (e != ERR_NONE) {
-		settle(gc, e);
-		if (has_verdict(g, gc)) {
-			finish(g);
-			return;
-		}
-	}
-	g->n_admitted++;
-	admit(g);
-}
-
-/* How many of the required calls go to the same upstream as the one at `at`, which begins a run of them. */
-static uint32_t
-run_length(const struct gather *g, size_t at)
-{
-	const struct plan *plan = g->plan;
-	size_t end = at;
-
-	while (end < plan->n_admission &&
-	    plan->calls[plan->admission[end]].conf->upstream ==
-		plan->calls[plan->admission[at]].conf->upstream)
-		end++;
-	return (uint32_t)(end - at);
+	if (end_admission(g, e))
+		finish(g);
+	else
+		admit(g);
 }
 
 /* A look before queueing anywhere: an upstream that has no room at all decides at once. */
-static struct gather_call *
-find_full(struct gather *g)
+static bool
+shed_early(struct gather *g)
 {
-	for (size_t at = 0; at < g->plan->n_admission;) {
-		struct gather_call *gc = &g->calls[g->plan->admission[at]];
-		uint32_t n = run_length(g, at);
+	for (size_t i = 0; i < g->plan->n_admission; i++) {
+		const struct admission_plan *ap = &g->plan->admission[i];
 
-		if (gc->state == GATHER_CALL_PENDING &&
-		    !limiter_has_room(&gc->task.call.upstream->limiter, n))
-			return gc;
-		at += n;
+		if (!limiter_has_room(&upstream_of(g, ap)->limiter, n_permits(g, ap)) &&
+		    shed(g, pending_of(g, ap), ERR_QUEUE_FULL))
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
 /* ---- start */
@@ -449,19 +524,12 @@ static bool
 decide_early(struct gather *g)
 {
 	enum err_code e = parse_client_body(g);
-	struct gather_call *full;
 
 	if (e != ERR_NONE) {
 		answer_problem(&g->answer, g->arena, e, str_none());
 		return true;
 	}
-	if (build_certain(g))
-		return true;
-	full = find_full(g);
-	if (full == NULL)
-		return false;
-	settle(full, ERR_QUEUE_FULL);
-	return has_verdict(g, full);
+	return build_certain(g) || shed_early(g);
 }
 
 void

@@ -12,6 +12,7 @@
 #include "gather/plan.h"
 #include "gather/request.h"
 #include "gather/task.h"
+#include "upstream/permit_group.h"
 
 struct gather;
 struct gather_call;
@@ -57,7 +58,8 @@ struct gather {
 	void *owner;
 	struct gather_call *calls;   /* plan->n_calls of them, in the order of the file */
 	struct template_call *known; /* what templates may see of them */
-	size_t n_admitted;           /* of plan->admission */
+	size_t n_admitted;           /* of plan->admission; the next one is being asked for */
+	struct permit_group group;   /* the permits of that one */
 	uint64_t settled;            /* bits of the calls */
 	uint64_t started_ns;
 	uint64_t deadline_ns;

@@ -390,25 +390,30 @@ is_admitted_ahead(const struct plan *plan, size_t i)
 }
 
 /* By upstream, so that all requests take permits in one order and none wait in a circle. */
+static struct admission_plan *
+admission_of(struct plan *plan, uint64_t upstream)
+{
+	size_t at = plan->n_admission;
+
+	while (at > 0 && plan->admission[at - 1].upstream > upstream)
+		at--;
+	if (at > 0 && plan->admission[at - 1].upstream == upstream)
+		return &plan->admission[at - 1];
+	for (size_t i = plan->n_admission++; i > at; i--)
+		plan->admission[i] = plan->admission[i - 1];
+	plan->admission[at] = (struct admission_plan){ .upstream = upstream };
+	return &plan->admission[at];
+}
+
 static void
 order_admission(struct compiler *c)
 {
 	struct plan *plan = c->plan;
 
 	plan->admission = arena_alloc(c->arena, plan->n_calls * sizeof *plan->admission);
-	for (size_t i = 0; i < plan->n_calls; i++) {
-		size_t at = plan->n_admission;
-
-		if (!is_admitted_ahead(plan, i))
-			continue;
-		for (; at > 0 &&
-		     plan->calls[plan->admission[at - 1]].conf->upstream >
-			 plan->calls[i].conf->upstream;
-		     at--)
-			plan->admission[at] = plan->admission[at - 1];
-		plan->admission[at] = i;
-		plan->n_admission++;
-	}
+	for (size_t i = 0; i < plan->n_calls; i++)
+		if (is_admitted_ahead(plan, i))
+			admission_of(plan, plan->calls[i].conf->upstream)->calls |= UINT64_C(1) << i;
 }
 
 static enum err_code

@@ -57,11 +57,17 @@ struct status_plan {
 	struct template status;
 };
 
+/* The calls to one upstream that are required and certain to run. */
+struct admission_plan {
+	uint64_t upstream;
+	uint64_t calls; /* bits */
+};
+
 struct plan {
 	const struct route_conf *conf;
 	struct call_plan *calls; /* in the order of the file */
 	size_t n_calls;
-	size_t *admission;       /* required and certain, ordered by upstream: permits are taken in this order */
+	struct admission_plan *admission; /* in the order of the upstreams: permits are taken in this order */
 	size_t n_admission;
 	struct merge_plan *merge;
 	struct merge_place *places; /* of the calls, by index */

@@ -49,7 +49,8 @@ settle(struct call *c, enum err_code e)
 	leave_endpoint(c);
 	loop_timer_drop(loop, &c->timer);
 	loop_defer_cancel(loop, &c->finish_later);
-	permit_release(&c->permit);
+	if (!c->shares_permit)
+		permit_release(&c->permit);
 }
 
 static void
@@ -94,11 +95,12 @@ call_cancel(struct call *c)
 {
 	enum call_state was = c->state;
 
-	if (was == CALL_DONE)
-		return;
-	uconn_h1_cancel(&c->attempt);
-	settle(c, ERR_CANCELLED);
-	if (was != CALL_INIT)
+	if (was != CALL_DONE) {
+		uconn_h1_cancel(&c->attempt);
+		settle(c, ERR_CANCELLED);
+	}
+	permit_release(&c->permit);
+	if (was != CALL_INIT && was != CALL_DONE)
 		count_outcome(c);
 }
 
@@ -384,12 +386,14 @@ call_start(struct call *c, const struct h1_request *request, uint64_t deadline_n
 	if (c->times.started == 0)
 		c->times.started = now;
 	c->deadline_ns = total < deadline_ns ? total : deadline_ns;
+	c->state = CALL_WAIT_PERMIT;
 	if (c->upstream->n_endpoints == 0) {
 		/* Never later on: the last address that was known stays. */
 		e = c->upstream->absence;
+	} else if (c->permit.state == PERMIT_NONE && c->shares_permit) {
+		loop_timer_set(loop_of(c), &c->timer, c->deadline_ns);
 	} else if (c->permit.state == PERMIT_NONE) {
 		/* The permit's own timer bounds the wait for it. */
-		c->state = CALL_WAIT_PERMIT;
 		e = permit_acquire(&c->permit, &c->upstream->limiter,
 		    queue < c->deadline_ns ? queue : c->deadline_ns, on_permit);
 	}
@@ -397,6 +401,14 @@ call_start(struct call *c, const struct h1_request *request, uint64_t deadline_n
 		fail_later(c, e);
 	else if (c->permit.state == PERMIT_HELD)
 		begin_permitted(c);
+}
+
+void
+call_hand_permit(struct call *to, struct call *from)
+{
+	assert(from->state == CALL_DONE && to->state == CALL_WAIT_PERMIT);
+	permit_hand(&to->permit, &from->permit);
+	on_permit(&to->permit, ERR_NONE);
 }
 
 void

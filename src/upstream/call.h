@@ -33,7 +33,7 @@ struct call_events {
 	size_t (*on_body)(struct call *c, struct str piece);
 	/* Streamed requests: everything given to call_send_body() has left; more may be given. */
 	void (*on_sent)(struct call *c);
-	/* The end, c->error says which. The permit and the connection are given back before. Last. */
+	/* The end, c->error says which. The permit (unless shared) and the connection are given back before. Last. */
 	void (*on_done)(struct call *c);
 };
 
@@ -81,6 +81,7 @@ struct call {
 	/* Set by the owner between call_init() and call_start(). */
 	size_t max_body_bytes; /* of a collected body; 0: none may come */
 	size_t metric_index;   /* of the call over the whole configuration */
+	bool shares_permit;    /* with siblings: one not held yet comes by call_hand_permit(); at the end it stays */
 
 	/* The answer. */
 	unsigned status; /* 0: none came */
@@ -103,6 +104,8 @@ void call_start(struct call *c, const struct h1_request *request, uint64_t deadl
 void call_refuse(struct call *c, enum err_code e);
 /* Drops everything at once: queue place, permit, connection. No event follows. Harmless when done. */
 void call_cancel(struct call *c);
+/* The permit of a call that is done, for one that was started and waits for it. Both have shares_permit. */
+void call_hand_permit(struct call *to, struct call *from);
 /* The reader of a paused stream can take more. */
 void call_resume(struct call *c);
 /*

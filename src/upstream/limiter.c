@@ -14,26 +14,14 @@ limiter_slot_init(struct limiter_slot *slot, uint64_t limit, uint64_t queue_size
 }
 
 static bool
-slot_take(struct limiter_slot *slot)
+slot_take(struct limiter_slot *slot, uint32_t n)
 {
 	uint32_t inflight = atomic_load(&slot->inflight);
 
 	do {
-		if (inflight >= atomic_load(&slot->limit))
+		if ((uint64_t)inflight + n > atomic_load(&slot->limit))
 			return false;
-	} while (!atomic_compare_exchange_weak(&slot->inflight, &inflight, inflight + 1));
-	return true;
-}
-
-static bool
-slot_enter_queue(struct limiter_slot *slot)
-{
-	uint32_t queued = atomic_load(&slot->queued);
-
-	do {
-		if (queued >= slot->queue_size)
-			return false;
-	} while (!atomic_compare_exchange_weak(&slot->queued, &queued, queued + 1));
+	} while (!atomic_compare_exchange_weak(&slot->inflight, &inflight, inflight + n));
 	return true;
 }
 
@@ -49,9 +37,22 @@ dequeue(struct limiter *l, struct permit *p)
 	TAILQ_REMOVE(&l->waiting, p, link);
 	l->n_waiting--;
 	loop_timer_drop(l->loop, &p->timer);
-	atomic_fetch_sub(&l->slot->queued, 1);
+	limiter_unreserve(l, p->n);
 	if (TAILQ_EMPTY(&l->waiting))
 		atomic_fetch_and(&l->slot->waiting_workers, ~own_bit(l));
+}
+
+/* Takes what is free of what the head of the queue asks for; true when that was all of it. */
+static bool
+collect(struct limiter *l, struct permit *p)
+{
+	while (p->n_held < p->n && slot_take(l->slot, 1))
+		p->n_held++;
+	if (p->n_held < p->n)
+		return false;
+	dequeue(l, p);
+	p->state = PERMIT_HELD;
+	return true;
 }
 
 static void
@@ -90,11 +91,8 @@ serve(struct limiter *l)
 {
 	struct permit *p;
 
-	while ((p = TAILQ_FIRST(&l->waiting)) != NULL && slot_take(l->slot)) {
-		dequeue(l, p);
-		p->state = PERMIT_HELD;
+	while ((p = TAILQ_FIRST(&l->waiting)) != NULL && collect(l, p))
 		p->on_settled(p, ERR_NONE);
-	}
 	if (TAILQ_EMPTY(&l->waiting) &&
 	    atomic_load(&l->slot->inflight) < atomic_load(&l->slot->limit))
 		kick_one(l);
@@ -140,27 +138,37 @@ on_queue_timeout(void *arg)
 {
 	struct permit *p = arg;
 
-	dequeue(p->from, p);
-	p->state = PERMIT_NONE;
-	p->from = NULL;
+	permit_release(p);
 	p->on_settled(p, ERR_QUEUE_TIMEOUT);
 }
 
-enum err_code
-permit_acquire(struct permit *p, struct limiter *from, uint64_t deadline_ns,
+static void
+hold(struct permit *p, struct limiter *from, uint32_t n)
+{
+	p->from = from;
+	p->n = p->n_held = n;
+	p->state = PERMIT_HELD;
+}
+
+bool
+permit_take(struct permit *p, struct limiter *from, uint32_t n)
+{
+	assert(p->state == PERMIT_NONE);
+	if (!TAILQ_EMPTY(&from->waiting) || !slot_take(from->slot, n))
+		return false;
+	hold(p, from, n);
+	return true;
+}
+
+void
+permit_wait(struct permit *p, struct limiter *from, uint32_t n, uint64_t deadline_ns,
     void (*on_settled)(struct permit *, enum err_code))
 {
 	bool is_head = TAILQ_EMPTY(&from->waiting);
 
-	assert(p->state == PERMIT_NONE);
-	if (is_head && slot_take(from->slot)) {
-		p->from = from;
-		p->state = PERMIT_HELD;
-		return ERR_NONE;
-	}
-	if (!slot_enter_queue(from->slot))
-		return ERR_QUEUE_FULL;
 	p->from = from;
+	p->n = n;
+	p->n_held = 0;
 	p->state = PERMIT_WAITING;
 	p->on_settled = on_settled;
 	timer_init(&p->timer, on_queue_timeout, p);
@@ -169,40 +177,89 @@ permit_acquire(struct permit *p, struct limiter *from, uint64_t deadline_ns,
 	from->n_waiting++;
 	atomic_fetch_or(&from->slot->waiting_workers, own_bit(from));
 	/* A release between the failed try and the bit would have kicked nobody: look once more. */
-	if (is_head && slot_take(from->slot)) {
-		dequeue(from, p);
-		p->state = PERMIT_HELD;
-	}
-	return ERR_NONE;
+	if (is_head)
+		collect(from, p);
+}
+
+enum err_code
+permit_acquire(struct permit *p, struct limiter *from, uint64_t deadline_ns,
+    void (*on_settled)(struct permit *, enum err_code))
+{
+	enum err_code e;
+
+	if (permit_take(p, from, 1))
+		return ERR_NONE;
+	e = limiter_reserve(from, 1);
+	if (e == ERR_NONE)
+		permit_wait(p, from, 1, deadline_ns, on_settled);
+	return e;
+}
+
+void
+permit_hand(struct permit *to, struct permit *from)
+{
+	assert(to->state == PERMIT_NONE && from->state == PERMIT_HELD);
+	hold(to, from->from, 1);
+	from->n = --from->n_held;
+	if (from->n_held > 0)
+		return;
+	from->state = PERMIT_NONE;
+	from->from = NULL;
 }
 
 void
 permit_release(struct permit *p)
 {
 	struct limiter *l = p->from;
-	enum permit_state was = p->state;
+	uint32_t n = p->n_held;
 
+	if (p->state == PERMIT_WAITING)
+		dequeue(l, p);
 	p->state = PERMIT_NONE;
 	p->from = NULL;
-	if (was == PERMIT_WAITING) {
-		dequeue(l, p);
-	} else if (was == PERMIT_HELD) {
-		atomic_fetch_sub(&l->slot->inflight, 1);
+	p->n_held = 0;
+	if (n != 0) {
+		atomic_fetch_sub(&l->slot->inflight, n);
 		kick_one(l);
 	}
+}
+
+enum err_code
+limiter_reserve(struct limiter *l, uint32_t n)
+{
+	struct limiter_slot *slot = l->slot;
+	uint32_t queued = atomic_load(&slot->queued);
+
+	do {
+		if ((uint64_t)queued + n > slot->queue_size)
+			return ERR_QUEUE_FULL;
+	} while (!atomic_compare_exchange_weak(&slot->queued, &queued, queued + n));
+	return ERR_NONE;
+}
+
+void
+limiter_unreserve(struct limiter *l, uint32_t n)
+{
+	atomic_fetch_sub(&l->slot->queued, n);
 }
 
 bool
 limiter_has_room(const struct limiter *l, uint32_t n)
 {
 	const struct limiter_slot *slot = l->slot;
-	uint64_t room = (uint64_t)atomic_load(&slot->limit) + slot->queue_size;
 
-	return (uint64_t)atomic_load(&slot->inflight) + atomic_load(&slot->queued) + n <= room;
+	return (uint64_t)atomic_load(&slot->inflight) + n <= atomic_load(&slot->limit) ||
+	    (uint64_t)atomic_load(&slot->queued) + n <= slot->queue_size;
 }
 
 uint32_t
 limiter_inflight(const struct limiter *l)
 {
 	return atomic_load(&l->slot->inflight);
+}
+
+uint32_t
+limiter_limit(const struct limiter *l)
+{
+	return atomic_load(&l->slot->limit);
 }

@@ -9,8 +9,12 @@
  *     kicked   grant heads while the CAS succeeds; clear own bit when the queue empties; queue already
  *              empty (the waiter left): pass the kick on if inflight < limit and a bit is set
  *
- * Without the second CAS, or without passing the kick on, wake-ups are lost; every access is seq_cst. An
- * exhaustive model of this protocol found neither an excess permit nor a lost wake-up.
+ * Without the second CAS, or without passing the kick on, wake-ups are lost; every access is seq_cst. The
+ * exhaustive model of this protocol, tests/model/limiter_model.py, finds neither an excess permit nor a lost wake-up.
+ *
+ * A permit may stand for several units. One that waits takes them one by one as they come free while it is the head of
+ * its queue, so that no stream of small ones can pass it by; who lets more than one such permit wait must order
+ * them (permit_group does), or each of two would hold what the other waits for.
  */
 #ifndef UPSTREAM_LIMITER_H
 #define UPSTREAM_LIMITER_H
@@ -28,15 +32,14 @@ struct limiter;
 /* In the area that workers share; a cache line of its own. */
 struct limiter_slot {
 	_Alignas(CACHE_LINE) _Atomic uint32_t inflight;
-	_Atomic uint32_t queued; /* waiters over all workers */
+	_Atomic uint32_t queued; /* units waited for, over all workers */
 	_Atomic uint64_t waiting_workers;
 	_Atomic uint32_t limit; /* read at each acquire; UINT32_MAX: none */
 	uint32_t queue_size;
-	uint32_t n_workers;
 	struct limiter *views[LIMITER_MAX_WORKERS]; /* back pointers, set while no worker runs */
 };
 
-/* limit 0: no limit. */
+/* limit 0: no limit. queue_size: units that may be waited for. */
 void limiter_slot_init(struct limiter_slot *slot, uint64_t limit, uint64_t queue_size);
 
 struct permit;
@@ -61,10 +64,12 @@ void limiter_fini(struct limiter *l);
 
 enum permit_state { PERMIT_NONE, PERMIT_WAITING, PERMIT_HELD };
 
-/* A token; embedded in what needs it, zero-initialised, released by one function. */
+/* A token for one or more units; embedded in what needs it, zero-initialised, released by one function. */
 struct permit {
 	TAILQ_ENTRY(permit) link;
 	enum permit_state state;
+	uint32_t n;           /* units asked for */
+	uint32_t n_held;      /* n when PERMIT_HELD; what it has of them so far while PERMIT_WAITING */
 	struct limiter *from; /* borrowed while not PERMIT_NONE */
 	struct timer timer;
 	/* ERR_NONE: held now. ERR_QUEUE_TIMEOUT: left the queue. Never from inside permit_acquire(). */
@@ -72,16 +77,28 @@ struct permit {
 };
 
 /*
- * Asks for one permit. ERR_NONE: p is PERMIT_HELD (on_settled will not come) or PERMIT_WAITING (it will, at
+ * Asks for one unit. ERR_NONE: p is PERMIT_HELD (on_settled will not come) or PERMIT_WAITING (it will, at
  * the latest at deadline_ns). ERR_QUEUE_FULL: neither.
  */
 enum err_code permit_acquire(struct permit *p, struct limiter *from, uint64_t deadline_ns,
     void (*on_settled)(struct permit *, enum err_code));
-/* Gives it back, or leaves the queue; harmless when neither. */
+/* n units at once, if they are free and no one of this worker waits for any. False: nothing has changed. */
+bool permit_take(struct permit *p, struct limiter *from, uint32_t n);
+/* Waits for n units; their places in the queue were reserved before. As permit_acquire() with ERR_NONE. */
+void permit_wait(struct permit *p, struct limiter *from, uint32_t n, uint64_t deadline_ns,
+    void (*on_settled)(struct permit *, enum err_code));
+/* Moves one unit of a held permit to an empty one; the last unit leaves `from` empty. */
+void permit_hand(struct permit *to, struct permit *from);
+/* Gives back what it has and leaves the queue; harmless when neither. */
 void permit_release(struct permit *p);
 
-/* Could n more be granted or queued at this moment? A look, not a reservation. */
+/* Places in the queue for n units, used by permit_wait() or given back. ERR_QUEUE_FULL: none. */
+enum err_code limiter_reserve(struct limiter *l, uint32_t n);
+void limiter_unreserve(struct limiter *l, uint32_t n);
+/* Could n units be granted or waited for at this moment? A look, not a reservation. */
 bool limiter_has_room(const struct limiter *l, uint32_t n);
 uint32_t limiter_inflight(const struct limiter *l);
+/* UINT32_MAX: none. */
+uint32_t limiter_limit(const struct limiter *l);
 
 #endif

@@ -142,14 +142,22 @@ add_endpoints(struct upstream *up)
 /* ---- making */
 
 void
+upstream_slots_init(struct upstream_slots *slots, const struct upstream_conf *conf)
+{
+	limiter_slot_init(&slots->permits, conf->concurrency.limit, conf->queue.size);
+	limiter_slot_init(&slots->turn, 1, UINT32_MAX);
+}
+
+void
 upstream_init(struct upstream *up, const struct upstream_conf *conf, size_t index,
-    struct limiter_slot *slot, unsigned worker, struct loop *loop, struct metric_shard *metrics)
+    struct upstream_slots *slots, unsigned worker, struct loop *loop, struct metric_shard *metrics)
 {
 	*up = (struct upstream){ .conf = conf, .loop = loop, .metrics = metrics, .index = index };
 	up->absence = ERR_CONNECT_FAILED;
 	LIST_INIT(&up->leaving);
 	defer_init(&up->sweep, on_sweep, up);
-	limiter_init(&up->limiter, slot, worker, loop);
+	limiter_init(&up->limiter, &slots->permits, worker, loop);
+	limiter_init(&up->turn, &slots->turn, worker, loop);
 	rnd_init(&up->rnd, loop->wall_ns ^ (uint64_t)worker << 32 ^ index);
 	up->fields = mem_calloc(conf->limits.headers, sizeof *up->fields);
 	add_endpoints(up);
@@ -189,6 +197,7 @@ upstream_fini(struct upstream *up)
 	free(up->fields);
 	up->fields = NULL;
 	limiter_fini(&up->limiter);
+	limiter_fini(&up->turn);
 }
 
 void

@@ -1,5 +1,5 @@
 /*
- * One worker's view of a named service: its endpoints with their pools, the view of its semaphore, and how a
+ * One worker's view of a named service: its endpoints with their pools, the views of its semaphore, and how a
  * call picks an endpoint.
  */
 #ifndef UPSTREAM_UPSTREAM_H
@@ -9,13 +9,22 @@
 #include "base/rnd.h"
 #include "codec/h1_head.h"
 #include "upstream/endpoint.h"
-#include "upstream/limiter.h"
+#include "upstream/permit_group.h"
 #include "upstream/upstream_conf.h"
+
+/* What the workers share of it. */
+struct upstream_slots {
+	struct limiter_slot permits;
+	struct limiter_slot turn; /* of the permit_group that collects */
+};
+
+void upstream_slots_init(struct upstream_slots *slots, const struct upstream_conf *conf);
 
 struct upstream {
 	const struct upstream_conf *conf;
 	struct loop *loop;
 	struct limiter limiter;
+	struct limiter turn;
 	struct endpoint **endpoints; /* owned list of owned; in the order of their priorities */
 	size_t n_endpoints;
 	LIST_HEAD(, endpoint) leaving; /* owned; they serve the calls that are on them */
@@ -31,9 +40,9 @@ struct upstream {
 	struct header *fields;        /* owned; of the scratch head */
 };
 
-/* slot: of this upstream in the shared area. conf and slot outlive the upstream. */
+/* slots: of this upstream in the shared area. conf and slots outlive the upstream. */
 void upstream_init(struct upstream *up, const struct upstream_conf *conf, size_t index,
-    struct limiter_slot *slot, unsigned worker, struct loop *loop, struct metric_shard *metrics);
+    struct upstream_slots *slots, unsigned worker, struct loop *loop, struct metric_shard *metrics);
 /*
  * Its servers with an https URL are spoken to by TLS. Of the files only the context is kept. ERR_BAD_CONFIG and
  * *fault when OpenSSL does not take them.

@@ -331,7 +331,8 @@ static const struct conf_row queue_rows[] = {
 	    .fallback = "100",
 	    .unit = "calls over all workers; 0: none waits",
 	    .since = "0.1",
-	    .doc = "How many calls may wait for a permit, first in, first out.",
+	    .doc = "How many calls may wait for a permit, first in, first out. The required calls of "
+	       "one request to this upstream wait together, and all leave or none.",
 	},
 	{
 	    .key = "timeout",

@@ -60,7 +60,8 @@ def conditions():
         vectors = "avx2" if " avx2" in f.read() else "no avx2"
     libc = os.confstr("CS_GNU_LIBC_VERSION")
     flags = " ".join(variable(v) for v in ("CFLAGS", "HARDEN_CFLAGS", "RELEASE_CFLAGS", "SAN_CFLAGS"))
-    return "%s; %s; %s; %s" % (version, " ".join(flags.split()), libc, vectors)
+    # In whatever order they were given.
+    return "%s; %s; %s; %s" % (version, " ".join(sorted(flags.split())), libc, vectors)
 
 
 def listen():

@@ -94,6 +94,41 @@ def test_a_request_that_cannot_be_served_starts_no_call(gatherd, upstream):
     assert not free.requests and not free.conns
 
 
+@pytest.mark.parametrize("queue, reason", [({"size": 1, "timeout": "9s"}, "queue_full"),
+                                           ({"size": 9, "timeout": "100ms"}, "queue_timeout")])
+def test_several_calls_to_one_upstream_start_together_or_not_at_all(gatherd, upstream, queue, reason):
+    """One permit is free, two are needed."""
+    opened = threading.Event()
+    up = upstream()
+    up.on("/held", gate(opened))
+    held = {"path": "/held", "timeout": "20s", "calls": {"it": {"upstream": "up", "path": "/held"}}}
+    pair = {"path": "/pair", "calls": {n: {"upstream": "up", "path": "/" + n} for n in "ab"}}
+    d = gatherd([held, pair], {"up": up.conf(concurrency={"limit": 2}, queue=queue)})
+    with d.client() as first:
+        first.write_request("/held")
+        up.wait_requests(1)
+        for _ in range(5):
+            expect.is_shed(d.get("/pair"), reason, "a")
+        assert [r.path for r in up.requests] == ["/held"]
+        opened.set()
+        assert first.read_response().status == 200
+    assert d.get("/pair").status == 200
+
+
+def test_calls_that_share_permits_are_not_shed_once_one_has_left(gatherd, upstream):
+    """More calls than permits: they pass them on, whoever else waits."""
+    up = upstream(json_reply(b"1", delay=0.15))
+    many = {"path": "/many", "timeout": "20s", "calls": {n: {"upstream": "up", "path": "/" + n} for n in "abcde"}}
+    d = gatherd([ROUTE, many], {"up": up.conf(concurrency={"limit": 2}, queue={"size": 2, "timeout": "200ms"})})
+    with d.client() as first, d.client() as second:
+        first.write_request("/many")
+        up.wait_requests(2)
+        second.write_request("/q")
+        assert second.read_response().status == 503  # the permits go from call to call for 450 ms
+        assert first.read_response().json() == dict.fromkeys("abcde", 1)
+    assert up.max_in_flight == 2
+
+
 def test_a_shed_optional_call_is_left_out(gatherd, upstream):
     opened = threading.Event()
     full, free = upstream(gate(opened)), upstream()

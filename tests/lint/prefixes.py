@@ -6,7 +6,7 @@ import lint
 
 # stem -> other names it may define
 ALLOWED = {
-    "limiter": ("permit_acquire", "permit_release"),  # the token that a limiter hands out
+    "limiter": ("permit_acquire", "permit_take", "permit_wait", "permit_hand", "permit_release"),  # the token that a limiter hands out
 }
 
 

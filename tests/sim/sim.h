@@ -13,7 +13,7 @@
 
 #define SIM_UPSTREAMS 3
 #define SIM_SERVERS 3 /* of an upstream, at most */
-#define SIM_CALLS 4   /* of a route, at most */
+#define SIM_CALLS 6   /* of a route, at most */
 #define SIM_WORKERS 3 /* at most */
 
 /* How much of an answer can be foretold. */

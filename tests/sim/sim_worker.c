@@ -94,11 +94,17 @@ struct holdings {
 /* A streamed answer holds one piece and its frame, whatever the size of the body. */
 #define MAX_STREAMED_BYTES 70000
 
+/* 0: the daemon's; 1 + i: that of upstream i. */
+static const struct limiter_slot *
+slot_of(const struct sim_workers *ws, size_t i)
+{
+	return i == 0 ? ws->shared.admission : &ws->shared.upstreams[i - 1].permits;
+}
+
 static void
 add_permit(const struct sim *s, struct holdings *h, size_t slot, const struct permit *p)
 {
-	if (p->state == PERMIT_HELD)
-		h->permits[slot]++;
+	h->permits[slot] += p->n_held;
 	if ((p->state != PERMIT_NONE) != (p->from != NULL))
 		sim_fail(s, "a permit in state %d and where it is from disagree", p->state);
 }
@@ -115,6 +121,13 @@ add_call(const struct sim *s, struct holdings *h, const struct call *c)
 		sim_fail(s, "a call that is done holds something");
 }
 
+/* The upstream whose permits it waits for. */
+static void
+add_group(const struct sim *s, struct holdings *h, const struct gather *g)
+{
+	add_permit(s, h, 1 + g->plan->admission[g->n_admitted].upstream, &g->group.all);
+}
+
 static void
 add_conn(const struct sim *s, struct holdings *h, const struct cconn *c)
 {
@@ -128,6 +141,8 @@ add_conn(const struct sim *s, struct holdings *h, const struct cconn *c)
 		return;
 	x = &c->h1->exchange;
 	add_permit(s, h, 0, &x->permit);
+	if (x->gather != NULL && x->gather->state == GATHER_ADMIT)
+		add_group(s, h, x->gather);
 	for (size_t i = 0; x->gather != NULL && i < x->gather->plan->n_calls; i++) {
 		add_call(s, h, &x->gather->calls[i].task.call);
 		h->has_fanout |= x->gather->calls[i].fanout != NULL;
@@ -159,7 +174,7 @@ check_holdings(const struct sim *s, const struct sim_workers *ws)
 				n_busy += w->upstreams[u].endpoints[e]->pool.n_busy;
 	}
 	for (size_t i = 0; i <= SIM_UPSTREAMS; i++) {
-		uint32_t inflight = atomic_load(&ws->shared.slots[i].inflight);
+		uint32_t inflight = atomic_load(&slot_of(ws, i)->inflight);
 
 		if (h.permits[i] > inflight || (h.permits[i] != inflight && !h.has_fanout))
 			sim_fail(s, "limiter %zu: %u permits are held, %u are counted", i,
@@ -184,10 +199,31 @@ view_of(const struct sim_worker *w, size_t slot)
 	return slot == 0 ? &w->worker->admission : &w->worker->upstreams[slot - 1].limiter;
 }
 
+/* Units that one worker's permits wait for: those in the queue, and those of groups that wait for their turn. */
+static uint32_t
+count_waiting(const struct sim *s, const struct sim_worker *w, size_t slot)
+{
+	const struct limiter *view = view_of(w, slot);
+	const struct permit *p;
+	uint32_t units = 0, n = 0;
+
+	TAILQ_FOREACH (p, &view->waiting, link) {
+		units += p->n;
+		n++;
+	}
+	if (n != view->n_waiting)
+		sim_fail(s, "limiter %zu: a list of %u counted as %u", slot, n, view->n_waiting);
+	if (slot == 0)
+		return units;
+	TAILQ_FOREACH (p, &w->worker->upstreams[slot - 1].turn.waiting, link)
+		units += CONTAINER_OF(p, const struct permit_group, turn)->all.n;
+	return units;
+}
+
 static void
 check_limiter(const struct sim *s, const struct sim_workers *ws, size_t i)
 {
-	const struct limiter_slot *slot = &ws->shared.slots[i];
+	const struct limiter_slot *slot = slot_of(ws, i);
 	uint32_t inflight = atomic_load(&slot->inflight), queued = atomic_load(&slot->queued);
 	uint32_t n_waiting = 0;
 
@@ -195,18 +231,8 @@ check_limiter(const struct sim *s, const struct sim_workers *ws, size_t i)
 		sim_fail(s, "limiter %zu: %u in flight over the limit", i, inflight);
 	if (queued > slot->queue_size)
 		sim_fail(s, "limiter %zu: %u queued over the size", i, queued);
-	for (unsigned k = 0; k < ws->n; k++) {
-		const struct limiter *view = view_of(&ws->at[k], i);
-		const struct permit *p;
-		uint32_t n = 0;
-
-		TAILQ_FOREACH (p, &view->waiting, link)
-			n++;
-		if (n != view->n_waiting)
-			sim_fail(
-			    s, "limiter %zu: a list of %u counted as %u", i, n, view->n_waiting);
-		n_waiting += n;
-	}
+	for (unsigned k = 0; k < ws->n; k++)
+		n_waiting += count_waiting(s, &ws->at[k], i);
 	if (n_waiting != queued)
 		sim_fail(s, "limiter %zu: %u wait, %u are counted", i, n_waiting, queued);
 	/* With no message under way nobody is left to wake them. */
@@ -390,7 +416,7 @@ sim_worker_check_rest(struct sim *s)
 	const struct sim_workers *ws = s->workers;
 
 	for (size_t i = 0; i <= SIM_UPSTREAMS; i++) {
-		const struct limiter_slot *slot = &ws->shared.slots[i];
+		const struct limiter_slot *slot = slot_of(ws, i);
 
 		if (atomic_load(&slot->inflight) != 0 || atomic_load(&slot->queued) != 0 ||
 		    atomic_load(&slot->waiting_workers) != 0)

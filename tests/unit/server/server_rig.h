@@ -39,7 +39,8 @@ struct rig {
 	struct upstream_conf upstream_conf;
 	struct addr upstream_addr;
 	struct mem_listener *upstream_listener;
-	struct limiter_slot upstream_slot, admission_slot;
+	struct upstream_slots upstream_slots;
+	struct limiter_slot admission_slot;
 	struct upstream upstream;
 	struct limiter admission;
 	struct json_scan js;
@@ -179,11 +180,9 @@ rig_proxy(struct rig *r, const char *path)
 static inline void
 rig_start_upstream(struct rig *r)
 {
-	limiter_slot_init(
-	    &r->upstream_slot, r->upstream_conf.concurrency.limit, r->upstream_conf.queue.size);
-	r->upstream_slot.n_workers = r->admission_slot.n_workers = 1;
+	upstream_slots_init(&r->upstream_slots, &r->upstream_conf);
 	upstream_init(
-	    &r->upstream, &r->upstream_conf, 0, &r->upstream_slot, 0, r->loop, &r->metrics);
+	    &r->upstream, &r->upstream_conf, 0, &r->upstream_slots, 0, r->loop, &r->metrics);
 	r->upstream_listener =
 	    mem_world_listen(r->world, r->loop, &r->upstream_addr, &rig_accepts, r);
 	limiter_init(&r->admission, &r->admission_slot, 0, r->loop);
@@ -201,7 +200,7 @@ rig_start(struct rig *r)
 	ck_assert_msg(
 	    site_build(&r->arena, &conf, &r->site, &fault) == ERR_NONE, "%s", fault.message);
 	r->shards[0] = &r->metrics;
-	r->limiters[0] = &r->upstream_slot;
+	r->limiters[0] = &r->upstream_slots.permits;
 	r->admin = (struct admin_view){
 		.shards = r->shards,
 		.n_shards = 1,
@@ -330,7 +329,7 @@ rig_close(struct rig *r)
 	ck_assert_uint_eq(r->server.n_exchanges, 0);
 	ck_assert_uint_eq(atomic_load(&r->shared.connections), 0);
 	server_fini(&r->server);
-	ck_assert_uint_eq(atomic_load(&r->upstream_slot.inflight), 0);
+	ck_assert_uint_eq(atomic_load(&r->upstream_slots.permits.inflight), 0);
 	ck_assert_uint_eq(atomic_load(&r->admission_slot.inflight), 0);
 	upstream_close(&r->upstream);
 	rig_settle(r);

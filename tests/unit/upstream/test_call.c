@@ -22,7 +22,7 @@ struct fixture {
 	struct mem_world *world;
 	struct loop *loop;
 	struct mem_listener *listener;
-	struct limiter_slot slot;
+	struct upstream_slots slots;
 	struct addr addr;
 	struct server_conf server;
 	struct upstream_conf conf;
@@ -131,10 +131,10 @@ setup(const struct script *script, size_t n_script)
 		    .total_ns = 3 * NS_PER_SEC },
 		.limits = { .header_bytes = 4096, .headers = 20 },
 	};
-	limiter_slot_init(&f.slot, 0, 0);
+	upstream_slots_init(&f.slots, &f.conf);
 	metric_layout_init(&f.layout, sizes);
 	metric_shard_init(&f.metrics, &f.layout);
-	upstream_init(&f.up, &f.conf, 0, &f.slot, 0, f.loop, &f.metrics);
+	upstream_init(&f.up, &f.conf, 0, &f.slots, 0, f.loop, &f.metrics);
 	arena_init(&f.arena, &f.loop->blocks, 0);
 }
 

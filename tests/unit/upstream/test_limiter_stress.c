@@ -1,15 +1,15 @@
 /*
- * The permit protocol under real threads, in many short rounds: every worker asks for a few permits at once,
- * holds each for a moment, and some waiters give up. The round ends when all were served. A lost wake-up would
- * be healed by later traffic; here none comes, so that it shows as a time-out. scripts/check also runs this
- * under ThreadSanitizer.
+ * The permit protocol under real threads, in many short rounds: every worker asks for a few permits and groups of
+ * them at once, holds each for a moment, and some waiters give up. The round ends when all were served. A lost
+ * wake-up would be healed by later traffic; here none comes, so that it shows as a time-out. scripts/check also
+ * runs this under ThreadSanitizer.
  */
 #include <pthread.h>
 
 #include "base/rnd.h"
 #include "net/loop_real.h"
 #include "unit.h"
-#include "upstream/limiter.h"
+#include "upstream/permit_group.h"
 
 #define WORKERS 4
 #define JOBS 2 /* per worker and round */
@@ -18,6 +18,7 @@
 
 struct stress {
 	struct limiter_slot slot;
+	struct limiter_slot turn;
 	_Atomic uint32_t held; /* counted beside the slot */
 	_Atomic uint32_t most;
 	_Atomic uint32_t timeouts;
@@ -31,6 +32,7 @@ struct stress_worker {
 	struct stress *stress;
 	struct loop *loop;
 	struct limiter view;
+	struct limiter turn;
 	struct rnd rnd;
 	pthread_t thread;
 	struct msg begin; /* to this worker: the next round */
@@ -38,16 +40,17 @@ struct stress_worker {
 	int n_done;
 	struct job {
 		struct stress_worker *worker;
-		struct permit permit;
+		struct permit permit; /* asks for one unit */
+		struct permit_group group;
 		struct timer leave; /* gives up waiting */
 		struct msg later;   /* ends this job's round in a later turn */
 	} jobs[JOBS];
 };
 
 static void
-note_held(struct stress *s)
+note_held(struct stress *s, uint32_t n)
 {
-	uint32_t now = atomic_fetch_add(&s->held, 1) + 1, most = atomic_load(&s->most);
+	uint32_t now = atomic_fetch_add(&s->held, n) + n, most = atomic_load(&s->most);
 
 	while (now > most && !atomic_compare_exchange_weak(&s->most, &most, now))
 		;
@@ -59,10 +62,13 @@ on_later(struct msg *m)
 	struct job *j = CONTAINER_OF(m, struct job, later);
 	struct stress_worker *w = j->worker;
 
-	if (j->permit.state == PERMIT_HELD) {
-		atomic_fetch_sub(&w->stress->held, 1);
+	atomic_fetch_sub(&w->stress->held, j->permit.n_held + j->group.all.n_held);
+	permit_release(&j->permit);
+	while (j->group.all.n_held > 1) { /* as calls do, each at its end */
+		permit_hand(&j->permit, &j->group.all);
 		permit_release(&j->permit);
 	}
+	permit_group_release(&j->group);
 	if (++w->n_done == JOBS)
 		loop_post(w->stress->workers[0].loop, &w->ready);
 }
@@ -71,15 +77,13 @@ static void
 have(struct job *j)
 {
 	loop_timer_clear(&j->leave);
-	note_held(j->worker->stress);
+	note_held(j->worker->stress, j->permit.n_held + j->group.all.n_held);
 	loop_post(j->worker->loop, &j->later);
 }
 
 static void
-on_settled(struct permit *p, enum err_code e)
+settle(struct job *j, enum err_code e)
 {
-	struct job *j = CONTAINER_OF(p, struct job, permit);
-
 	if (e == ERR_NONE) {
 		have(j);
 		return;
@@ -88,15 +92,34 @@ on_settled(struct permit *p, enum err_code e)
 	loop_post(j->worker->loop, &j->later);
 }
 
+static void
+on_permit(struct permit *p, enum err_code e)
+{
+	settle(CONTAINER_OF(p, struct job, permit), e);
+}
+
+static void
+on_group(struct permit_group *g, enum err_code e)
+{
+	settle(CONTAINER_OF(g, struct job, group), e);
+}
+
+static bool
+is_waiting(const struct job *j)
+{
+	return j->permit.state == PERMIT_WAITING || permit_group_is_waiting(&j->group);
+}
+
 /* A client that leaves. */
 static void
 on_leave(void *arg)
 {
 	struct job *j = arg;
 
-	if (j->permit.state != PERMIT_WAITING)
+	if (!is_waiting(j))
 		return;
 	permit_release(&j->permit);
+	permit_group_release(&j->group);
 	loop_post(j->worker->loop, &j->later);
 }
 
@@ -104,11 +127,16 @@ static void
 ask(struct job *j)
 {
 	struct stress_worker *w = j->worker;
-	enum err_code e =
-	    permit_acquire(&j->permit, &w->view, w->loop->now_ns + PATIENCE_NS, on_settled);
+	uint64_t until = w->loop->now_ns + PATIENCE_NS;
+	uint32_t n = 1 + (uint32_t)rnd_below(&w->rnd, limiter_limit(&w->view));
+	enum err_code e = ERR_NONE;
 
+	if (n == 1)
+		e = permit_acquire(&j->permit, &w->view, until, on_permit);
+	else if (!permit_group_take(&j->group, &w->view, &w->turn, n))
+		e = permit_group_wait(&j->group, &w->view, &w->turn, n, until, on_group);
 	ck_assert_int_eq(e, ERR_NONE);
-	if (j->permit.state == PERMIT_HELD)
+	if (!is_waiting(j))
 		have(j);
 	else if (rnd_chance(&w->rnd, 1, 4))
 		loop_timer_set(w->loop, &j->leave, w->loop->now_ns + rnd_below(&w->rnd, 50) * NS_PER_US);
@@ -166,6 +194,7 @@ init_worker(struct stress *s, unsigned index)
 	w->ready.fn = on_ready;
 	rnd_init(&w->rnd, index);
 	limiter_init(&w->view, &s->slot, index, w->loop);
+	limiter_init(&w->turn, &s->turn, index, w->loop);
 	for (int i = 0; i < JOBS; i++) {
 		w->jobs[i].worker = w;
 		w->jobs[i].later.fn = on_later;
@@ -179,6 +208,7 @@ fini_worker(struct stress_worker *w)
 	for (int i = 0; i < JOBS; i++)
 		loop_timer_drop(w->loop, &w->jobs[i].leave);
 	limiter_fini(&w->view);
+	limiter_fini(&w->turn);
 	loop_free(w->loop);
 }
 
@@ -189,7 +219,8 @@ stress(uint32_t limit)
 	struct stress s = { .workers = workers };
 
 	memset(workers, 0, sizeof workers);
-	limiter_slot_init(&s.slot, limit, WORKERS * JOBS);
+	limiter_slot_init(&s.slot, limit, WORKERS * JOBS * limit);
+	limiter_slot_init(&s.turn, 1, UINT32_MAX);
 	for (unsigned i = 0; i < WORKERS; i++)
 		init_worker(&s, i);
 	begin_round(&s);
@@ -203,6 +234,8 @@ stress(uint32_t limit)
 	ck_assert_uint_eq(atomic_load(&s.slot.inflight), 0);
 	ck_assert_uint_eq(atomic_load(&s.slot.queued), 0);
 	ck_assert(atomic_load(&s.slot.waiting_workers) == 0);
+	ck_assert_uint_eq(atomic_load(&s.turn.inflight), 0);
+	ck_assert(atomic_load(&s.turn.waiting_workers) == 0);
 	for (unsigned i = 0; i < WORKERS; i++)
 		fini_worker(&workers[i]);
 }
@@ -219,4 +252,11 @@ START_TEST(limit_of_two_loses_no_wake_up)
 }
 END_TEST
 
-UNIT_MAIN("limiter_stress", limit_of_one_loses_no_wake_up, limit_of_two_loses_no_wake_up)
+START_TEST(limit_of_three_loses_no_wake_up)
+{
+	stress(3);
+}
+END_TEST
+
+UNIT_MAIN("limiter_stress", limit_of_one_loses_no_wake_up, limit_of_two_loses_no_wake_up,
+    limit_of_three_loses_no_wake_up)

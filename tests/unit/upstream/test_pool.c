@@ -19,7 +19,7 @@ struct fixture {
 	struct mem_world *world;
 	struct loop *loop;
 	struct mem_listener *listener;
-	struct limiter_slot slot;
+	struct upstream_slots slots;
 	struct addr addr;
 	struct server_conf server;
 	struct upstream_conf conf;
@@ -88,10 +88,10 @@ setup(uint64_t max_connections, uint64_t max_idle)
 		    .idle_timeout_ns = 10 * NS_PER_SEC },
 		.timeouts = { .connect_ns = NS_PER_SEC },
 	};
-	limiter_slot_init(&f.slot, 0, 0);
+	upstream_slots_init(&f.slots, &f.conf);
 	metric_layout_init(&f.layout, sizes);
 	metric_shard_init(&f.metrics, &f.layout);
-	upstream_init(&f.up, &f.conf, 0, &f.slot, 0, f.loop, &f.metrics);
+	upstream_init(&f.up, &f.conf, 0, &f.slots, 0, f.loop, &f.metrics);
 	f.pool = &f.up.endpoints[0]->pool;
 }
 

@@ -20,7 +20,7 @@ struct fixture {
 	struct peer peers[16];
 	size_t n_peers;
 	bool is_silent; /* servers take requests and do not answer */
-	struct limiter_slot slot;
+	struct upstream_slots slots;
 	struct server_conf server;
 	struct upstream_conf conf;
 	struct metric_layout layout;
@@ -122,10 +122,10 @@ setup(void)
 		    .total_ns = 3 * NS_PER_SEC },
 		.limits = { .header_bytes = 4096, .headers = 20 },
 	};
-	limiter_slot_init(&f.slot, 0, 0);
+	upstream_slots_init(&f.slots, &f.conf);
 	metric_layout_init(&f.layout, sizes);
 	metric_shard_init(&f.metrics, &f.layout);
-	upstream_init(&f.up, &f.conf, 0, &f.slot, 0, f.loop, &f.metrics);
+	upstream_init(&f.up, &f.conf, 0, &f.slots, 0, f.loop, &f.metrics);
 	arena_init(&f.arena, &f.loop->blocks, 0);
 }
 
