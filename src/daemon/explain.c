@@ -15,8 +15,11 @@
 #include "daemon/explain_graph.h"
 #include "daemon/explain_mocks.h"
 #include "daemon/explain_place.h"
+#include "daemon/explain_refusal.h"
+#include "daemon/explain_stream.h"
 #include "daemon/generation.h"
 #include "gather/forward.h"
+#include "server/parts.h"
 
 #define NEAREST 3
 
@@ -24,6 +27,7 @@
 struct explain {
 	const struct generation *gen;
 	struct canned canned;
+	const struct listener_conf *listener; /* through which it comes */
 	struct arena *arena;
 	struct buf *out;
 };
@@ -121,9 +125,18 @@ put_other_methods(struct explain *x)
 }
 
 static int
+say_refused(struct explain *x, enum err_code e, struct str why)
+{
+	if (str_is_none(why))
+		why = str_c(err_text(e));
+	buf_printf(x->out, "answer: %u %s: %.*s\n", err_status(e), err_token(e), STR_FMT(why));
+	return EXIT_FAILURE;
+}
+
+static int
 say_no_route(struct explain *x, enum err_code e, struct str allow)
 {
-	buf_printf(x->out, "answer: %u %s: %s\n", err_status(e), err_token(e), err_text(e));
+	say_refused(x, e, str_none());
 	if (e == ERR_METHOD_NOT_ALLOWED) {
 		buf_printf(x->out, "Allow: %.*s\nroutes of this path:\n", STR_FMT(allow));
 		put_other_methods(x);
@@ -163,6 +176,15 @@ put_route_limits(struct explain *x, const struct route_conf *route)
 }
 
 static void
+put_stream(struct explain *x, const struct plan *plan, const struct explain_graph_bar *bars)
+{
+	enum route_format format;
+
+	if (parts_choose_format(plan->conf, x->canned.request.headers, &format) == ERR_NONE)
+		explain_stream_put(x->out, plan, format, bars, x->arena);
+}
+
+static void
 put_graph(struct explain *x, const struct plan *plan)
 {
 	struct explain_graph_bar *bars = arena_calloc(x->arena, plan->n_calls, sizeof *bars);
@@ -183,24 +205,44 @@ put_graph(struct explain *x, const struct plan *plan)
 	}
 	buf_add_c(x->out, "\ncalls by wave, with the time that each may take (# the critical path)\n");
 	explain_graph_draw(x->out, bars, plan->n_calls);
-	if (plan->conf->timeout_ns >= worst_ns)
-		return;
-	n = conf_row_put_duration(text, plan->conf->timeout_ns);
-	buf_printf(x->out, "      the route's timeout ends it after %.*s\n", (int)n, text);
+	if (plan->conf->timeout_ns < worst_ns) {
+		n = conf_row_put_duration(text, plan->conf->timeout_ns);
+		buf_printf(x->out, "      the route's timeout ends it after %.*s\n", (int)n, text);
+	}
+	put_stream(x, plan, bars);
+}
+
+/* Requests to upstreams, of routes that are no batch. */
+static uint64_t
+most_of(const struct route *route)
+{
+	uint64_t n = 0;
+
+	if (route->conf->kind != ROUTE_CALLS)
+		return route->conf->kind == ROUTE_PROXY;
+	for (size_t i = 0; i < route->plan.calls->n_calls; i++)
+		n += explain_call_most(&route->plan.calls->calls[i]);
+	return n;
+}
+
+/* Every entry may be for the route that asks most. */
+static uint64_t
+most_of_batch(const struct explain *x, const struct route *batch)
+{
+	const struct site *site = x->gen->site;
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < site->n_routes; i++)
+		if (most_of(&site->routes[i]) > most)
+			most = most_of(&site->routes[i]);
+	return batch->conf->batch.max * most;
 }
 
 static void
 put_worst(struct explain *x, const struct route *route)
 {
-	uint64_t n = 1;
+	uint64_t n = route->conf->kind == ROUTE_BATCH ? most_of_batch(x, route) : most_of(route);
 
-	if (route->conf->kind == ROUTE_CALLS) {
-		n = 0;
-		for (size_t i = 0; i < route->plan.calls->n_calls; i++)
-			n += explain_call_most(&route->plan.calls->calls[i]);
-	} else if (route->conf->kind == ROUTE_REPLY) {
-		n = 0;
-	}
 	buf_printf(x->out, "\nworst case\n  %llu request%s to upstreams\n  %llu bytes per exchange\n",
 	    (unsigned long long)n, n == 1 ? "" : "s",
 	    (unsigned long long)conf_bound_route(x->gen->conf, route->conf));
@@ -230,7 +272,7 @@ put_calls(struct explain *x, const struct route *route)
 
 	env.calls = arena_calloc(x->arena, plan->n_calls, sizeof *env.calls);
 	if (!parse_body(x, plan, &env))
-		return say_no_route(x, ERR_BAD_BODY, str_none());
+		return say_refused(x, ERR_BAD_BODY, str_none());
 	put_graph(x, plan);
 	for (size_t i = 0; i < plan->n_calls; i++)
 		explain_call_put(x->out, plan, i, &env, x->arena);
@@ -273,6 +315,7 @@ explain(struct explain *x)
 	struct request *r = &x->canned.request;
 	struct router_match match;
 	const struct route *route;
+	struct str why;
 	struct rnd rnd;
 	enum err_code e;
 
@@ -291,6 +334,9 @@ explain(struct explain *x)
 	buf_add_char(x->out, '\n');
 	put_parameters(x, route->conf);
 	put_route_limits(x, route->conf);
+	e = explain_refusal_of(route, &x->canned, x->listener, x->arena, &why);
+	if (e != ERR_NONE)
+		return say_refused(x, e, why);
 	switch (route->conf->kind) {
 	case ROUTE_CALLS:
 		return put_calls(x, route);
@@ -337,7 +383,7 @@ explain_run(const struct explain_options *options, struct buf *out)
 		return EX_CONFIG;
 	x.arena = &gen->arena;
 	listener = canned_listener(gen->conf->listeners, gen->conf->n_listeners, options->url);
-	setup.listener = &gen->conf->listeners[listener];
+	x.listener = setup.listener = &gen->conf->listeners[listener];
 	e = canned_build(x.arena, &setup, &x.canned);
 	status = e != ERR_NONE ? say_no_route(&x, e, str_none()) : explain(&x);
 	if (options->runs_mocks)

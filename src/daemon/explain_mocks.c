@@ -94,6 +94,8 @@ explain_mocks_put(struct buf *out, const struct explain_mocks_setup *setup)
 
 	rehearsal_run(&rehearsal, &result);
 	buf_printf(out, "\nanswered by the mock services in %.3f ms", (double)result.took_ns / 1e6);
+	if (result.begun_ns != 0 && result.begun_ns != result.took_ns)
+		buf_printf(out, ", the first of it after %.3f ms", (double)result.begun_ns / 1e6);
 	if (result.reason != ERR_NONE)
 		buf_printf(out, ", %s: %s", err_token(result.reason), err_text(result.reason));
 	buf_add_char(out, '\n');

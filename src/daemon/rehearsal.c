@@ -171,6 +171,8 @@ settle(struct rehearsal *r, struct rehearsal_result *out)
 	out->status = c->head.status;
 	keep_fields(r->setup->arena, c, out);
 	out->body = arena_str(r->setup->arena, buf_str(&c->body));
+	if (c->body_ns != 0)
+		out->begun_ns = c->body_ns - r->servers.started_ns;
 }
 
 void

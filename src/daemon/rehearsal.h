@@ -66,6 +66,7 @@ struct rehearsal_result {
 	struct header_list fields;
 	struct str body;
 	uint64_t took_ns;
+	uint64_t begun_ns;    /* when the first byte of the body was there; 0: there is none */
 	enum err_code reason; /* as the metrics have it */
 	struct rehearsal_request_list requests; /* by the time at which they came, then by call */
 	size_t n_requests;

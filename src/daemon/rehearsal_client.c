@@ -59,6 +59,8 @@ take_body(struct rehearsal_client *c)
 
 	do {
 		progress = h1_frame_feed(&c->frame, buf_str(&c->in), &used, &payload);
+		if (c->body_ns == 0 && payload.n > 0)
+			c->body_ns = c->loop->now_ns;
 		buf_add(&c->body, payload);
 		drop_front(&c->in, used);
 	} while (progress == H1_MORE && c->in.n > 0);

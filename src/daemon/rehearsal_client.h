@@ -20,6 +20,7 @@ struct rehearsal_client {
 	struct buf head_bytes; /* owned: what head points into */
 	struct buf body;       /* owned */
 	bool has_head;
+	uint64_t body_ns; /* when the first byte of the body came, on the clock of the loop; 0: none did */
 	bool is_answered;      /* head and body are complete */
 	bool is_done;
 	struct loop *loop;     /* borrowed */

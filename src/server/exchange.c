@@ -342,7 +342,7 @@ static enum step_result
 step_gather(struct exchange *x)
 {
 	enum route_format format;
-	enum err_code e = parts_choose_format(x, &format);
+	enum err_code e = parts_choose_format(x->route->conf, x->request.headers, &format);
 
 	if (e != ERR_NONE)
 		return answer_with(x, e);

@@ -16,16 +16,16 @@
 /* ---- which format */
 
 enum err_code
-parts_choose_format(const struct exchange *x, enum route_format *out)
+parts_choose_format(
+    const struct route_conf *conf, const struct header_list *headers, enum route_format *out)
 {
-	const struct route_conf *conf = x->route->conf;
 	unsigned best = 0;
 
 	*out = conf->n_formats == 0 ? FORMAT_JSON : conf->formats[0];
 	if (conf->n_formats <= 1)
 		return ERR_NONE;
 	for (size_t i = 0; i < conf->n_formats; i++) {
-		unsigned quality = accept_quality(x->request.headers, record_type(conf->formats[i]));
+		unsigned quality = accept_quality(headers, record_type(conf->formats[i]));
 
 		if (quality > best) {
 			best = quality;

@@ -31,7 +31,8 @@ struct parts {
  * The format for this request: the one that the client's Accept wants most, the first of those that it wants
  * alike. ERR_NOT_ACCEPTABLE when it wants none. A route with one format has no choice.
  */
-enum err_code parts_choose_format(const struct exchange *x, enum route_format *out);
+enum err_code parts_choose_format(
+    const struct route_conf *conf, const struct header_list *headers, enum route_format *out);
 /* Starts the gather of the exchange. No event comes from inside. */
 void parts_start(struct exchange *x, enum route_format format);
 /* No more output; the gather is cancelled by its owner. Harmless when done. */

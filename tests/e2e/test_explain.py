@@ -112,6 +112,64 @@ def test_a_request_that_the_daemon_refuses_is_refused(explain, words, reason):
     assert status == 1 and text.startswith("answer: " + reason), text
 
 
+REFUSING = """\
+version: 1
+listeners: { public: { address: "127.0.0.1:0", limits: { body: 100B } } }
+upstreams: { a: { mock: [ { path: "/{x}", delay: 20ms, json: 1 }, { path: /b/b, delay: 30ms, json: 2 } ] } }
+routes:
+  - path: /strict
+    request: { require: { query: { n: "^[0-9]+$" }, headers: { X-Key: "" } } }
+    calls: { one: { upstream: a, path: /1 } }
+  - path: /body
+    methods: [ POST ]
+    request: { body: { required: true, max: 10B } }
+    calls: { one: { upstream: a, path: /1 } }
+  - path: /formats
+    format: [ ndjson, sse ]
+    calls:
+      slow: { upstream: a, path: /b/b, timeout: 2s }
+      fast: { upstream: a, path: /1, timeout: 500ms }
+      last: { upstream: a, path: "/{calls.slow.body}", timeout: 1s }
+  - { path: /reply, methods: [ POST ], reply: { body: "{body}" } }
+  - { path: /batch, batch: { max: 7 } }
+"""
+
+
+@pytest.mark.parametrize("words, answer", [
+    (["GET", "/strict"], '400 missing_reference: query parameter "n" is missing'),
+    (["GET", "/strict?n=x", "-H", "X-Key: 1"], '400 bad_parameter: query parameter "n" is not what this route takes'),
+    (["GET", "/strict?n=1"], '400 missing_reference: header field "X-Key" is missing'),
+    (["POST", "/body"], "400 bad_body: "), (["POST", "/body", "-d", "x"], "400 bad_body: "),
+    (["POST", "/body", "-d", "[1,2,3,4,5]"], "413 body_too_large: "),
+    (["POST", "/reply", "-d", "x" * 101], "413 body_too_large: "),
+    (["GET", "/formats", "-H", "Accept: image/png"], "406 not_acceptable: "),
+])
+def test_what_the_route_refuses_is_refused_as_by_the_daemon(tmp_path, words, answer):
+    path = tmp_path / "conf.yaml"
+    path.write_text(REFUSING)
+    ran = daemon.run("explain", *words, "--run-mocks", "-c", str(path))
+    assert ran.returncode == 1 and "\nanswer: " + answer in ran.stdout, ran.stdout
+    assert "\n  < HTTP/1.1 %s " % answer[:3] in ran.stdout and "call " not in ran.stdout.split("answer: ")[0]
+
+
+def test_a_stream_has_the_time_of_its_first_part_and_an_order(tmp_path):
+    path = tmp_path / "conf.yaml"
+    path.write_text(REFUSING)
+    text = daemon.run("explain", "GET", "/formats", "--run-mocks", "-H", "Accept: text/event-stream", "-c", str(path)).stdout
+    assert ("\nstreamed as text/event-stream, a part as soon as its call has ended\n  the first within 500ms: fast\n"
+            "  in this order when each takes its time: fast, slow, last; the end\n") in text
+    assert "\nanswered by the mock services in 50.000 ms, the first of it after 20.000 ms\n" in text
+    assert [line[11:] for line in text.splitlines() if line.startswith("  < event: ")] == ["fast", "slow", "last", "end"]
+    assert "\nstreamed as application/x-ndjson, " in daemon.run("explain", "GET", "/formats", "-c", str(path)).stdout
+
+
+def test_the_worst_of_a_batch_is_that_of_all_its_entries(tmp_path):
+    path = tmp_path / "conf.yaml"
+    path.write_text(REFUSING)
+    text = daemon.run("explain", "POST", "/batch", "-d", "[]", "-c", str(path)).stdout
+    assert "\nworst case\n  21 requests to upstreams\n" in text and "\n  entries        7 " in text
+
+
 def test_proxies_and_replies(explain):
     _, text = explain("GET", "http://shop.example/files/a/b?c=d", "-H", "Cookie: e=f", "-H", "Connection: close")
     assert "  > GET /f/a/b?c=d HTTP/1.1\n" in text and "  > X-Forwarded-Host: shop.example\n" in text
