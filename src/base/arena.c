@@ -18,40 +18,47 @@ struct arena_block {
 /* Memory for one large piece. */
 struct arena_piece {
 	struct arena_piece *next;
-	size_t shelf; /* where it goes back to; ARENA_SHELVES: to the heap */
+	bool is_kept; /* goes back to the pool's free lists, not to the heap */
 	char data[] __attribute__((aligned(8)));
 };
 
 #define BLOCK_DATA (ARENA_BLOCK_BYTES - sizeof(struct arena_block))
 #define LARGE_BYTES (BLOCK_DATA / 4)
-#define SHELF_MIN_BYTES 4096 /* smaller pieces would waste too much of a kept one */
-
-static const size_t shelf_bytes[ARENA_SHELVES] = { 16384, 32768 };
+#define KEPT_MIN_BYTES 4096 /* smaller pieces would waste too much of a kept one */
 
 void
-arena_pool_init(struct arena_pool *pool, size_t max_free)
+arena_pool_init(struct arena_pool *pool, size_t max_free, size_t max_large_bytes)
 {
 	*pool = (struct arena_pool){ .max_free = max_free };
+	freelist_init(&pool->large, max_large_bytes);
+}
+
+static void
+free_blocks(struct arena_pool *pool, size_t n)
+{
+	pool->n_free -= n;
+	while (n-- > 0) {
+		struct arena_block *b = pool->free;
+
+		pool->free = b->next;
+		free(b);
+	}
+	pool->n_least = pool->n_free;
 }
 
 void
 arena_pool_fini(struct arena_pool *pool)
 {
 	assert(pool->n_used == 0);
-	while (pool->free != NULL) {
-		struct arena_block *b = pool->free;
+	free_blocks(pool, pool->n_free);
+	freelist_fini(&pool->large);
+}
 
-		pool->free = b->next;
-		free(b);
-	}
-	pool->n_free = 0;
-	for (size_t i = 0; i < ARENA_SHELVES; i++)
-		while (pool->shelves[i].free != NULL) {
-			struct arena_piece *p = pool->shelves[i].free;
-
-			pool->shelves[i].free = p->next;
-			free(p);
-		}
+void
+arena_pool_trim(struct arena_pool *pool)
+{
+	free_blocks(pool, (pool->n_least + 1) / 2);
+	freelist_trim(&pool->large);
 }
 
 static struct arena_block *
@@ -66,7 +73,8 @@ block_take(struct arena_pool *pool)
 	if (b == NULL)
 		return mem_alloc(ARENA_BLOCK_BYTES);
 	pool->free = b->next;
-	pool->n_free--;
+	if (--pool->n_free < pool->n_least)
+		pool->n_least = pool->n_free;
 	return b;
 }
 
@@ -84,53 +92,27 @@ block_give(struct arena_pool *pool, struct arena_block *b)
 	pool->n_free++;
 }
 
-static size_t
-choose_shelf(const struct arena_pool *pool, size_t n)
-{
-	size_t i = 0;
-
-	if (pool == NULL || n < SHELF_MIN_BYTES)
-		return ARENA_SHELVES;
-	while (i < ARENA_SHELVES && n > shelf_bytes[i])
-		i++;
-	return i;
-}
-
 static struct arena_piece *
 piece_take(struct arena_pool *pool, size_t n)
 {
-	size_t i = choose_shelf(pool, n);
-	struct arena_shelf *shelf = i < ARENA_SHELVES ? &pool->shelves[i] : NULL;
+	bool is_kept = pool != NULL && n >= KEPT_MIN_BYTES;
 	struct arena_piece *p;
 
-	if (shelf != NULL && shelf->free != NULL) {
-		p = shelf->free;
-		shelf->free = p->next;
-		shelf->n_free--;
-		return p;
-	}
-	if (shelf != NULL)
-		n = shelf_bytes[i];
-	else if (n > SIZE_MAX - sizeof *p)
+	if (n > SIZE_MAX - sizeof *p)
 		n = SIZE_MAX - sizeof *p; /* mem_alloc() says so and aborts */
-	p = mem_alloc(sizeof *p + n);
-	p->shelf = i;
+	n += sizeof *p;
+	p = is_kept ? freelist_take(&pool->large, n) : mem_alloc(n);
+	p->is_kept = is_kept;
 	return p;
 }
 
 static void
 piece_give(struct arena_pool *pool, struct arena_piece *p)
 {
-	struct arena_shelf *shelf;
-
-	if (p->shelf == ARENA_SHELVES || pool->shelves[p->shelf].n_free >= pool->max_free / 16) {
+	if (p->is_kept)
+		freelist_give(&pool->large, p);
+	else
 		free(p);
-		return;
-	}
-	shelf = &pool->shelves[p->shelf];
-	p->next = shelf->free;
-	shelf->free = p;
-	shelf->n_free++;
 }
 
 void

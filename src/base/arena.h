@@ -1,8 +1,8 @@
 /*
  * Bump allocation for everything that dies together: an exchange, a configuration generation. Blocks come
- * from a pool (one per worker, not shared by threads) that keeps a bounded number of free ones; pieces
- * larger than a quarter of a block get memory of their own, which the pool keeps too when it is of a size that
- * every other request asks for.
+ * from a pool (one per worker, not shared by threads) that keeps a bounded number of free ones and gives back what has
+ * not been needed for a while; pieces larger than a quarter of a block get memory of their own, large ones from the
+ * pool's free lists.
  *
  * Allocation never returns NULL. Going over the budget sets a sticky flag which the owner tests at its next
  * step and answers with ERR_BUDGET: no branch per allocation, no path that is never tested.
@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/freelist.h"
 #include "base/str.h"
 
 #define ARENA_BLOCK_BYTES 4096
@@ -20,27 +21,32 @@
 struct arena_block;
 struct arena_piece;
 
-/* Free pieces of one size. */
-struct arena_shelf {
-	struct arena_piece *free; /* owned */
-	size_t n_free;
-};
-
-/* Pieces of 16 KiB and 32 KiB: the calls of a large route, and buffers for answers. */
-#define ARENA_SHELVES 2
-
 /* Free memory of one thread. */
 struct arena_pool {
 	struct arena_block *free; /* owned */
 	size_t n_free;
-	size_t max_free; /* blocks kept; more are given back to the heap; of each shelf's pieces a 16th */
+	size_t n_least;  /* of n_free since the last arena_pool_trim() */
+	size_t max_free; /* blocks kept; more are given back to the heap */
 	size_t n_used;   /* blocks out; 0 at rest */
-	struct arena_shelf shelves[ARENA_SHELVES];
+	struct freelist large; /* for pieces of several KiB, and for whoever needs such memory outside an arena */
 };
 
-void arena_pool_init(struct arena_pool *pool, size_t max_free);
+/* What is not worth giving back: a thread at rest keeps so much. */
+#define ARENA_POOL_REST_BYTES ((size_t)256 * 1024)
+
+/* max_free: blocks; max_large_bytes: of larger memory. */
+void arena_pool_init(struct arena_pool *pool, size_t max_free, size_t max_large_bytes);
 /* Frees what is free. Every arena must have been reset. */
 void arena_pool_fini(struct arena_pool *pool);
+/* Gives back to the heap half of what has been free all the time since it was last called. */
+void arena_pool_trim(struct arena_pool *pool);
+
+/* Is there anything that arena_pool_trim() should look at from time to time? */
+static inline bool
+arena_pool_is_trimmable(const struct arena_pool *pool)
+{
+	return pool->n_free * ARENA_BLOCK_BYTES + pool->large.free_bytes > ARENA_POOL_REST_BYTES;
+}
 
 struct arena_cleanup {
 	struct arena_cleanup *next;

@@ -13,6 +13,17 @@
 
 /* 4 MiB: what some thousand requests in flight leave behind is kept for the next. */
 #define BLOCKS_KEPT 1024
+/* Of larger memory: answers of some hundred KiB to some tens of clients. */
+#define LARGE_BYTES_KEPT ((size_t)8 * 1024 * 1024)
+#define TRIM_NS NS_PER_SEC
+
+static void
+on_trim(void *arg)
+{
+	struct loop *loop = arg;
+
+	arena_pool_trim(&loop->blocks);
+}
 
 struct loop *
 loop_new(const struct loop_ops *ops, void *world)
@@ -22,7 +33,8 @@ loop_new(const struct loop_ops *ops, void *world)
 	loop->ops = ops;
 	loop->world = world;
 	loop->scratch = mem_alloc(LOOP_SCRATCH_BYTES);
-	arena_pool_init(&loop->blocks, BLOCKS_KEPT);
+	arena_pool_init(&loop->blocks, BLOCKS_KEPT, LARGE_BYTES_KEPT);
+	timer_init(&loop->trim, on_trim, loop);
 	TAILQ_INIT(&loop->deferred);
 	TAILQ_INIT(&loop->flushes);
 	SLIST_INIT(&loop->graves);
@@ -195,6 +207,14 @@ run_deferred(struct loop *loop)
 	}
 }
 
+/* Under load once in TRIM_NS; a thread that is idle is woken until it has given back what it can. */
+static void
+trim_later(struct loop *loop)
+{
+	if (arena_pool_is_trimmable(&loop->blocks) && !timer_is_set(&loop->trim))
+		loop_timer_set(loop, &loop->trim, loop->now_ns + TRIM_NS);
+}
+
 static void
 note_stall(struct loop *loop)
 {
@@ -232,6 +252,7 @@ loop_turn(struct loop *loop, uint64_t max_wait_ns)
 	run_messages(loop);
 	run_deferred(loop);
 	empty_graveyard(loop);
+	trim_later(loop);
 	note_stall(loop);
 	loop->has_time = false;
 }

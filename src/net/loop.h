@@ -123,6 +123,7 @@ struct loop {
 	bool has_time;    /* this turn's time was taken */
 	char *scratch;    /* owned; LOOP_SCRATCH_BYTES, a read callback's until it returns */
 	struct arena_pool blocks; /* of this thread's arenas */
+	struct timer trim;        /* while blocks keeps more than a thread at rest needs */
 	struct timer_heap timers;
 	TAILQ_HEAD(, defer) deferred;
 	TAILQ_HEAD(, defer) flushes;

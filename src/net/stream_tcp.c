@@ -267,10 +267,16 @@ tcp_new(struct loop *loop, int fd, const struct stream_events *events, void *own
 	return t;
 }
 
-/*
- * Output of a turn already leaves in one write: Nagle's delay would only hold back its last
- * segment.
- */
+struct stream *
+stream_tcp_accepted(struct loop *loop, int fd, const struct stream_events *events, void *owner)
+{
+	struct stream_tcp *t = tcp_new(loop, fd, events, owner);
+
+	t->state = TCP_STATE_OPEN;
+	return &t->base;
+}
+
+/* As in acceptor.c. */
 static void
 set_nodelay(int fd)
 {
@@ -280,14 +286,22 @@ set_nodelay(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
-struct stream *
-stream_tcp_accepted(struct loop *loop, int fd, const struct stream_events *events, void *owner)
+/*
+ * The errno, or 0. To this host the handshake is over when connect() returns, although it says EINPROGRESS: asking
+ * again is cheaper than being told, and to another host it costs one call of a handshake's many.
+ */
+static int
+start_connect(int fd, const struct addr *to)
 {
-	struct stream_tcp *t = tcp_new(loop, fd, events, owner);
+	const struct sockaddr *sa = (const struct sockaddr *)&to->sa;
+	int error;
 
-	t->state = TCP_STATE_OPEN;
-	set_nodelay(fd);
-	return &t->base;
+	if (connect(fd, sa, to->len) == 0)
+		return 0;
+	error = errno;
+	if (error == EINPROGRESS)
+		error = connect(fd, sa, to->len) == 0 ? 0 : errno;
+	return error == EALREADY ? EINPROGRESS : error;
 }
 
 struct stream *
@@ -302,8 +316,7 @@ stream_tcp_connect(
 	if (fd >= 0) {
 		if (!addr_is_unix(to))
 			set_nodelay(fd);
-		if (connect(fd, (const struct sockaddr *)&to->sa, to->len) != 0)
-			error = errno;
+		error = start_connect(fd, to);
 	}
 	t->error = error;
 	if (error == EINPROGRESS)

@@ -4,7 +4,7 @@
 
 #include "net/stream.h"
 
-/* Takes over an accepted, non-blocking socket. Sets TCP_NODELAY where it applies. */
+/* Takes over an accepted, non-blocking socket, which has its options from the one that listened. */
 struct stream *stream_tcp_accepted(
     struct loop *loop, int fd, const struct stream_events *events, void *owner);
 /* loop_ops.connect of the real loop. */

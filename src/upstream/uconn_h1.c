@@ -8,9 +8,8 @@
  */
 #include "upstream/uconn_h1.h"
 
-#include <stdlib.h>
+#include <string.h>
 
-#include "base/mem.h"
 #include "upstream/endpoint.h"
 #include "upstream/uconn.h"
 #include "upstream/upstream.h"
@@ -20,7 +19,7 @@
 #define READ_BUDGET_BYTES 65536  /* per readiness */
 #define GROW_MIN_BYTES 4096
 #define SLACK_BYTES 16 /* room beyond a body of known length, to notice bytes that nobody asked for */
-#define HEAP_BYTES 65536 /* a buffer from here on is from the heap, where it can grow in place */
+#define OWN_BYTES 65536 /* a buffer from here on is no part of the arena: it can grow, and the budget is not its */
 
 static const struct lease_events lease_events;
 
@@ -164,15 +163,21 @@ on_writable(struct lease *l)
 
 /* ---- the buffer */
 
+static struct freelist *
+free_memory(const struct uconn_h1 *x)
+{
+	return x->arena->pool != NULL ? &x->arena->pool->large : NULL;
+}
+
 static void
-free_heap(void *arg)
+give_own(void *arg)
 {
 	struct uconn_h1 *x = arg;
 
-	if (x->is_heap)
-		free(x->in);
+	if (x->is_own)
+		freelist_give(free_memory(x), x->in);
 	x->in = NULL;
-	x->is_heap = false;
+	x->is_own = false;
 }
 
 /* Room for n bytes in all, keeping what is there. */
@@ -183,19 +188,20 @@ grow(struct uconn_h1 *x, size_t n)
 
 	if (n <= x->in_cap)
 		return;
-	if (n < HEAP_BYTES) {
-		x->in = arena_alloc(x->arena, n);
-	} else if (x->is_heap) {
-		x->in = mem_realloc(x->in, n);
-		old = NULL;
-	} else {
-		x->in = mem_alloc(n);
-		x->is_heap = true;
-		arena_on_reset(x->arena, free_heap, x);
-	}
-	if (old != NULL && x->in_n != 0)
-		memcpy(x->in, old, x->in_n);
 	x->in_cap = n;
+	if (x->is_own) {
+		x->in = freelist_grow(free_memory(x), x->in, x->in_n, n);
+		return;
+	}
+	if (n < OWN_BYTES) {
+		x->in = arena_alloc(x->arena, n);
+	} else {
+		x->in = freelist_take(free_memory(x), n);
+		x->is_own = true;
+		arena_on_reset(x->arena, give_own, x);
+	}
+	if (x->in_n != 0)
+		memcpy(x->in, old, x->in_n);
 }
 
 /* Makes room for the next read; false when there is none to be made (a full streaming buffer). */

@@ -70,7 +70,7 @@ struct uconn_h1 {
 	size_t body_at;
 	size_t body_end;
 	size_t raw_at;
-	bool is_heap; /* `in` is from the heap; the arena's clean-up frees it */
+	bool is_own; /* `in` is no part of the arena, whose clean-up gives it back */
 	uint64_t bytes_in;
 	uint64_t bytes_out;
 };

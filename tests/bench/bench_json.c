@@ -365,7 +365,7 @@ main(int argc, char **argv)
 	budget_ns = ms * NS_PER_MS;
 	rnd_init(&rnd, 1);
 	json_scan_init(&js, rnd_u64(&rnd));
-	arena_pool_init(&blocks, 16);
+	arena_pool_init(&blocks, 16, 1024 * 1024);
 	printf("%-24s %10s %10s %10s\n", "document", "bytes", "scan GB/s", "walk GB/s");
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		bench_kind(&kinds[i]);

@@ -9,7 +9,7 @@ START_TEST(returns_every_block)
 	struct arena_pool pool;
 	struct arena a;
 
-	arena_pool_init(&pool, 2);
+	arena_pool_init(&pool, 2, 0);
 	arena_init(&a, &pool, 0);
 	for (int i = 0; i < 1000; i++) {
 		char *p = arena_alloc(&a, (size_t)i);
@@ -25,28 +25,52 @@ START_TEST(returns_every_block)
 }
 END_TEST
 
-START_TEST(keeps_large_pieces_by_size)
+START_TEST(keeps_large_pieces)
 {
-	static const size_t sizes[] = { 4095, 4096, 16384, 16385, 32768, 32769 };
 	struct arena_pool pool;
 	struct arena a;
-	void *again;
+	void *small, *large;
 
-	arena_pool_init(&pool, 32);
+	arena_pool_init(&pool, 0, 100000);
 	arena_init(&a, &pool, 0);
-	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-		memset(arena_alloc(&a, sizes[i]), 1, sizes[i]);
+	small = arena_alloc(&a, 4096);
+	large = arena_alloc(&a, 50000);
+	arena_alloc(&a, 4095); /* not worth keeping */
 	arena_reset(&a);
-	ck_assert_uint_eq(pool.shelves[0].n_free, 2);
-	ck_assert_uint_eq(pool.shelves[1].n_free, 2);
-	again = arena_alloc(&a, 9000);
-	ck_assert_uint_eq(pool.shelves[0].n_free, 1);
+	ck_assert_uint_eq(pool.large.free_bytes, 16384 + 57344);
+	ck_assert_ptr_eq(arena_alloc(&a, 9000), small);
+	ck_assert_ptr_eq(arena_alloc(&a, 55000), large);
 	arena_reset(&a);
-	ck_assert_ptr_eq(arena_alloc(&a, 16384), again);
+	arena_pool_fini(&pool);
+}
+END_TEST
+
+static void
+use_blocks(struct arena_pool *pool, size_t n)
+{
+	struct arena a;
+
+	arena_init(&a, pool, 0);
+	for (size_t i = 0; i < 4 * n; i++)
+		arena_alloc(&a, 1000);
+	arena_reset(&a);
+}
+
+START_TEST(gives_back_what_nobody_needs)
+{
+	struct arena_pool pool;
+
+	arena_pool_init(&pool, 1024, 1024 * 1024);
+	use_blocks(&pool, 1000);
+	ck_assert(arena_pool_is_trimmable(&pool));
+	arena_pool_trim(&pool); /* all of them were needed since the last time */
+	ck_assert_uint_eq(pool.n_free, 1000);
+	use_blocks(&pool, 600);
+	arena_pool_trim(&pool); /* 400 were not, and half of those go */
+	ck_assert_uint_eq(pool.n_free, 800);
 	for (int i = 0; i < 5; i++)
-		arena_alloc(&a, 20000);
-	arena_reset(&a);
-	ck_assert_uint_eq(pool.shelves[1].n_free, 2); /* a 16th of 32 */
+		arena_pool_trim(&pool);
+	ck_assert(!arena_pool_is_trimmable(&pool));
 	arena_pool_fini(&pool);
 }
 END_TEST
@@ -103,5 +127,5 @@ START_TEST(copies_and_formats)
 }
 END_TEST
 
-UNIT_MAIN("arena", returns_every_block, keeps_large_pieces_by_size, budget_is_sticky,
-    cleans_up_last_first, copies_and_formats)
+UNIT_MAIN("arena", returns_every_block, keeps_large_pieces, gives_back_what_nobody_needs,
+    budget_is_sticky, cleans_up_last_first, copies_and_formats)

@@ -79,6 +79,8 @@ scene_close(struct scene *s)
 
 START_TEST(accepts_and_names_the_peer)
 {
+	socklen_t n = sizeof(int);
+	int is_on = 0;
 	struct scene s;
 	struct addr client;
 
@@ -88,6 +90,8 @@ START_TEST(accepts_and_names_the_peer)
 	ck_assert_uint_eq(s.owner.n, 1);
 	ck_assert_int_eq(sock_local_addr(s.clients[0], &client), ERR_NONE);
 	ck_assert(addr_eq(&client, &s.owner.last_peer));
+	ck_assert_int_eq(getsockopt(s.owner.fds[0], IPPROTO_TCP, TCP_NODELAY, &is_on, &n), 0);
+	ck_assert_int_ne(is_on, 0);
 	scene_close(&s);
 }
 END_TEST

@@ -362,7 +362,28 @@ START_TEST(nothing_is_freed_under_the_caller)
 }
 END_TEST
 
+START_TEST(free_memory_is_given_back_in_time)
+{
+	struct scene s;
+	void *blocks[100];
+
+	scene_open(&s);
+	for (int i = 0; i < 100; i++)
+		blocks[i] = freelist_take(&s.loop->blocks.large, 16384);
+	for (int i = 0; i < 100; i++)
+		freelist_give(&s.loop->blocks.large, blocks[i]);
+	for (int i = 0; i < 20; i++) {
+		loop_turn(s.loop, TIMER_NEVER);
+		if (s.world.waited_until_ns != TIMER_NEVER)
+			s.world.now_ns = s.world.waited_until_ns;
+	}
+	ck_assert_uint_le(s.loop->blocks.large.free_bytes, ARENA_POOL_REST_BYTES);
+	ck_assert_uint_eq(s.world.waited_until_ns, TIMER_NEVER); /* then it sleeps */
+	loop_free(s.loop);
+}
+END_TEST
+
 UNIT_MAIN("loop", one_turn_has_an_order, time_is_taken_once_a_turn,
     waits_until_the_next_timer_or_not_at_all, a_timer_cannot_hold_the_turn,
     cancelled_work_does_not_run, messages_keep_their_order_and_wake_once,
-    nothing_is_freed_under_the_caller)
+    nothing_is_freed_under_the_caller, free_memory_is_given_back_in_time)
