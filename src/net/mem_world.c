@@ -6,6 +6,7 @@
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "net/stream_mem.h"
+#include "net/stream_record.h"
 
 /* 2026-01-01: a wall clock like any other. */
 #define WALL_START_NS (UINT64_C(1767225600) * NS_PER_SEC)
@@ -166,12 +167,21 @@ mem_fini(struct loop *loop)
 	loop->world = NULL;
 }
 
+static struct stream *
+mem_connect(
+    struct loop *loop, const struct addr *to, const struct stream_events *events, void *owner)
+{
+	if (((struct mem_loop *)loop->world)->world->has_records)
+		return stream_record_connect(loop, to, events, owner);
+	return stream_mem_connect(loop, to, events, owner);
+}
+
 static const struct loop_ops mem_ops = {
 	.wait = mem_wait,
 	.wake = mem_wake,
 	.mono = mem_mono,
 	.wall = mem_wall,
-	.connect = stream_mem_connect,
+	.connect = mem_connect,
 	.fini = mem_fini,
 };
 
@@ -267,10 +277,13 @@ accept_backlog(void *arg)
 
 	while (l->owner != NULL && (s = TAILQ_FIRST(&l->backlog)) != NULL) {
 		struct addr peer = peer_addr(l->n_accepted++);
+		struct stream *accepted = &s->base;
 
 		TAILQ_REMOVE(&l->backlog, s, link);
 		s->is_offered = false;
-		l->events->on_accept(l->owner, &s->base, &peer);
+		if (l->world->has_records)
+			accepted = stream_record_accept(accepted);
+		l->events->on_accept(l->owner, accepted, &peer);
 	}
 }
 

@@ -29,6 +29,7 @@ struct mem_faults {
 	unsigned again_chance;  /* a read or a write moves nothing, for no reason */
 	unsigned late_chance;   /* what is ready is told in a later turn */
 	unsigned reset_chance;  /* a delivery finds the connection reset, for both ends */
+	unsigned cross_chance;  /* a write has to read first; of streams with records */
 	unsigned refuse_chance; /* of a connection */
 	unsigned unreachable_chance;
 	unsigned silent_chance; /* a connection is never settled */
@@ -47,6 +48,7 @@ struct mem_world {
 	uint64_t now_ns;
 	struct rnd rnd;
 	struct mem_faults faults;
+	bool has_records; /* connections are shaped like TLS (stream_record.h); set before any is made */
 	struct timer_heap events; /* of the world itself: arrivals */
 	TAILQ_HEAD(, mem_loop) loops;
 	size_t n_loops;

@@ -1,5 +1,5 @@
 /*
- * A connection's bytes, whatever carries them: TCP, a unix socket, TLS later, memory in the
+ * A connection's bytes, whatever carries them: TCP, a unix socket, TLS, memory in the
  * simulator. The owner reads and writes without blocking and is told when trying again makes sense.
  */
 #ifndef NET_STREAM_H
@@ -86,7 +86,7 @@ stream_read(struct stream *s, char *to, size_t n, size_t *got)
 
 /*
  * Part of the iovecs may be written; *put is 0 unless IO_OK. After IO_AGAIN on_writable will come
- * once.
+ * once, and what is offered next begins with all of the same bytes, wherever they lie by then.
  */
 static inline enum io_status
 stream_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)

@@ -89,11 +89,11 @@ trace_env(const struct sim *s)
 	    modes[s->env.mode], s->env.n_workers, s->env.n_clients, s->env.evil_chance,
 	    s->env.slow_chance, s->env.rude_chance);
 	sim_trace(s,
-	    "latency %" PRIu64 " us, window %zu, split %u, again %u, late %u, stall %u, reset %u, "
-	    "refuse %u, unreachable %u, silent %u",
-	    f->latency_ns / NS_PER_US, f->window_bytes, f->split_chance, f->again_chance,
-	    f->late_chance, f->stall_chance, f->reset_chance, f->refuse_chance,
-	    f->unreachable_chance, f->silent_chance);
+	    "%s, latency %" PRIu64 " us, window %zu, split %u, again %u, late %u, stall %u, "
+	    "reset %u, refuse %u, unreachable %u, silent %u",
+	    s->world->has_records ? "records" : "bytes", f->latency_ns / NS_PER_US,
+	    f->window_bytes, f->split_chance, f->again_chance, f->late_chance, f->stall_chance,
+	    f->reset_chance, f->refuse_chance, f->unreachable_chance, f->silent_chance);
 }
 
 static void

@@ -49,6 +49,7 @@ struct sim_client {
 	bool is_told_to_close; /* an answer said so */
 	struct buf out;
 	size_t out_at;
+	size_t n_drip;     /* bytes that one who drips has offered and not got rid of */
 	size_t out_hold;   /* bytes up to here may go; the rest waits for 100 (Continue) */
 	struct timer pace; /* drips, wakes up, connects anew */
 	struct timer leave;
@@ -153,13 +154,17 @@ flush(struct sim_client *c)
 		if (is_drip_due(c)) {
 			if (timer_is_set(&c->pace))
 				return;
-			iov.iov_len = sim_between(c->sim, 1, n < 200 ? n : 200);
+			/* What was refused is offered again as it was. */
+			if (c->n_drip == 0)
+				c->n_drip = sim_between(c->sim, 1, n < 200 ? n : 200);
+			iov.iov_len = c->n_drip;
 			set_in(c, &c->pace, sim_between(c->sim, 0, 300 * NS_PER_MS));
 		}
 		io = stream_writev(c->stream, &iov, 1, &put);
 		if (io != IO_OK)
 			return; /* an error is told by reading, too */
 		c->out_at += put;
+		c->n_drip = 0;
 	}
 	if (c->manner == MANNER_HALF && c->n_left == 0 && c->out_at == c->out.n)
 		stream_shutdown_write(c->stream);
@@ -452,6 +457,7 @@ client_connect(struct sim_client *c)
 	buf_clear(&c->out);
 	c->out_at = 0;
 	c->out_hold = 0;
+	c->n_drip = 0;
 	c->n_answers = 0;
 	c->is_told_to_close = false;
 	c->state = CLIENT_CONNECT;

@@ -69,6 +69,8 @@ draw_kind_network(struct sim *s)
 	f->split_chance = (unsigned)PICK(s, 0, 5, 50) * PERCENT;
 	f->again_chance = (unsigned)PICK(s, 0, 1, 20) * PERCENT;
 	f->late_chance = (unsigned)PICK(s, 0, 5, 30) * PERCENT;
+	s->world->has_records = PICK(s, 0, 1) == 1;
+	f->cross_chance = (unsigned)PICK(s, 0, 1, 10) * PERCENT;
 }
 
 static void

@@ -1,11 +1,12 @@
 """Certificates made by the openssl command, and both ends of TLS by Python's own ssl."""
+import json
 import os
 import re
 import socket
 import ssl
 import subprocess
 
-from . import wire
+from . import daemon, wait, wire
 from .upstream import Upstream
 
 
@@ -139,3 +140,34 @@ def shown_subject(port, *arguments):
     """The common name of the certificate that a server shows."""
     match = re.search(r"subject=CN = (\S+)", s_client(port, *arguments))
     return match and match.group(1)
+
+
+def tlsload(mode, port, target, *options, timeout=600):
+    """What tests/tools/tlsload counted."""
+    done = subprocess.run([daemon.tool("tlsload"), *map(str, options), mode, str(port), target], capture_output=True, text=True,
+                          timeout=timeout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def survive_aborts(d, n):
+    """n connections to /hello that end anywhere in their handshake; then the descriptors and the memory of the daemon
+    `d` are what they were after the first quarter. Returns what was measured."""
+    def at_rest():
+        wait.until(lambda: d.metric("gatherd_client_connections") == 0, "connections to be gone", 30)
+        return d.fds(), d.memory()
+
+    def abort(share, seed):
+        for version in ("1.2", "1.3"):
+            tlsload("aborts", d.port, "/hello", "-V", version, "-s", seed, "-n", share // 2)
+    abort(n // 4, 1)
+    (fds, memory), began = at_rest(), d.metric("gatherd_client_handshakes_total")
+    abort(n - n // 4, 2)
+    end = at_rest()
+    assert d.metric("gatherd_client_handshakes_total") > began
+    assert end[0] <= fds, "descriptors: %d, and %d at the end" % (fds, end[0])
+    assert end[1] < memory + (2 << 20) or daemon.is_sanitized(), "memory: %d, and %d at the end" % (memory, end[1])
+    assert tlsload("full", d.port, "/hello", "-n", 20)["done"] == 20
+    reasons = {labels["reason"]: int(count) for name, labels, count in d.metrics()
+               if name == "gatherd_client_handshakes_total" and count}
+    return {"connections": n, "fds": (fds, end[0]), "memory": (memory, end[1]), "handshakes": reasons}
