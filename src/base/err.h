@@ -17,6 +17,7 @@
 	X(BAD_FRAMING, 400, "bad_framing", "the length of the message is ambiguous or malformed") \
 	X(BAD_CHUNK, 400, "bad_chunk", "the chunked body is malformed") \
 	X(BAD_BODY, 400, "bad_body", "the request body is not what the route needs") \
+	X(BAD_UPGRADE, 400, "bad_upgrade", "the handshake of the upgrade is malformed") \
 	X(BAD_ENTRY, 400, "bad_entry", "the entry of the batch is not a request") \
 	X(NESTED_BATCH, 400, "nested_batch", "the entry of the batch is a batch itself") \
 	X(BAD_PARAMETER, 400, "bad_parameter", \
@@ -31,6 +32,7 @@
 	X(BATCH_TOO_LARGE, 413, "batch_too_large", "the batch has more entries than the route takes") \
 	X(URI_TOO_LONG, 414, "uri_too_long", "the request target is over the limit") \
 	X(EXPECTATION_FAILED, 417, "expectation_failed", "Expect asks for something unknown") \
+	X(WEBSOCKET_VERSION, 426, "websocket_version", "the WebSocket version is not 13") \
 	X(HEAD_TOO_LARGE, 431, "head_too_large", "the header section is over the limit") \
 	X(CLIENT_GONE, 499, "client_gone", "the client left before it had its answer") \
 	X(INTERNAL, 500, "internal", "gatherd broke one of its own rules") \
@@ -62,6 +64,10 @@
 	X(TIMEOUT, 504, "timeout", "the upstream did not finish its answer in time") \
 	X(RESET, 502, "reset", "the upstream closed the connection before its answer was complete") \
 	X(INVALID_RESPONSE, 502, "invalid_response", "the upstream's answer is not valid HTTP/1.1") \
+	X(INVALID_UPGRADE, 502, "invalid_upgrade", \
+	    "the upstream's answer to the upgrade is not what was asked for") \
+	X(TUNNEL_IDLE, 504, "tunnel_idle", "nothing came through the tunnel for too long") \
+	X(TUNNEL_EXPIRED, 504, "tunnel_expired", "the tunnel was open for as long as it may be") \
 	X(RESPONSE_HEAD_TOO_LARGE, 502, "response_head_too_large", \
 	    "the header section of the upstream's answer is over the limit") \
 	X(RESPONSE_TOO_LARGE, 502, "response_too_large", "the upstream's answer is over max_body") \

@@ -38,11 +38,17 @@ enum metric_dim { DIM_NONE, DIM_LISTENER, DIM_ROUTE, DIM_CALL, DIM_UPSTREAM, DIM
 	X(REQUEST_REASONS, COUNTER, "gatherd_request_failures_total", ROUTE, REASON, \
 	    "Requests that did not get their full answer, by reason.") \
 	X(REQUEST_SECONDS, HISTOGRAM, "gatherd_request_seconds", ROUTE, NONE, \
-	    "Time from the end of a request's head to the end of its answer.") \
+	    "Time from the end of a request's head to the end of its answer, of an upgrade to its 101.") \
 	X(REQUESTS_INFLIGHT, GAUGE, "gatherd_requests_in_flight", NONE, NONE, \
 	    "Requests being served now.") \
+	X(TUNNELS, GAUGE, "gatherd_tunnels", ROUTE, NONE, \
+	    "Upgraded connections open now; their requests count as in flight.") \
+	X(TUNNEL_RECEIVED, COUNTER, "gatherd_tunnel_received_bytes_total", ROUTE, NONE, \
+	    "Bytes that came from clients through tunnels.") \
+	X(TUNNEL_SENT, COUNTER, "gatherd_tunnel_sent_bytes_total", ROUTE, NONE, \
+	    "Bytes that went to clients through tunnels.") \
 	X(CALLS, COUNTER, "gatherd_calls_total", CALL, REASON, \
-	    "Calls finished, by reason (none: fine).") \
+	    "Calls finished, by reason (none: fine); an upgrade is finished by its 101.") \
 	X(CALL_SECONDS, HISTOGRAM, "gatherd_call_seconds", CALL, NONE, \
 	    "Time of a call from its start, waiting included, to its end.") \
 	X(CALL_QUEUE_SECONDS, HISTOGRAM, "gatherd_call_queue_seconds", CALL, NONE, \

@@ -76,7 +76,7 @@ slot_of(struct str name)
 		return 0;
 	key = folded(name.p[0]) | folded(name.p[name.n / 2]) << 8 |
 	    folded(name.p[name.n - 2]) << 16 | (uint32_t)(uint8_t)name.n << 24;
-	return key * UINT32_C(0x56cef8ed) >> (32 - SLOT_BITS);
+	return key * UINT32_C(0x9177206d) >> (32 - SLOT_BITS);
 }
 
 unsigned

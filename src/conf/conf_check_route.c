@@ -156,6 +156,27 @@ check_reply(const struct conf_check *check, const struct reply_conf *reply, stru
 	conf_check_text_json(check, &reply->json, params, NULL);
 }
 
+static bool
+takes_get(const struct route_conf *route)
+{
+	for (size_t i = 0; i < route->methods.n; i++)
+		if (str_eq(route->methods.at[i].s, STR("GET")))
+			return true;
+	return route->methods.n == 0;
+}
+
+static void
+check_upgrade(const struct conf_check *check, const struct route_conf *route)
+{
+	const struct proxy_conf *proxy = &route->proxy;
+
+	/* RFC 6455 4.1, 2 */
+	for (size_t i = 0; i < proxy->n_upgrades; i++)
+		if (str_ieq(proxy->upgrades[i], STR("websocket")) && !takes_get(route))
+			conf_error_add(check->errors, conf_check_place(route->pos, "proxy.upgrade"),
+			    "websocket is asked for with GET, which is not among `methods`");
+}
+
 static void
 check_proxy(
     const struct conf_check *check, struct route_conf *route, const struct template_params *params)
@@ -166,6 +187,7 @@ check_proxy(
 		conf_error_add(check->errors, conf_check_place(route->pos, "response.headers"),
 		    "`copy` and `remove` are for routes with `calls`; a proxy passes all fields on");
 	conf_check_call_upstream(check, &route->proxy.upstream_name, &route->proxy.upstream);
+	check_upgrade(check, route);
 	if (params == NULL)
 		return;
 	conf_check_text_template(check, &route->proxy.path, TEMPLATE_PATH, params, &uses_body);

@@ -12,33 +12,6 @@ route_conf_arena_bytes(uint64_t body_limit, uint64_t calls_bytes)
 	return ARENA_SLACK_BYTES + 2 * (body_limit + calls_bytes);
 }
 
-static const struct conf_row proxy_rows[] = {
-	{
-	    .key = "upstream",
-	    .type = CONF_TEXT,
-	    .offset = offsetof(struct route_conf, proxy.upstream_name),
-	    .is_required = true,
-	    .since = "0.1",
-	    .doc = "The name of the upstream that is asked.",
-	},
-	{
-	    .key = "path",
-	    .type = CONF_TEMPLATE,
-	    .offset = offsetof(struct route_conf, proxy.path),
-	    .form = "/files/{rest}",
-	    .since = "0.1",
-	    .doc =
-		"The path that the upstream sees; the query is kept. Without it: the client's, as "
-		"it came.",
-	},
-};
-static const struct conf_section proxy_section = {
-	.rows = proxy_rows,
-	.n_rows = ARRAY_LEN(proxy_rows),
-	.doc = "A plain reverse proxy: request and answer are streamed, all but hop-by-hop fields "
-	       "are passed on.",
-};
-
 static const struct conf_row reply_rows[] = {
 	{
 	    .key = "status",
@@ -285,7 +258,7 @@ static const struct conf_row rows[] = {
 	{
 	    .key = "proxy",
 	    .type = CONF_SECTION,
-	    .section = &proxy_section,
+	    .section = &proxy_conf_section,
 	    .is_optional = true,
 	    .since = "0.1",
 	    .doc = "A plain reverse proxy.",

@@ -8,18 +8,13 @@
 #include "base/conf_value.h"
 #include "gather/batch_conf.h"
 #include "gather/call_conf.h"
+#include "gather/proxy_conf.h"
 #include "gather/response_conf.h"
 #include "gather/require.h"
 
 /* How an answer that calls give is written. */
 enum route_format { FORMAT_JSON, FORMAT_NDJSON, FORMAT_SSE, FORMAT_MULTIPART, FORMAT_COUNT };
 enum route_kind { ROUTE_CALLS, ROUTE_PROXY, ROUTE_REPLY, ROUTE_BATCH };
-
-struct proxy_conf {
-	struct conf_text upstream_name;
-	size_t upstream; /* index in conf.upstreams */
-	struct conf_text path; /* template; none: the client's path as it came */
-};
 
 struct reply_conf {
 	uint64_t status;

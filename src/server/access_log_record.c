@@ -161,10 +161,12 @@ access_log_record_write(const struct exchange *x, struct access_log_record_clock
 	struct str listener = x->listener->conf->name, target = target_of(r);
 	struct str route = x->route == NULL ? str_none() : x->route->conf->name;
 	uint64_t took_ns = x->ended_ns - x->started_ns;
+	bool is_upgraded = x->proxy != NULL && x->proxy->tunnel != NULL;
 	struct pen pen = { buf_reserve(
 	    out, RECORD_BYTES + json_write_bound(r->client_ip) + json_write_bound(listener) +
 		     json_write_bound(r->method_text) + json_write_bound(target) +
-		     json_write_bound(r->authority) + json_write_bound(route)) };
+		     json_write_bound(r->authority) + json_write_bound(route) +
+		     (is_upgraded ? json_write_bound(x->proxy->protocol) : 0)) };
 	char *start = pen.at;
 
 	put_time(&pen, clock, wall_ns - took_ns);
@@ -179,6 +181,8 @@ access_log_record_write(const struct exchange *x, struct access_log_record_clock
 	put_u64(&pen, STR(",\"bytes_in\":"), x->bytes_in);
 	put_u64(&pen, STR(",\"bytes_out\":"), x->bytes_out);
 	put_ms(&pen, STR(",\"ms\":"), took_ns);
+	if (is_upgraded)
+		put_text(&pen, STR(",\"upgrade\":"), x->proxy->protocol);
 	buf_commit(out, (size_t)(pen.at - start));
 	put_calls(out, x);
 }

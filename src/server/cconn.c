@@ -41,6 +41,7 @@ cconn_state_name(enum cconn_state s)
 		[CCONN_HEAD] = "HEAD",
 		[CCONN_ACTIVE] = "ACTIVE",
 		[CCONN_KEEPALIVE] = "KEEPALIVE",
+		[CCONN_TUNNEL] = "TUNNEL",
 		[CCONN_LINGER] = "LINGER",
 		[CCONN_CLOSED] = "CLOSED",
 	};
@@ -273,6 +274,27 @@ on_later(void *arg)
 		cconn_close(c);
 	else if (c->state != CCONN_LINGER)
 		cconn_h1_on_later(c);
+}
+
+/* ---- the stream of a tunnel */
+
+struct stream *
+cconn_lend(struct cconn *c, struct buf *unsent)
+{
+	for (size_t i = 0; i < c->out.n; i++)
+		buf_add(unsent, str_of(c->out.iov[i].iov_base, c->out.iov[i].iov_len));
+	c->out = (struct cconn_out){ 0 };
+	cconn_await_read(c, 0);
+	await_write(c, 0);
+	loop_defer_cancel(c->stream->loop, &c->later);
+	cconn_set_state(c, CCONN_TUNNEL);
+	return c->stream;
+}
+
+void
+cconn_take_back(struct cconn *c)
+{
+	stream_set_owner(c->stream, &stream_events, c);
 }
 
 /* ---- the end */

@@ -3,11 +3,13 @@
  * state. What the bytes mean is the business of the protocol above it (cconn_h1).
  *
  *     HEAD -> ACTIVE -> KEEPALIVE -> HEAD ...
+ *     ACTIVE -> TUNNEL
  *     any of them -> LINGER -> CLOSED, or -> CLOSED
  *
  *     HEAD       part of a request's head is here, or the first byte of a new connection is awaited
  *     ACTIVE     an exchange lives on it
  *     KEEPALIVE  idle between requests; holds no buffer
+ *     TUNNEL     an upgrade has been answered: a tunnel has the stream's events
  *     LINGER     the last answer is out and our direction is shut; what still comes is read and
  * dropped, so that no reset destroys the answer on its way (RFC 9112 9.6) CLOSED     the stream is
  * closed; freed at the end of the turn
@@ -17,12 +19,13 @@
 
 #include <sys/queue.h>
 
+#include "base/buf.h"
 #include "net/stream.h"
 #include "server/listener.h"
 
 #define CCONN_TAG UINT32_C(0x63636f6e)
 
-enum cconn_state { CCONN_HEAD, CCONN_ACTIVE, CCONN_KEEPALIVE, CCONN_LINGER, CCONN_CLOSED };
+enum cconn_state { CCONN_HEAD, CCONN_ACTIVE, CCONN_KEEPALIVE, CCONN_TUNNEL, CCONN_LINGER, CCONN_CLOSED };
 
 struct inbuf;
 struct tls_identity;
@@ -86,6 +89,13 @@ void cconn_send(struct cconn *c, struct iovec *iov, size_t n);
 /* No more answers: shuts our direction and waits, for a bounded time, for the client to shut its
  * own. */
 void cconn_linger(struct cconn *c);
+/*
+ * ACTIVE to TUNNEL: the stream's events become somebody else's, who first sends what is under way (added to
+ * *unsent). The connection still owns the stream, and closes it.
+ */
+struct stream *cconn_lend(struct cconn *c, struct buf *unsent);
+/* The events are the connection's again; for cconn_linger(). */
+void cconn_take_back(struct cconn *c);
 static inline bool
 cconn_is_sending(const struct cconn *c)
 {

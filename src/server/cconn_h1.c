@@ -81,6 +81,7 @@ stream_begin(struct cconn *c)
 	stream->is_persistent = false;
 	stream->is_chunked = false;
 	stream->is_until_close = false;
+	stream->is_upgraded = false;
 	stream->is_feeding = false;
 	stream->is_piece_refused = false;
 	stream->is_last_chunk_due = false;
@@ -100,7 +101,8 @@ cconn_h1_drop(struct cconn *c)
 	if (stream == NULL)
 		return;
 	c->h1 = NULL;
-	exchange_abort(&stream->exchange, ERR_CLIENT_GONE);
+	/* A tunnel knows of its client by itself: who closes its connection is the server. */
+	exchange_abort(&stream->exchange, stream->is_upgraded ? ERR_DRAINING : ERR_CLIENT_GONE);
 	stream_give(c->listener->server, stream);
 }
 
@@ -126,6 +128,8 @@ fill_request(struct cconn_h1_stream *stream)
 	r->peer_ip = str_of(c->ip, c->n_ip);
 	r->is_peer_trusted = c->is_peer_trusted;
 	peer_find_client(c->listener->conf, r);
+	/* RFC 9110 7.8: ignored in HTTP/1.0 */
+	r->offers_upgrade = head->offers_upgrade && head->minor == 1;
 	r->has_body = stream->frame.kind != H1_FRAME_NONE;
 	r->body = str_none();
 	x->has_length = stream->frame.has_length;
@@ -468,6 +472,8 @@ cconn_h1_is_cut(const struct cconn *c)
 {
 	const struct cconn_h1_stream *stream = c->h1;
 
+	if (stream != NULL && stream->is_upgraded)
+		return exchange_is_tunnel_cut(&stream->exchange);
 	if (stream == NULL || !stream->is_until_close)
 		return false;
 	if (stream->answer != CCONN_H1_ENDED || cconn_is_sending(c))

@@ -36,6 +36,7 @@ struct cconn_h1_stream {
 	bool is_persistent;    /* another request may follow */
 	bool is_chunked;       /* the answer's body */
 	bool is_until_close;   /* likewise: the close is its end */
+	bool is_upgraded;      /* the connection is a tunnel */
 	bool is_feeding;       /* feed_body() is on the stack */
 	bool is_piece_refused; /* exchange_on_writable() is owed */
 	bool is_last_chunk_due;

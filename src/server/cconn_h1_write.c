@@ -8,6 +8,7 @@
 
 #include "base/compiler.h"
 #include "codec/h1_write.h"
+#include "server/inbuf.h"
 #include "server/respond.h"
 #include "server/server.h"
 
@@ -195,6 +196,40 @@ reset(struct exchange *x)
 	loop_defer(x->server->loop, &stream->conn->later);
 }
 
+/* ---- an upgrade */
+
+static struct stream *
+upgrade(struct exchange *x, const struct exchange_head *head, struct buf *from, struct buf *first)
+{
+	struct cconn_h1_stream *stream = stream_of(x);
+	struct cconn *c = stream->conn;
+	struct respond_context ctx = context_of(stream, true);
+	struct stream *lent = cconn_lend(c, first);
+
+	assert(h1_frame_is_done(&stream->frame));
+	stream->is_upgraded = true;
+	buf_add(first, respond_upgrade(&ctx, head, &x->arena));
+	buf_add(from, inbuf_str(c->in));
+	inbuf_drop(x->server, &c->in);
+	return lent;
+}
+
+static void
+leave(struct exchange *x, bool has_client_ended)
+{
+	struct cconn *c = stream_of(x)->conn;
+
+	exchange_on_flushed(x);
+	if (has_client_ended || exchange_is_tunnel_cut(x)) {
+		cconn_close(c);
+		return;
+	}
+	cconn_take_back(c);
+	cconn_linger(c);
+}
+
+/* ---- what waits */
+
 static void
 send_waiting(struct cconn_h1_stream *stream)
 {
@@ -272,4 +307,6 @@ const struct exchange_ops cconn_h1_write_ops = {
 	.send_piece = send_piece,
 	.send_end = send_end,
 	.reset = reset,
+	.upgrade = upgrade,
+	.leave = leave,
 };

@@ -10,6 +10,8 @@
 #include "server/proxy.h"
 #include "server/reply.h"
 #include "server/server.h"
+#include "server/tunnel.h"
+#include "server/upgrade.h"
 
 /* The first room for a body of unknown length. */
 #define BODY_FIRST_BYTES ((size_t)4096)
@@ -89,19 +91,31 @@ metric_route(const struct exchange *x)
 	return x->route == NULL ? 0 : x->route->index + 1;
 }
 
+/* The answer is out. */
 static void
-observe(struct exchange *x)
+observe_answer(struct exchange *x)
+{
+	struct metric_shard *m = x->server->setup.metrics;
+	size_t route = metric_route(x);
+
+	if (x->status >= 100 && x->status < 600)
+		metric_add(m, METRIC_REQUESTS, route, x->status - 100, 1);
+	metric_observe_ns(m, METRIC_REQUEST_SECONDS, route, x->ended_ns - x->started_ns);
+}
+
+static void
+observe(struct exchange *x, bool was_tunnel)
 {
 	struct server *s = x->server;
 	struct metric_shard *m = s->setup.metrics;
-	size_t route = metric_route(x);
 
 	metric_add(m, METRIC_REQUESTS_INFLIGHT, 0, 0, UINT64_MAX);
-	if (x->status >= 100 && x->status < 600)
-		metric_add(m, METRIC_REQUESTS, route, x->status - 100, 1);
+	if (was_tunnel)
+		metric_add(m, METRIC_TUNNELS, metric_route(x), 0, UINT64_MAX);
+	else
+		observe_answer(x);
 	if (x->reason != ERR_NONE)
-		metric_add(m, METRIC_REQUEST_REASONS, route, x->reason, 1);
-	metric_observe_ns(m, METRIC_REQUEST_SECONDS, route, x->ended_ns - x->started_ns);
+		metric_add(m, METRIC_REQUEST_REASONS, metric_route(x), x->reason, 1);
 	if (s->setup.access_log != NULL)
 		access_log_record(s->setup.access_log, x);
 }
@@ -110,13 +124,34 @@ observe(struct exchange *x)
 static void
 end(struct exchange *x)
 {
+	bool was_tunnel = x->state == EXCHANGE_TUNNEL;
+
 	x->state = EXCHANGE_DONE;
 	x->ended_ns = x->server->loop->now_ns;
 	loop_timer_clear(&x->timer);
 	permit_release(&x->permit);
 	x->server->n_exchanges--;
 	if (is_observed(x))
-		observe(x);
+		observe(x, was_tunnel);
+}
+
+void
+exchange_be_tunnel(struct exchange *x)
+{
+	assert(x->state == EXCHANGE_PROXY);
+	x->state = EXCHANGE_TUNNEL;
+	x->status = 101;
+	x->ended_ns = x->server->loop->now_ns;
+	if (!is_observed(x))
+		return;
+	observe_answer(x);
+	metric_add(x->server->setup.metrics, METRIC_TUNNELS, metric_route(x), 0, 1);
+}
+
+bool
+exchange_is_tunnel_cut(const struct exchange *x)
+{
+	return tunnel_is_cut(x->proxy->tunnel, TUNNEL_CLIENT);
 }
 
 void
@@ -364,7 +399,11 @@ step_proxy(struct exchange *x)
 
 	forward_trace(&x->request, &x->server->rnd);
 	e = proxy_start(x);
-	return e == ERR_NONE ? STEP_WAIT : answer_with(x, e);
+	if (e == ERR_NONE)
+		return STEP_WAIT;
+	answer_with(x, e);
+	x->answer.fields = upgrade_refusal_fields(e);
+	return STEP_MORE;
 }
 
 static enum step_result
@@ -432,6 +471,7 @@ static const struct {
 	[EXCHANGE_ADMIN] = { "ADMIN", step_admin },
 	[EXCHANGE_RESPOND] = { "RESPOND", step_respond },
 	[EXCHANGE_FLUSH] = { "FLUSH", NULL },
+	[EXCHANGE_TUNNEL] = { "TUNNEL", NULL },
 	[EXCHANGE_DONE] = { "DONE", NULL },
 };
 

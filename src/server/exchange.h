@@ -4,6 +4,7 @@
  * is one more implementation.
  *
  *     HEAD -> ROUTE -> ADMIT -> BODY -> GATHER | PROXY | REPLY | BATCH | ADMIN -> RESPOND -> FLUSH -> DONE
+ *     PROXY -> TUNNEL -> DONE: an upgrade was answered
  *     any before RESPOND -> RESPOND with a problem: exchange_fail() (limits, deadlines)
  *     any -> DONE: exchange_abort() (client gone, hard stop, a streamed answer cut off), which
  * answers nothing
@@ -15,6 +16,7 @@
 #define SERVER_EXCHANGE_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "gather/gather.h"
 #include "gather/request.h"
 #include "server/listener.h"
@@ -39,6 +41,7 @@ enum exchange_state {
 	EXCHANGE_ADMIN,
 	EXCHANGE_RESPOND,
 	EXCHANGE_FLUSH,
+	EXCHANGE_TUNNEL,
 	EXCHANGE_DONE,
 };
 
@@ -54,6 +57,7 @@ struct exchange_head {
 	uint64_t length; /* KNOWN; with LENGTH_NONE and has_length: only declared (HEAD, 304) */
 	bool has_length;
 	uint8_t minor; /* of the HTTP/1 version in which it came: for Via */
+	struct str upgrade; /* of a 101: the protocol */
 };
 
 /* What the client's connection does for an exchange. None of them calls back before it returns. */
@@ -73,6 +77,18 @@ struct exchange_ops {
 	/* The answer cannot be completed: the connection ends, so that the client sees that it was
 	 * cut off. */
 	void (*reset)(struct exchange *x);
+	/*
+	 * The answer to an upgrade. The connection's stream is the caller's until leave(); to `from` is added
+	 * what the client has sent behind its request, to *first what must go out before anything else: this
+	 * head, too. Only where request.offers_upgrade.
+	 */
+	struct stream *(*upgrade)(struct exchange *x, const struct exchange_head *head,
+	    struct buf *from, struct buf *first);
+	/*
+	 * The tunnel is over: the connection ends. Unless the client has ended its direction it gets time to
+	 * notice. The exchange may be gone when this returns.
+	 */
+	void (*leave)(struct exchange *x, bool has_client_ended);
 };
 
 struct exchange {
@@ -131,6 +147,8 @@ void exchange_on_body_end(struct exchange *x, enum err_code e);
 void exchange_on_writable(struct exchange *x);
 /* The answer is with the kernel; the exchange is DONE when this returns. */
 void exchange_on_flushed(struct exchange *x);
+/* Upgraded: would a plain close of the client's connection look like the end of all that there was to say? */
+bool exchange_is_tunnel_cut(const struct exchange *x);
 /*
  * Cancels everything; nothing more is sent. With ERR_CLIENT_GONE the client is at fault, and it
  * counts as 499. Harmless when it was not started or is DONE.
@@ -145,6 +163,8 @@ void exchange_free(struct exchange *x, struct loop *loop);
 
 /* Goes to a state and on from there. The last thing that its caller does. */
 void exchange_go(struct exchange *x, enum exchange_state state);
+/* An upgrade is answered with 101: it goes to TUNNEL, which counts as the end of the request. */
+void exchange_be_tunnel(struct exchange *x);
 /* The answer is a problem. The last thing that its caller does. */
 void exchange_fail(struct exchange *x, enum err_code e);
 const char *exchange_state_name(enum exchange_state s);

@@ -32,7 +32,7 @@ struct listener_shared {
 TAILQ_HEAD(cconn_list, cconn);
 TAILQ_HEAD(preface_list, preface);
 
-#define LISTENER_STATES 5
+#define LISTENER_STATES 6
 
 struct listener {
 	TAILQ_ENTRY(listener) link;       /* in server.listeners */

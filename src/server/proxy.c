@@ -6,6 +6,8 @@
 #include "gather/forward.h"
 #include "server/respond.h"
 #include "server/server.h"
+#include "server/tunnel.h"
+#include "server/upgrade.h"
 #include "upstream/upstream.h"
 
 static const struct call_events call_events;
@@ -50,17 +52,49 @@ put_framing(struct proxy *p, struct h1_write *w)
 		h1_write_raw(w, STR("Content-Length: 0\r\n"));
 }
 
+/*
+ * Whether the connection is to become a tunnel. RFC 9110 7.8: not before the request is complete, so that a body
+ * that is still under way keeps it from that.
+ */
+static enum err_code
+choose_upgrade(struct proxy *p)
+{
+	const struct exchange *x = p->exchange;
+	enum err_code e;
+
+	if (!x->request.offers_upgrade)
+		return ERR_NONE;
+	e = upgrade_choose(&x->route->conf->proxy, &x->request, &p->protocol);
+	if (e != ERR_NONE)
+		return e;
+	if (!x->is_body_complete)
+		p->protocol = str_none();
+	p->request.is_upgrade = !str_is_none(p->protocol);
+	/* It would be cut off in a moment, while another instance can have it for long. */
+	return p->request.is_upgrade && x->server->is_draining ? ERR_DRAINING : ERR_NONE;
+}
+
+static void
+put_upgrade(struct proxy *p, struct h1_write *w)
+{
+	if (!p->request.is_upgrade)
+		return;
+	h1_write_raw(w, STR("Connection: Upgrade\r\n"));
+	h1_write_known(w, HEADER_UPGRADE, p->protocol);
+}
+
 static void
 request_fields(struct proxy *p)
 {
 	struct exchange *x = p->exchange;
-	size_t room = 128 + forward_bound(&x->request);
+	size_t room = 192 + p->protocol.n + forward_bound(&x->request);
 	struct h1_write w;
 
 	p->request.client_ip = x->request.client_ip;
 	p->request.shared = forward_own_fields(&x->request, true, &x->arena);
 	h1_write_init(&w, arena_alloc(&x->arena, room), room);
 	put_framing(p, &w);
+	put_upgrade(p, &w);
 	forward_all(&w, &x->request);
 	h1_write_end(&w);
 	assert(h1_write_is_ok(&w)); /* the parser has checked every field */
@@ -231,10 +265,96 @@ on_done(struct call *c)
 	x->ops->send_end(x);
 }
 
+/* ---- the tunnel */
+
+/* The answer to the upgrade stands before the bytes, and is not of them. */
+static size_t
+without_head(struct proxy *p, size_t n)
+{
+	size_t of_head = n < p->head_left ? n : p->head_left;
+
+	p->head_left -= of_head;
+	return n - of_head;
+}
+
+static void
+on_passed(void *owner, enum tunnel_side from, size_t n)
+{
+	struct proxy *p = owner;
+	struct exchange *x = p->exchange;
+	struct metric_shard *m = x->server->setup.metrics;
+
+	if (from == TUNNEL_CLIENT) {
+		x->bytes_in += n;
+		call_note_tunnel(&p->call, 0, n);
+		metric_add(m, METRIC_TUNNEL_RECEIVED, x->route->index + 1, 0, n);
+		return;
+	}
+	x->bytes_out += n;
+	n = without_head(p, n);
+	call_note_tunnel(&p->call, n, 0);
+	metric_add(m, METRIC_TUNNEL_SENT, x->route->index + 1, 0, n);
+}
+
+static void
+on_over(void *owner, enum err_code why)
+{
+	struct proxy *p = owner;
+	struct exchange *x = p->exchange;
+
+	x->reason = why;
+	call_leave(&p->call, tunnel_is_cut(p->tunnel, TUNNEL_UPSTREAM));
+	x->ops->leave(x, p->tunnel->end[TUNNEL_CLIENT].way == TUNNEL_ENDED);
+}
+
+static const struct tunnel_events tunnel_events = {
+	.on_passed = on_passed,
+	.on_over = on_over,
+};
+
+static void
+stop_tunnel(void *arg)
+{
+	tunnel_stop(arg);
+}
+
+static enum err_code
+on_upgrade(struct call *c, const struct h1_head *head, struct str early)
+{
+	struct proxy *p = c->owner;
+	struct exchange *x = p->exchange;
+	const struct proxy_conf *conf = &x->route->conf->proxy;
+	const struct exchange_head out = {
+		.status = head->status,
+		.fields = &head->fields,
+		.more = p->set_fields,
+		.minor = head->minor,
+		.upgrade = p->protocol,
+	};
+	enum err_code e = upgrade_check_answer(&x->request, p->protocol, head);
+	struct stream *client;
+	struct buf *to_client;
+
+	if (e != ERR_NONE)
+		return e;
+	p->tunnel = arena_alloc(&x->arena, sizeof(*p->tunnel));
+	tunnel_init(p->tunnel, &tunnel_events, p);
+	arena_on_reset(&x->arena, stop_tunnel, p->tunnel);
+	to_client = &p->tunnel->end[TUNNEL_UPSTREAM].held;
+	client = x->ops->upgrade(x, &out, &p->tunnel->end[TUNNEL_CLIENT].held, to_client);
+	p->head_left = to_client->n;
+	buf_add(to_client, early);
+	exchange_be_tunnel(x);
+	tunnel_start(
+	    p->tunnel, client, call_stream(c), conf->tunnel.idle_ns, conf->tunnel.most_ns);
+	return ERR_NONE;
+}
+
 static const struct call_events call_events = {
 	.on_head = on_head,
 	.on_body = on_body,
 	.on_sent = on_sent,
+	.on_upgrade = on_upgrade,
 	.on_done = on_done,
 };
 
@@ -249,7 +369,9 @@ proxy_start(struct exchange *x)
 
 	p->exchange = x;
 	p->is_chunked = x->request.has_body && !x->has_length;
-	e = request_line(p, plan);
+	e = choose_upgrade(p);
+	if (e == ERR_NONE)
+		e = request_line(p, plan);
 	if (e == ERR_NONE)
 		e = answer_fields(p, plan);
 	if (e != ERR_NONE)
@@ -276,5 +398,11 @@ proxy_start(struct exchange *x)
 void
 proxy_cancel(struct proxy *p)
 {
+	if (p->call.state == CALL_TUNNEL) {
+		bool is_cut = tunnel_is_cut(p->tunnel, TUNNEL_UPSTREAM);
+
+		tunnel_stop(p->tunnel);
+		call_leave(&p->call, is_cut);
+	}
 	call_cancel(&p->call);
 }

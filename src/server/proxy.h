@@ -1,7 +1,8 @@
 /*
  * A `proxy` route: one call whose request and answer are streamed. Back-pressure goes both ways:
  * what the other side does not take stops the reading on this one; a proxy holds at most one piece
- * of each direction. Lives in the arena of its exchange.
+ * of each direction. When an upgrade is answered with 101 the two connections become a tunnel.
+ * Lives in the arena of its exchange.
  */
 #ifndef SERVER_PROXY_H
 #define SERVER_PROXY_H
@@ -13,6 +14,8 @@
  * again. */
 #define PROXY_BUFFERED_BYTES 16384
 
+struct tunnel;
+
 struct proxy {
 	struct exchange *exchange; /* owner */
 	struct call call;
@@ -23,9 +26,14 @@ struct proxy {
 	bool is_upload_complete; /* the client's body is here, to its end */
 	struct buf upload;       /* framed, not taken yet; owned, the arena's clean-up frees it */
 	size_t upload_at;        /* how much of it was taken */
+	struct str protocol;     /* that the upgrade is to; none: none is asked for */
+	struct tunnel *tunnel;   /* in the arena; NULL: not upgraded */
+	size_t head_left;        /* of what leaves before the first byte from the upstream */
 };
 
-/* Starts the exchange's call. Errors of templates: nothing was started. No event comes from inside.
+/*
+ * Starts the exchange's call. Errors of templates and upgrades: nothing was started. No event comes from
+ * inside.
  */
 enum err_code proxy_start(struct exchange *x);
 /* No more events; harmless when done. */

@@ -75,6 +75,24 @@ fields_bytes(const struct header_list *list)
 }
 
 struct str
+respond_upgrade(const struct respond_context *ctx, const struct exchange_head *head,
+    struct arena *arena)
+{
+	size_t room = OWN_BYTES + fields_bytes(head->fields) + head->more.n + head->upgrade.n;
+	struct h1_write w;
+
+	h1_write_init(&w, arena_alloc(arena, room), room);
+	h1_write_status_line(&w, 101);
+	h1_write_raw(&w, STR("Connection: Upgrade\r\n"));
+	h1_write_known(&w, HEADER_UPGRADE, head->upgrade);
+	h1_write_crossing(&w, head->fields);
+	if (ctx->is_relayed)
+		h1_write_known(&w, HEADER_VIA, STR("1.1 gatherd"));
+	h1_write_raw(&w, head->more);
+	return finish(&w);
+}
+
+struct str
 respond_stream(const struct respond_context *ctx, const struct exchange_head *head,
     struct arena *arena, bool *is_chunked)
 {

@@ -18,6 +18,9 @@ struct respond_context {
  */
 struct str respond_answer(
     const struct respond_context *ctx, const struct answer *answer, struct arena *arena);
+/* A 101: the fields of the upstream's that may cross, and those that make it one (RFC 9110 7.8). */
+struct str respond_upgrade(const struct respond_context *ctx, const struct exchange_head *head,
+    struct arena *arena);
 /*
  * The head of a streamed answer: the received fields that may cross, in order, framed anew. A body
  * of unknown length is chunked for HTTP/1.1 clients; *is_chunked tells. For HTTP/1.0 the close is

@@ -97,11 +97,25 @@ call_cancel(struct call *c)
 
 	if (was != CALL_DONE) {
 		uconn_h1_cancel(&c->attempt);
-		settle(c, ERR_CANCELLED);
+		settle(c, was == CALL_TUNNEL ? ERR_NONE : ERR_CANCELLED);
 	}
 	permit_release(&c->permit);
-	if (was != CALL_INIT && was != CALL_DONE)
+	if (was != CALL_INIT && was != CALL_TUNNEL && was != CALL_DONE)
 		count_outcome(c);
+}
+
+void
+call_leave(struct call *c, bool is_cut)
+{
+	assert(c->state == CALL_TUNNEL);
+	uconn_h1_leave(&c->attempt, is_cut);
+	settle(c, ERR_NONE);
+}
+
+struct stream *
+call_stream(struct call *c)
+{
+	return c->attempt.lease.uconn->stream;
 }
 
 void
@@ -257,6 +271,24 @@ on_head(void *owner, const struct h1_head *head, const struct h1_frame *frame)
 	return c->events->on_head == NULL ? ERR_NONE : c->events->on_head(c, head, frame);
 }
 
+static enum err_code
+on_upgrade(void *owner, const struct h1_head *head, struct str early)
+{
+	struct call *c = owner;
+	enum err_code e;
+
+	TAG_CHECK(c, CALL_TAG);
+	c->status = head->status;
+	e = c->events->on_upgrade(c, head, early);
+	if (e != ERR_NONE)
+		return e;
+	c->state = CALL_TUNNEL;
+	c->times.done = loop_of(c)->now_ns;
+	loop_timer_clear(&c->timer);
+	count_outcome(c);
+	return ERR_NONE;
+}
+
 static size_t
 on_body(void *owner, struct str piece)
 {
@@ -332,6 +364,7 @@ static const struct uconn_h1_events streamed_events = {
 	.on_head = on_head,
 	.on_body = on_body,
 	.on_sent = on_sent,
+	.on_upgrade = on_upgrade,
 	.on_end = on_end,
 };
 

@@ -4,6 +4,7 @@
  *
  *     INIT -> WAIT_PERMIT -> WAIT_STREAM -> SENDING -> WAIT_HEAD -> READING -> DONE
  *     a reused connection that dies before a byte of the answer -> WAIT_STREAM, once (the permit is kept)
+ *     WAIT_HEAD -> TUNNEL -> DONE: the server has answered an upgrade
  *     a server that cannot be reached -> WAIT_STREAM for another one
  *
  * SENDING ends when the request is out; an answer may begin before that. on_done comes exactly once, never
@@ -33,6 +34,13 @@ struct call_events {
 	size_t (*on_body)(struct call *c, struct str piece);
 	/* Streamed requests: everything given to call_send_body() has left; more may be given. */
 	void (*on_sent)(struct call *c);
+	/*
+	 * The request has an Upgrade field (h1_request.is_upgrade), and this is the head of the 101 that answers
+	 * it; `early` came behind it. ERR_NONE: the call is in TUNNEL, and the stream of its connection, which
+	 * call_stream() gives here, the owner's to read and write until call_leave() or call_cancel(). Counted as
+	 * ended; on_done does not follow. Anything else fails the call with it.
+	 */
+	enum err_code (*on_upgrade)(struct call *c, const struct h1_head *head, struct str early);
 	/* The end, c->error says which. The permit (unless shared) and the connection are given back before. Last. */
 	void (*on_done)(struct call *c);
 };
@@ -44,6 +52,7 @@ enum call_state {
 	CALL_SENDING,
 	CALL_WAIT_HEAD,
 	CALL_READING,
+	CALL_TUNNEL,
 	CALL_DONE,
 };
 
@@ -106,6 +115,17 @@ void call_refuse(struct call *c, enum err_code e);
 void call_cancel(struct call *c);
 /* The permit of a call that is done, for one that was started and waits for it. Both have shares_permit. */
 void call_hand_permit(struct call *to, struct call *from);
+/* See on_upgrade. */
+struct stream *call_stream(struct call *c);
+/* So many bytes passed through a tunnel, for the log. */
+static inline void
+call_note_tunnel(struct call *c, uint64_t n_in, uint64_t n_out)
+{
+	c->attempt.bytes_in += n_in;
+	c->attempt.bytes_out += n_out;
+}
+/* Ends a tunnel; is_cut: not all that the server should have got has left. No event follows. */
+void call_leave(struct call *c, bool is_cut);
 /* The reader of a paused stream can take more. */
 void call_resume(struct call *c);
 /*

@@ -46,6 +46,15 @@ fail(struct uconn_h1 *x, enum err_code e)
 }
 
 void
+uconn_h1_leave(struct uconn_h1 *x, bool is_cut)
+{
+	assert(x->is_upgraded);
+	if (is_cut)
+		stream_reset(&x->lease.uconn->stream);
+	pool_unlease(&x->lease, false);
+}
+
+void
 uconn_h1_cancel(struct uconn_h1 *x)
 {
 	if (x->lease.state != LEASE_NONE)
@@ -380,13 +389,28 @@ feed_head(struct uconn_h1 *x, struct h1_head **head)
 static enum err_code
 skip_interim(struct uconn_h1 *x, const struct h1_head *head)
 {
-	/* RFC 9110 15.2.2: 101 only answers an Upgrade, and none was sent. */
+	/* RFC 9110 15.2.2: 101 only answers an Upgrade; that is take_upgrade(). */
 	if (head->status == 101 || ++x->n_interim > MAX_INTERIM)
 		return ERR_INVALID_RESPONSE;
 	x->in_n -= head->n_bytes;
 	memmove(x->in, x->in + head->n_bytes, x->in_n);
 	x->head = NULL;
 	return ERR_NONE;
+}
+
+/* RFC 9110 7.8: only once the whole request is there. What came behind the head is in the new protocol. */
+static enum err_code
+take_upgrade(struct uconn_h1 *x, const struct h1_head *head)
+{
+	struct str early = str_of(x->in + head->n_bytes, x->in_n - head->n_bytes);
+	enum err_code e;
+
+	if (!x->is_request_out)
+		return ERR_INVALID_UPGRADE;
+	x->has_head = true;
+	e = x->events->on_upgrade(x->owner, head, early);
+	x->is_upgraded = e == ERR_NONE;
+	return e;
 }
 
 static enum err_code
@@ -423,6 +447,8 @@ parse_heads(struct uconn_h1 *x)
 			return false;
 		if (progress == H1_REFUSED)
 			e = head->error;
+		else if (head->status == 101 && x->request->is_upgrade)
+			e = take_upgrade(x, head);
 		else if (head->status < 200)
 			e = skip_interim(x, head);
 		else
@@ -433,7 +459,7 @@ parse_heads(struct uconn_h1 *x)
 			fail(x, e);
 			return false;
 		}
-		if (!x->has_head && x->in_n == 0)
+		if (x->is_upgraded || (!x->has_head && x->in_n == 0))
 			return false;
 	}
 	return true;
@@ -483,7 +509,7 @@ on_readable(struct lease *l)
 		}
 		take_bytes(x, got);
 		if (!x->has_head && !parse_heads(x)) {
-			if (!is_live(x) || got < room)
+			if (!is_live(x) || x->is_upgraded || got < room)
 				return;
 			continue;
 		}
@@ -526,7 +552,7 @@ static void
 reset(struct uconn_h1 *x)
 {
 	x->is_request_out = x->is_blocked = x->has_head = x->is_paused = x->is_eof = false;
-	x->has_begun = false;
+	x->has_begun = x->is_upgraded = false;
 	x->n_interim = 0;
 	x->head = NULL;
 	x->in_n = x->body_at = x->body_end = x->raw_at = 0;
@@ -539,7 +565,12 @@ uconn_h1_start(struct uconn_h1 *x, struct pool *pool, const struct h1_request *r
 	reset(x);
 	x->request = request;
 	x->is_collecting = x->events->on_body == NULL;
-	grow(x, x->is_collecting ? first_buffer : STREAM_BUFFER_BYTES);
+	/* What stands idle for hours should not be large; it is all that a tunnel needs of it. */
+	if (request->is_upgrade)
+		first_buffer = GROW_MIN_BYTES;
+	else if (!x->is_collecting)
+		first_buffer = STREAM_BUFFER_BYTES;
+	grow(x, first_buffer);
 	pool_lease(pool, &x->lease, &lease_events);
 	if (x->lease.state == LEASE_HELD)
 		begin(x);

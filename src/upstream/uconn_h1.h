@@ -22,6 +22,7 @@ struct h1_request {
 	struct str body;       /* the whole body, framed; empty when there is none or it is streamed */
 	enum http_method method;
 	bool is_idempotent; /* may be sent again: by its method, or by Idempotency-Key */
+	bool is_upgrade;    /* it has an Upgrade field, and the owner on_upgrade */
 	bool is_streamed;   /* the body follows through uconn_h1_send_body(), already framed */
 };
 
@@ -35,6 +36,7 @@ struct uconn_h1_events {
 	    void *owner, const struct h1_head *head, const struct h1_frame *frame);
 	size_t (*on_body)(void *owner, struct str piece);
 	void (*on_sent)(void *owner);
+	enum err_code (*on_upgrade)(void *owner, const struct h1_head *head, struct str early);
 	/* The end; the lease is given back before. Last. */
 	void (*on_end)(void *owner, enum err_code e);
 };
@@ -56,6 +58,7 @@ struct uconn_h1 {
 	bool has_begun; /* a byte of the answer has come */
 	bool has_head;
 	bool is_persistent;
+	bool is_upgraded; /* 101: the stream is somebody else's */
 	bool is_paused;
 	bool is_eof;
 	uint8_t n_interim;
@@ -82,6 +85,8 @@ struct uconn_h1 {
  */
 void uconn_h1_start(struct uconn_h1 *x, struct pool *pool, const struct h1_request *request,
     size_t first_buffer);
+/* Upgraded: ends the connection, so that the server sees it cut off when it is. */
+void uconn_h1_leave(struct uconn_h1 *x, bool is_cut);
 /* Gives the connection up (closing it) or leaves the queue; no event follows. Harmless when ended. */
 void uconn_h1_cancel(struct uconn_h1 *x);
 /* The reader of a stream that took less than it was given is ready again. */

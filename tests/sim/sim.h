@@ -16,6 +16,10 @@
 #define SIM_CALLS 6   /* of a route, at most */
 #define SIM_WORKERS 3 /* at most */
 
+/* A set of enum err_code; arenas align to no more than this. */
+typedef unsigned __int128 sim_reasons __attribute__((aligned(8)));
+#define SIM_REASON(e) ((sim_reasons)1 << (e))
+
 /* How much of an answer can be foretold. */
 enum sim_mode {
 	SIM_EXACT,   /* plenty of everything and a kind network: the answer follows from the scripts
@@ -56,7 +60,7 @@ struct sim_call {
 	unsigned n_seen;       /* how often it arrived */
 	bool is_retry_allowed; /* the last arrival was on a connection that had served before */
 	int script;            /* of the last arrival */
-	uint64_t reasons;      /* bit set of enum err_code: how it may end; bit ERR_NONE: well */
+	sim_reasons reasons;   /* how it may end; with ERR_NONE: well */
 	unsigned status;       /* that the script answers */
 	struct str body;       /* likewise */
 };

@@ -9,7 +9,7 @@
 #include "sim_json.h"
 #include "sim_script.h"
 
-#define R(e) (UINT64_C(1) << ERR_##e)
+#define R(e) SIM_REASON(ERR_##e)
 
 static const struct sim_route routes[] = {
 	{ .name = "one",
@@ -381,10 +381,10 @@ sim_oracle_arrival(struct sim *s, unsigned upstream, const struct sim_http *h,
 /* ---- what is told to clients */
 
 /* How calls may end for reasons that are not in their scripts. */
-static uint64_t
+static sim_reasons
 ambient(const struct sim *s, const struct sim_request *r)
 {
-	uint64_t reasons = 0;
+	sim_reasons reasons = 0;
 
 	/*
 	 * A connection that the server closed between two requests: retried when that is safe, else
@@ -400,21 +400,21 @@ ambient(const struct sim *s, const struct sim_request *r)
 	return reasons;
 }
 
-_Static_assert(ERR_COUNT <= 64, "reasons are bits of a word");
+_Static_assert(ERR_COUNT <= 128, "reasons are bits of a word");
 
-static uint64_t
+static sim_reasons
 reason_bit(struct str token)
 {
 	for (int e = 0; e < ERR_COUNT; e++)
 		if (str_eq(token, str_c(err_token((enum err_code)e))))
-			return UINT64_C(1) << e;
+			return SIM_REASON(e);
 	return 0;
 }
 
-static uint64_t
+static sim_reasons
 reasons_of(const struct sim *s, const struct sim_request *r, size_t i)
 {
-	uint64_t reasons = ambient(s, r);
+	sim_reasons reasons = ambient(s, r);
 
 	/* An answer without a body, `null`, has nothing that could be referred to. */
 	if (r->route->calls[i].refers != NULL &&
@@ -460,7 +460,7 @@ check_problem(struct sim *s, struct sim_request *r, const struct sim_http *h)
 {
 	struct str body = buf_str(&h->body);
 	struct str call = unquoted(sim_json_member(body, STR("call")));
-	uint64_t reason = reason_bit(unquoted(sim_json_member(body, STR("reason"))));
+	sim_reasons reason = reason_bit(unquoted(sim_json_member(body, STR("reason"))));
 
 	if (r->is_head)
 		return;
@@ -469,7 +469,7 @@ check_problem(struct sim *s, struct sim_request *r, const struct sim_http *h)
 	if (reason & (R(OVERLOADED) | R(OVERLOAD_TIMEOUT) | R(DRAINING)))
 		check_nothing_left(s, r, h);
 	if (str_is_none(call) || call.n == 0) {
-		if (!(reason & (ambient(s, r) | (r->is_lax ? ~UINT64_C(0) : 0))) &&
+		if (!(reason & (ambient(s, r) | (r->is_lax ? ~(sim_reasons)0 : 0))) &&
 		    !(r->route->kind == SIM_KIND_PROXY && (reason & reasons_of(s, r, 0))))
 			wrong(s, r, h, "a problem that has no cause");
 		return;

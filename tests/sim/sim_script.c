@@ -5,7 +5,7 @@
 
 #include "base/compiler.h"
 
-#define R(e) (UINT64_C(1) << ERR_##e)
+#define R(e) SIM_REASON(ERR_##e)
 
 struct build {
 	struct sim *sim;
@@ -451,8 +451,8 @@ enum script_kind { FINE, EVIL, SLOW };
 static const struct script {
 	const char *name;
 	enum script_kind kind;
-	uint64_t reasons;       /* how a call may end */
-	uint64_t proxy_reasons; /* how a streamed answer may end */
+	sim_reasons reasons;       /* how a call may end */
+	sim_reasons proxy_reasons; /* how a streamed answer may end */
 	void (*build)(struct build *b);
 } scripts[] = {
 	{ "ok_length", FINE, R(NONE), R(NONE), ok_length },

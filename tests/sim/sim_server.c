@@ -237,7 +237,7 @@ begin_answer(struct sconn *c)
 	    c->http.state == SIM_HTTP_COMPLETE ? "" : " before the body is here");
 	/* Closing with some of the body unread resets, and that can overtake the answer. */
 	if (c->http.state != SIM_HTTP_COMPLETE)
-		call->reasons |= UINT64_C(1) << ERR_RESET;
+		call->reasons |= SIM_REASON(ERR_RESET);
 	c->call = call;
 	call->is_open = true;
 	c->is_last = str_ieq(sim_http_field(&c->http, STR("Connection"), 0), STR("close"));
