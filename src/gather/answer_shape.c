@@ -237,6 +237,32 @@ as_array(struct json_value value, struct arena *arena)
 	return (struct json_value){ JSON_ARRAY, str_of(text, value.text.n + 2) };
 }
 
+/* A text that was made here is nobody else's; one that is a part's may be a constant. */
+static bool
+is_ours(const struct answer_shape_input *in, const struct json_value *root)
+{
+	return root->text.p != in->iov[0].iov_base;
+}
+
+static enum err_code
+leave_out(const struct shape *drop, const struct answer_shape_input *in, struct json_value *root)
+{
+	if (is_ours(in, root))
+		return shape_apply_in_place(drop, *root, in->arena, root);
+	return shape_apply(drop, *root, in->arena, root);
+}
+
+/* The value lies in the text that it is taken from: one of the two is copied, the shorter one. */
+static enum err_code
+take_out(const struct transfer *t, const struct answer_shape_input *in, struct json_value *root,
+    struct json_value *value)
+{
+	if (value->text.n > root->text.n / 2)
+		return shape_apply(t->without, *root, in->arena, root);
+	value->text = arena_str(in->arena, value->text);
+	return leave_out(t->without, in, root);
+}
+
 static enum err_code
 transfer(const struct answer_shape *shape, const struct transfer *t,
     const struct answer_shape_input *in, struct json_value *root)
@@ -249,7 +275,7 @@ transfer(const struct answer_shape *shape, const struct transfer *t,
 	if (value.kind == JSON_NONE)
 		return ERR_NONE;
 	if (t->without != NULL)
-		e = shape_apply(t->without, *root, in->arena, root);
+		e = take_out(t, in, root, &value);
 	else if (json_path_find(&t->to, *root).kind == JSON_NONE)
 		value = as_array(value, in->arena);
 	else
@@ -314,7 +340,7 @@ answer_shape_apply(
 	for (size_t i = 0; i < shape->n_transfers && e == ERR_NONE; i++)
 		e = transfer(shape, &shape->transfers[i], in, &root);
 	if (e == ERR_NONE && shape->drop != NULL)
-		e = shape_apply(shape->drop, root, in->arena, &root);
+		e = leave_out(shape->drop, in, &root);
 	if (e == ERR_NONE && root.kind == JSON_OBJECT) {
 		if (shape->is_array)
 			root.text = values_of(root, in->arena);

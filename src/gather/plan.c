@@ -341,8 +341,10 @@ note_uses(struct compiler *c, const struct template_uses *uses)
 {
 	c->plan->needs_body |= uses->body;
 	c->plan->needs_body_json |= uses->body_json;
-	for (size_t i = 0; i < c->plan->n_calls; i++)
+	for (size_t i = 0; i < c->plan->n_calls; i++) {
 		c->plan->calls[i].keeps_fields |= (uses->calls_fields & bit_of(i)) != 0;
+		c->plan->calls[i].keeps_body |= (uses->calls_body & bit_of(i)) != 0;
+	}
 }
 
 static enum err_code
@@ -375,8 +377,10 @@ compile_calls(struct compiler *c, const struct template_params *params)
 	struct plan_call_setup setup = { c->arena, c->setup, params, c->fault };
 	enum err_code e = ERR_NONE;
 
-	for (size_t i = 0; i < c->plan->n_calls; i++)
+	for (size_t i = 0; i < c->plan->n_calls; i++) {
 		c->plan->calls[i].conf = &c->setup->conf->calls[i];
+		c->plan->calls[i].keeps_body = c->setup->conf->response.errors == ERRORS_DETAIL;
+	}
 	for (size_t i = 0; i < c->plan->n_calls && e == ERR_NONE; i++)
 		e = compile_call(c, &setup, i);
 	return e;

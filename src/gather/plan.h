@@ -43,6 +43,7 @@ struct call_plan {
 	uint64_t deps;              /* bits of the calls that must have ended before */
 	bool is_certain;            /* it runs whatever other calls do: its permit can be taken ahead */
 	bool keeps_type;            /* its Content-Type is wanted */
+	bool keeps_body;            /* some template refers to the body as received, or errors tell it */
 	bool keeps_fields;          /* some template refers to the fields of its answer */
 	struct forward_set forward_headers;
 	struct forward_set forward_query;

@@ -252,9 +252,10 @@ shape_members(struct walk *w, const struct shape_rule *rule, struct json_value v
 	return e;
 }
 
-enum err_code
-shape_apply(
-    const struct shape *shape, struct json_value in, struct arena *arena, struct json_value *out)
+typedef void init_fn(struct edit *e, struct arena *arena, struct str in, size_t slack);
+
+static enum err_code
+apply(const struct shape *shape, struct json_value in, struct arena *arena, init_fn *init, struct json_value *out)
 {
 	struct json_value value = json_path_find(&shape->from, in);
 	struct walk w = { .seen = NULL };
@@ -267,7 +268,21 @@ shape_apply(
 		return ERR_NONE;
 	if (shape->n_names > 0)
 		w.seen = arena_alloc(arena, shape->n_names * sizeof *w.seen);
-	edit_init(&w.edit, arena, value.text, shape->growth);
+	init(&w.edit, arena, value.text, shape->growth);
 	e = shape_members(&w, shape->root, value);
 	return e != ERR_NONE ? e : edit_finish(&w.edit, &out->text);
+}
+
+enum err_code
+shape_apply(
+    const struct shape *shape, struct json_value in, struct arena *arena, struct json_value *out)
+{
+	return apply(shape, in, arena, edit_init, out);
+}
+
+enum err_code
+shape_apply_in_place(
+    const struct shape *shape, struct json_value in, struct arena *arena, struct json_value *out)
+{
+	return apply(shape, in, arena, edit_init_in_place, out);
 }

@@ -37,5 +37,8 @@ bool shape_keeps_in_elements(const struct shape *shape, const struct json_path *
  */
 enum err_code shape_apply(
     const struct shape *shape, struct json_value in, struct arena *arena, struct json_value *out);
+/* The same in the memory of `in`, which is spoilt, as far as it reaches; nobody else may read it any more. */
+enum err_code shape_apply_in_place(
+    const struct shape *shape, struct json_value in, struct arena *arena, struct json_value *out);
 
 #endif

@@ -65,8 +65,10 @@ read_part(struct task *t)
 	if (e != ERR_NONE)
 		return e;
 	t->body = t->result = part.value;
-	if (t->plan->shape != NULL)
+	if (t->plan->shape != NULL && t->plan->keeps_body)
 		e = shape_apply(t->plan->shape, part.value, t->arena, &t->result);
+	else if (t->plan->shape != NULL)
+		e = shape_apply_in_place(t->plan->shape, part.value, t->arena, &t->result);
 	if (e != ERR_NONE)
 		t->result.kind = JSON_NONE;
 	return e;

@@ -181,6 +181,7 @@ name_call_value(struct compiler *c, struct str what, size_t offset, struct templ
 	}
 	if (is_value_of(what, STR("body"), &path)) {
 		op->kind = TEMPLATE_CALL_BODY;
+		c->out->uses.calls_body |= UINT64_C(1) << op->call;
 		return name_path(c, path, offset + 4, op);
 	}
 	if (is_value_of(what, STR("result"), &path)) {
@@ -390,6 +391,7 @@ template_add_uses(struct template_uses *to, const struct template_uses *uses)
 	to->calls_needed |= uses->calls_needed;
 	to->calls_answer |= uses->calls_answer;
 	to->calls_fields |= uses->calls_fields;
+	to->calls_body |= uses->calls_body;
 }
 
 bool

@@ -64,6 +64,7 @@ struct template_uses {
 	uint64_t calls_needed; /* by some reference without a default */
 	uint64_t calls_answer; /* those of them whose answer is needed, where a call's default does not help */
 	uint64_t calls_fields; /* their header fields */
+	uint64_t calls_body;   /* their body as received */
 };
 
 struct template {

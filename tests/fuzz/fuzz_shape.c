@@ -95,7 +95,7 @@ check_outcome(enum err_code e, struct str text)
 static struct json_value
 shape(const struct shape_conf *conf, struct json_value root)
 {
-	struct json_value out = root;
+	struct json_value out = root, own = root, in_place;
 	struct shape *shape;
 	struct conf_pos where;
 	struct json_fault fault = { 0, NULL };
@@ -109,6 +109,9 @@ shape(const struct shape_conf *conf, struct json_value root)
 		return root;
 	e = shape_apply(shape, root, &arena, &out);
 	check_outcome(e, out.text);
+	own.text = tight(root.text);
+	CHECK(shape_apply_in_place(shape, own, &arena, &in_place) == e);
+	CHECK(e != ERR_NONE || str_eq(in_place.text, out.text));
 	if (e == ERR_NONE)
 		CHECK(out.kind == json_iter_kind(out.text.p[0]));
 	return e == ERR_NONE ? out : root;

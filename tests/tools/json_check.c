@@ -269,7 +269,7 @@ static void
 on_shape(void)
 {
 	struct shape_conf conf = { .from.s = get_str() };
-	struct json_value root, out = { .kind = JSON_NONE };
+	struct json_value root, out = { .kind = JSON_NONE }, in_place;
 	struct shape *shape;
 	struct conf_pos where;
 	struct json_fault fault;
@@ -283,8 +283,13 @@ on_shape(void)
 		answer(arena_printf(&arena, "plan %s", fault.reason));
 		return;
 	}
-	if (shape != NULL)
+	if (shape != NULL) {
 		e = shape_apply(shape, root, &arena, &out);
+		root.text = arena_str(&arena, root.text);
+		if (shape_apply_in_place(shape, root, &arena, &in_place) != e ||
+		    (e == ERR_NONE && !str_eq(in_place.text, out.text)))
+			abort();
+	}
 	answer_outcome(e, out.text);
 }
 

@@ -63,12 +63,16 @@ scan(const char *text)
 static void
 check_row(const struct program *p, const char *in, const char *want)
 {
-	struct json_value root = scan(in), out = { JSON_NONE, { NULL, 0 } };
+	struct json_value root = scan(in), out = { JSON_NONE, { NULL, 0 } }, in_place;
 	struct shape *shape;
 	enum err_code e;
 
 	ck_assert_msg(compile(p, &shape) == ERR_NONE, "%s: %s", in, fault.reason);
 	e = shape_apply(shape, root, &arena, &out);
+	root.text = arena_str(&arena, root.text);
+	ck_assert_int_eq(shape_apply_in_place(shape, root, &arena, &in_place), e);
+	if (e == ERR_NONE)
+		ck_assert_str_is(in_place.text, want);
 	if (want == NULL) {
 		ck_assert_msg(e == ERR_SHAPE_MISMATCH, "%s: %s", in, err_token(e));
 	} else {
