@@ -38,6 +38,12 @@ def test_a_reference_is_a_dependency_and_keeps_its_type(gatherd, upstream):
     assert up.requests[1].header("X-Status") == "200"
 
 
+def seconds_of(d, target):
+    started = time.monotonic()
+    assert d.get(target).status == 200
+    return time.monotonic() - started
+
+
 @pytest.mark.alone
 def test_latency_is_the_critical_path(gatherd, upstream):
     """Random graphs: every call takes 50 ms, so the answer takes 50 ms times the longest chain."""
@@ -50,12 +56,10 @@ def test_latency_is_the_critical_path(gatherd, upstream):
             calls["c%d" % n] = {"path": "/c%d" % n, "query": {"d%d" % k: "{calls.c%d.body.v}" % k for k in deps}}
         up = upstream(json_reply(b'{"v":1}', delay=0.05))
         d = gatherd([route("/graph", **calls)], {"up": up})
-        d.get("/graph")
-        started = time.monotonic()
-        assert d.get("/graph").status == 200
-        took = time.monotonic() - started
         longest = max(depth.values()) * 0.05
-        assert longest - 0.001 <= took < longest + 0.06, (took, longest, depth)
+        took = [seconds_of(d, "/graph") for _ in range(5)]
+        assert min(took) >= longest - 0.001, (took, longest, depth)
+        assert min(took) < longest + 0.045, "less than one call more, when the machine is free: %r" % [took, longest, depth]
 
 
 def test_after_orders_without_data(gatherd, upstream):
