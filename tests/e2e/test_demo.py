@@ -1,6 +1,7 @@
 """The demo's configuration does what the demo says."""
 import os
 import re
+import shutil
 import socket
 import subprocess
 import threading
@@ -52,6 +53,17 @@ def test_demo_once_answers_and_ends():
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert re.search(r"total +=+ 3\.0\d s", demo.stdout), demo.stdout
     assert '"payment"' in demo.stdout
+
+
+def test_demo_once_fails_when_an_answer_is_not_right(tmp_path):
+    """The same demo over a copy of the file in which one service says something else."""
+    shutil.copytree(os.path.join(daemon.ROOT, "scripts"), tmp_path / "scripts")
+    (tmp_path / "conf").mkdir()
+    with open(DEMO, encoding="utf-8") as f:
+        (tmp_path / "conf" / "demo.yaml").write_text(f.read().replace("price: 19.90", "price: 19.9"))
+    demo = subprocess.run([tmp_path / "scripts" / "demo", "--once"], capture_output=True, text=True, timeout=300,
+                          stdin=subprocess.DEVNULL, env=dict(os.environ, DEMO_GATHERD=daemon.BINARY))
+    assert demo.returncode == 1 and "the answer is not right" in demo.stderr
 
 
 def test_demo_finds_another_port_when_its_own_is_taken():
