@@ -13,13 +13,13 @@ def machine(tmp_path):
     """Runs bootstrap up to configure with stubs given as name = shell text; returns its end and what was called."""
     def run(*arguments, **stubs):
         stub_path, log = tmp_path / "bin", tmp_path / "log"
-        stub_path.mkdir()
+        stub_path.mkdir(exist_ok=True)
         log.write_text("")
         for name, text in stubs.items():
             stub = stub_path / name.replace("_", "-")
             stub.write_text('#!/bin/sh\necho "%s $*" >>%s\n%s\n' % (stub.name, log, text))
             stub.chmod(0o755)
-        ran = subprocess.run([BOOTSTRAP, *arguments, "--build", str(tmp_path / "build"), "--target", "none"], capture_output=True,
+        ran = subprocess.run([BOOTSTRAP, "--build", str(tmp_path / "build"), "--target", "none", *arguments], capture_output=True,
                              text=True, stdin=subprocess.DEVNULL, env=dict(os.environ, PATH="%s:%s" % (stub_path, os.environ["PATH"])))
         return ran, log.read_text()
     return run
@@ -57,3 +57,16 @@ def test_a_failing_installation_is_an_error(machine):
                      sudo='case "$*" in *tee*) cat >/dev/null ;; *" install "*) exit 100 ;; esac; exit 0')
     assert ran.returncode != 0
     assert "could not install" in ran.stderr
+
+
+def test_other_arguments_build_everything_anew(machine, tmp_path):
+    """What README.md says to install is built in the folder in which the demo was built with other arguments."""
+    built = tmp_path / "build" / "src" / "base" / "str.o"
+    machine(dpkg_query=INSTALLED)
+    built.parent.mkdir(parents=True, exist_ok=True)
+    built.write_text("")
+    machine()
+    assert built.exists(), "the same arguments, and nothing to do"
+    ran, _ = machine("--prefix=/usr")
+    assert ran.returncode == 0, ran.stderr
+    assert not built.exists()
