@@ -1,4 +1,4 @@
-/* Which keys belong to which kind of route. No state; start-up and reload only. */
+/* Which keys belong to which kind of route or call. No state; start-up and reload only. */
 #include "conf/conf_idle.h"
 
 #include "base/compiler.h"
@@ -26,6 +26,9 @@ static const struct idle_key {
 	{ STR_INIT("proxy"), STR_INIT("format"), { NULL, 0 } },
 	{ STR_INIT("reply"), STR_INIT("format"), { NULL, 0 } },
 	{ STR_INIT("batch"), STR_INIT("format"), { NULL, 0 } },
+	{ STR_INIT("proxy"), STR_INIT("need"), { NULL, 0 } },
+	{ STR_INIT("reply"), STR_INIT("need"), { NULL, 0 } },
+	{ STR_INIT("batch"), STR_INIT("need"), { NULL, 0 } },
 	{ STR_INIT("batch"), STR_INIT("response"), { NULL, 0 } },
 	/* streams, which are not merged */
 	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("on_conflict") },
@@ -37,6 +40,14 @@ static const struct idle_key {
 	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("shape") },
 	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("status") },
 	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("body") },
+};
+
+/* Keys of a call that say how its `for_each` goes. */
+static const struct str for_each_keys[] = {
+	STR_INIT("distinct"),
+	STR_INIT("max_items"),
+	STR_INIT("truncate"),
+	STR_INIT("parallel"),
 };
 
 /* `format` says something of the rows above when the merged answer is not among the formats. */
@@ -95,6 +106,29 @@ report_route(const struct yaml_node *route, struct conf_errors *errors)
 	}
 }
 
+static void
+report_call(const struct yaml_node *call, struct conf_errors *errors)
+{
+	if (yaml_tree_get(call, STR("for_each")) != NULL)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(for_each_keys); i++) {
+		const struct yaml_node *node = yaml_tree_get(call, for_each_keys[i]);
+
+		if (node != NULL)
+			conf_error_add(errors, yaml_tree_key_pos(node),
+			    "has no effect: it is for calls with `for_each`");
+	}
+}
+
+static void
+report_calls(const struct yaml_node *route, struct conf_errors *errors)
+{
+	const struct yaml_node *calls = yaml_tree_get(route, STR("calls"));
+
+	for (size_t i = 0; calls != NULL && calls->kind == YAML_MAP && i < calls->n; i++)
+		report_call(calls->entries[i].value, errors);
+}
+
 void
 conf_idle_report(const struct yaml_node *written, struct conf_errors *errors)
 {
@@ -102,8 +136,10 @@ conf_idle_report(const struct yaml_node *written, struct conf_errors *errors)
 
 	if (routes == NULL || routes->kind != YAML_LIST)
 		return;
-	for (size_t i = 0; i < routes->n; i++)
+	for (size_t i = 0; i < routes->n; i++) {
 		report_route(routes->entries[i].value, errors);
+		report_calls(routes->entries[i].value, errors);
+	}
 }
 
 /* What is built in for other routes is not for a batch, which takes POST. */
@@ -129,4 +165,13 @@ conf_idle_drop(struct yaml_node *route)
 		else if (node != NULL)
 			yaml_tree_remove(yaml_tree_get(route, idle->key), idle->below);
 	}
+}
+
+void
+conf_idle_drop_call(struct yaml_node *call)
+{
+	if (yaml_tree_get(call, STR("for_each")) != NULL)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(for_each_keys); i++)
+		yaml_tree_remove(call, for_each_keys[i]);
 }

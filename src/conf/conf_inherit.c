@@ -92,6 +92,8 @@ item_node(struct inheritor *in, const struct conf_section *section, struct yaml_
 	out = section_node(in, section, &layers);
 	if (section == &route_conf_section)
 		conf_idle_drop(out);
+	else if (section == &call_conf_section)
+		conf_idle_drop_call(out);
 	return out;
 }
 
