@@ -28,8 +28,20 @@ round_robin(struct upstream *up, const struct endpoint *avoid)
 static double
 load_of(const struct endpoint *ep)
 {
-	return (double)(ep->latency_ewma_ns + 1) * (double)(ep->active + 1) /
-	    (double)ep->weight;
+	return (double)(ep->latency_ewma_ns + 1) * ((double)ep->active / (double)ep->weight + 1);
+}
+
+/*
+ * By chance: endpoints with the same load share by weight, one with twice the load of the other gets a 16th of
+ * that. Without chance the smallest difference would decide every time, however large the weights' is.
+ */
+static bool
+is_preferred(struct upstream *up, const struct endpoint *a, const struct endpoint *b)
+{
+	double ratio = load_of(a) / load_of(b), square = ratio * ratio;
+	double for_a = (double)a->weight, for_b = (double)b->weight * square * square;
+
+	return (double)rnd_below(&up->rnd, UINT32_MAX) * (for_a + for_b) < for_a * UINT32_MAX;
 }
 
 static struct endpoint *
@@ -39,7 +51,7 @@ least_loaded(struct upstream *up, const struct endpoint *avoid)
 	size_t i = (size_t)rnd_below(&up->rnd, n);
 	size_t j = (i + 1 + (size_t)rnd_below(&up->rnd, n - 1)) % n;
 	struct endpoint *a = up->endpoints[i], *b = up->endpoints[j];
-	bool takes_b = a == avoid || (b != avoid && load_of(b) < load_of(a));
+	bool takes_b = a == avoid || (b != avoid && is_preferred(up, b, a));
 
 	endpoint_fade(takes_b ? a : b);
 	return takes_b ? b : a;

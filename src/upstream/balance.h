@@ -1,6 +1,6 @@
 /*
- * Which endpoint takes the next call: round robin by weight, or the less loaded of two taken at random
- * (Mitzenmacher, "The power of two choices", 2001) by latency times calls in flight, over weight.
+ * Which endpoint takes the next call: round robin by weight, or most likely the less loaded of two taken at random
+ * (Mitzenmacher, "The power of two choices", 2001) by latency and calls in flight; equal ones share by weight.
  */
 #ifndef UPSTREAM_BALANCE_H
 #define UPSTREAM_BALANCE_H

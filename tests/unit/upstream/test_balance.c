@@ -56,6 +56,27 @@ START_TEST(the_less_loaded_is_preferred)
 }
 END_TEST
 
+/* Answers take about a millisecond everywhere, and one call is under way at a time. */
+START_TEST(equal_loads_share_by_weight)
+{
+	int counts[N] = { 0 };
+	struct rnd noise;
+
+	setup(BALANCE_LEAST_LOADED);
+	rnd_init(&noise, 2);
+	endpoints[1].weight = 3;
+	up.n_endpoints = 2;
+	for (int i = 0; i < 10000; i++) {
+		struct endpoint *ep = balance_pick(&up, NULL);
+
+		counts[ep - endpoints]++;
+		endpoint_note_latency(ep, NS_PER_MS / 2 + rnd_below(&noise, NS_PER_MS));
+	}
+	ck_assert_int_gt(counts[1], 6400);
+	ck_assert_int_lt(counts[1], 8000);
+}
+END_TEST
+
 START_TEST(one_that_cannot_be_reached_draws_no_calls_and_is_tried_again)
 {
 	int counts[N];
@@ -92,5 +113,6 @@ START_TEST(another_one_when_one_is_to_be_avoided)
 END_TEST
 
 UNIT_MAIN("balance", round_robin_follows_the_weights, the_less_loaded_is_preferred,
+    equal_loads_share_by_weight,
     one_that_cannot_be_reached_draws_no_calls_and_is_tried_again,
     another_one_when_one_is_to_be_avoided)
