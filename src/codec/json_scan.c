@@ -1,41 +1,47 @@
 /*
  * One pass over the text, no recursion: the open arrays and objects are a small stack of levels,
- * the keys of open objects a stack of records, compared when their object closes. Functions take
- * the place they stand at and return the place behind what they read, or NULL when they found a
- * fault and noted it.
+ * the keys of open objects a stack of records, compared when their object closes. Strings and
+ * numbers end where the masks of a window over the text say so (json_block.h); those that are
+ * seldom are left to json_run.h.
  */
 #include "codec/json_scan.h"
 
+#include <stdlib.h>
+
 #include "base/compiler.h"
+#include "base/mem.h"
 #include "codec/json_bytes.h"
 #include "codec/json_iter.h"
+#include "codec/json_run.h"
 #include "codec/json_str.h"
-#include "codec/utf8.h"
 
-/* One scan: what the functions below share. */
-struct run {
-	const char *start;
-	const char *end;
-	struct json_keys *keys;
-	bool keeps_duplicates;
-	bool has_duplicates;
-	struct json_fault fault;
-};
+#define QUICK_KEY 16   /* bytes of a key whose hash is one step */
+#define SHORT_TEXT 192 /* bytes that are copied to the stack */
 
 /* An open array or object. */
 struct level {
-	uint32_t first_key; /* of the object, on the stack of keys */
-	bool is_object;
+	uint32_t first_key; /* of an object, on the stack of keys */
+	char close;         /* the bracket that ends it */
 };
 
-/* Objects up to this size are compared key by key, of larger ones only the suspects. */
-#define FEW_KEYS 12
+/* The open containers. The lowest level stands for the text itself. */
+struct stack {
+	struct level *lowest;
+	struct level *top;
+};
+
+/* json_str.h wants many bits set. */
+static uint64_t
+spread(uint64_t seed)
+{
+	return seed * UINT64_C(0x9e3779b97f4a7c15) ^ UINT64_C(0xbf58476d1ce4e5b9);
+}
 
 void
 json_scan_init(struct json_scan *js, uint64_t seed)
 {
-	*js = (struct json_scan){ .has_duplicates = false };
-	json_keys_init(&js->keys, seed);
+	*js = (struct json_scan){ .blocks = json_block_best() };
+	json_keys_init(&js->keys, spread(seed));
 }
 
 void
@@ -44,368 +50,337 @@ json_scan_fini(struct json_scan *js)
 	json_keys_fini(&js->keys);
 }
 
-static __attribute__((noinline, cold)) const char *
-fault_at(struct run *r, const char *p, const char *reason)
+/* p at a byte that the text has, one that is no space stands there or behind. */
+static inline const char *
+skip_space(const struct json_run *r, const char *p)
 {
-	r->fault = (struct json_fault){ (size_t)(p - r->start), reason };
-	return NULL;
-}
-
-/* For bytes that cannot be here: a text that just ends has a reason of its own. */
-static __attribute__((noinline, cold)) const char *
-fault_expected(struct run *r, const char *p, const char *reason)
-{
-	return fault_at(r, p, p == r->end ? "the text ends too early" : reason);
-}
-
-static inline bool
-is_hex(char c)
-{
-	unsigned char letter = (unsigned char)(c | 0x20);
-
-	return json_bytes_is_digit(c) || (letter >= 'a' && letter <= 'f');
-}
-
-/* p stands at a backslash. RFC 8259 7 */
-static const char *
-scan_escape(struct run *r, const char *p)
-{
-	const char *end = r->end;
-
-	if (end - p < 2)
-		return fault_expected(r, end, "");
-	switch (p[1]) {
-	case '"':
-	case '\\':
-	case '/':
-	case 'b':
-	case 'f':
-	case 'n':
-	case 'r':
-	case 't':
-		return p + 2;
-	case 'u':
-		for (int i = 2; i < 6; i++) {
-			if (p + i == end || !is_hex(p[i]))
-				return fault_expected(r, p + i, "four hex digits must follow \\u");
-		}
-		return p + 6;
-	default:
-		return fault_at(r, p + 1, "unknown escape");
-	}
-}
-
-/* Looks for the closing quote, p at a quote, a backslash or a control character. */
-static const char *
-scan_to_quote(struct run *r, const char *p, bool *escaped)
-{
-	for (; p != r->end && *p != '"'; p = json_bytes_wide(p, r->end)) {
-		if (*p != '\\')
-			return fault_at(r, p, "control character in a string");
-		*escaped = true;
-		p = scan_escape(r, p);
-		if (UNLIKELY(p == NULL))
-			return NULL;
-	}
-	return p != r->end ? p : fault_expected(r, p, "");
+	if (LIKELY((unsigned char)*p > ' '))
+		return p;
+	if (LIKELY(*p == ' ' && (unsigned char)p[1] > ' '))
+		return p + 1;
+	return json_bytes_space(p, r->end);
 }
 
 /*
- * The rest of a string, p at the first byte in it that needs a look. Returns the closing quote;
- * *escaped is set when there is an escape before it. All that is not ASCII is checked in one go.
+ * The bits of a mask from p on, as far as the window goes; where it shows none it is moved to p.
+ * Zero: none of the JSON_BLOCK_BYTES from p on has its bit set, or none up to the end of the text.
  */
-static const char *
-scan_string_rest(struct run *r, const char *p, bool *escaped)
+static inline uint64_t
+bits_from(struct json_run *r, const uint64_t *mask, const char *p)
 {
-	const char *quote = scan_to_quote(r, json_bytes_wide(p, r->end), escaped);
-	const char *limit = quote != NULL ? quote : r->start + r->fault.offset;
-	const char *invalid = utf8_find_invalid(str_of(p, (size_t)(limit - p)));
+	size_t at = (size_t)(p - r->window);
 
-	return invalid == NULL ? quote : fault_at(r, invalid, "invalid UTF-8");
+	if (LIKELY(at < JSON_BLOCK_BYTES && *mask >> at != 0))
+		return *mask >> at;
+	json_run_move_window(r, p);
+	return *mask >> (p - r->window);
 }
 
-/* p behind the opening quote; returns the closing one. */
-static inline const char *
-scan_string(struct run *r, const char *p, bool *escaped)
-{
-	p = json_bytes_plain(p, r->end);
-	if (LIKELY(p < r->end && *p == '"'))
-		return p;
-	return scan_string_rest(r, p, escaped);
-}
-
-static inline const char *
-scan_digits(struct run *r, const char *p)
-{
-	if (UNLIKELY(p == r->end || !json_bytes_is_digit(*p)))
-		return fault_expected(r, p, "a digit is expected");
-	return json_bytes_digits(p + 1, r->end);
-}
-
-/* What may follow the integer part; p stands at a point or the exponent. */
-static const char *
-scan_fraction(struct run *r, const char *p)
-{
-	if (*p == '.') {
-		p = scan_digits(r, p + 1);
-		if (p == NULL || p == r->end || (*p | 0x20) != 'e')
-			return p;
-	}
-	p++;
-	if (p < r->end && (*p == '+' || *p == '-'))
-		p++;
-	return scan_digits(r, p);
-}
-
-/* p stands at the minus or the first digit. RFC 8259 6 */
-static inline const char *
-scan_number(struct run *r, const char *p)
-{
-	if (*p == '-')
-		p++;
-	if (p < r->end && *p == '0') {
-		p++;
-		if (UNLIKELY(p < r->end && json_bytes_is_digit(*p)))
-			return fault_at(r, p, "a number begins with 0");
-	} else {
-		p = scan_digits(r, p);
-	}
-	if (p != NULL && p < r->end && (*p == '.' || (*p | 0x20) == 'e'))
-		return scan_fraction(r, p);
-	return p;
-}
-
-static inline const char *
-scan_word(struct run *r, const char *p, const char *word, size_t n)
-{
-	if (LIKELY((size_t)(r->end - p) >= n && memcmp(p, word, n) == 0))
-		return p + n;
-	return fault_at(r, p, "a value is expected");
-}
-
-/* A value that holds no others; p stands at its first byte. */
-static inline const char *
-scan_scalar(struct run *r, const char *p)
-{
-	bool escaped;
-
-	switch (*p) {
-	case '"':
-		p = scan_string(r, p + 1, &escaped);
-		return p == NULL ? NULL : p + 1;
-	case 't':
-		return scan_word(r, p, "true", 4);
-	case 'f':
-		return scan_word(r, p, "false", 5);
-	case 'n':
-		return scan_word(r, p, "null", 4);
-	case '-':
-	case '0' ... '9':
-		return scan_number(r, p);
-	default:
-		return fault_at(r, p, "a value is expected");
-	}
-}
-
-static struct str
-key_at(const struct run *r, uint32_t place)
-{
-	return json_iter_string(r->start + place, r->end);
-}
-
-/* Two keys with equal hashes. */
-static bool
-check_pair(struct run *r, uint64_t a, uint64_t b)
-{
-	uint32_t first = (uint32_t)a, second = (uint32_t)b;
-
-	if (!json_str_eq(key_at(r, first), key_at(r, second)))
-		return true;
-	r->has_duplicates = true;
-	if (r->keeps_duplicates)
-		return true;
-	fault_at(r, r->start + (first > second ? first : second), "duplicate key");
-	return false;
-}
-
-static bool
-check_few_keys(struct run *r, const uint64_t *keys, size_t n)
-{
-	for (size_t i = 1; i < n; i++) {
-		for (size_t j = 0; j < i; j++) {
-			if (UNLIKELY((keys[i] ^ keys[j]) >> 32 == 0) &&
-			    !check_pair(r, keys[i], keys[j]))
-				return false;
-		}
-	}
-	return true;
-}
-
-static bool
-check_many_keys(struct run *r, uint64_t *keys, size_t n)
-{
-	n = json_keys_suspects(keys, n);
-	json_keys_sort(keys, n);
-	for (size_t i = 1; i < n; i++) {
-		/* nearly always none: equal hashes are equal keys, or one chance in 2^32 */
-		for (size_t j = i; j > 0 && (keys[i] ^ keys[j - 1]) >> 32 == 0; j--) {
-			if (!check_pair(r, keys[i], keys[j - 1]))
-				return false;
-			if (r->has_duplicates)
-				break;
-		}
-	}
-	return true;
-}
-
-/* Pops the keys of an object that closes; false when two are equal. */
+/* Whether the string that begins at p is plain and ends soon: after n bytes. */
 static inline bool
-close_object(struct run *r, uint32_t first)
+is_quick_string(struct json_run *r, const char *p, size_t *n)
 {
-	uint64_t *keys = json_keys_from(r->keys, first);
-	size_t n = r->keys->n - first;
+	uint64_t special = bits_from(r, &r->masks.special, p);
 
-	r->keys->n = first;
-	if (n <= 1)
-		return true;
-	return n <= FEW_KEYS ? check_few_keys(r, keys, n) : check_many_keys(r, keys, n);
+	if (UNLIKELY(special == 0))
+		return false;
+	*n = (size_t)__builtin_ctzll(special);
+	return p[*n] == '"';
+}
+
+/* p at the opening quote. */
+static inline const char *
+scan_string(struct json_run *r, const char *p)
+{
+	size_t n;
+
+	if (LIKELY(is_quick_string(r, p + 1, &n)))
+		return p + n + 2;
+	return json_run_string(r, p + 1);
+}
+
+/* p at the minus or the first digit. Digits and a fraction are counted in the window. */
+static inline const char *
+scan_number(struct json_run *r, const char *p)
+{
+	const char *first = p + (*p == '-');
+	uint64_t others = bits_from(r, &r->masks.others, first);
+	size_t n, point;
+
+	if (UNLIKELY(others == 0))
+		return json_run_number(r, p);
+	n = (size_t)__builtin_ctzll(others);
+	if (UNLIKELY(n == 0 || (*first == '0' && n > 1)))
+		return json_run_number(r, p);
+	if (LIKELY(first[n] <= ','))
+		return first + n;
+	if (first[n] == '.') {
+		point = n;
+		others &= others - 1;
+		if (UNLIKELY(others == 0))
+			return json_run_number(r, p);
+		n = (size_t)__builtin_ctzll(others);
+		if (UNLIKELY(n == point + 1))
+			return json_run_number(r, p);
+	}
+	return (first[n] | 0x20) == 'e' ? json_run_number(r, p) : first + n;
+}
+
+/* Digits and the minus; two bytes between them, which json_run_number() refuses. */
+static inline bool
+may_be_number(char c)
+{
+	return (unsigned char)(c - '-') <= '9' - '-';
+}
+
+static inline bool
+is_opening(char c)
+{
+	return (c | 0x20) == '{';
+}
+
+/* p at what can only be a word: with a bracket or zeros behind it, there are five bytes. */
+static inline const char *
+scan_literal(struct json_run *r, const char *p)
+{
+	if (LIKELY(r->limit - p >= 5)) {
+		if (memcmp(p, "true", 4) == 0 || memcmp(p, "null", 4) == 0)
+			return p + 4;
+		if (memcmp(p, "false", 5) == 0)
+			return p + 5;
+	}
+	return json_run_fault_expected(r, p, "a value is expected");
+}
+
+/* The root value when it holds no others. */
+static const char *
+scan_scalar(struct json_run *r, const char *p)
+{
+	if (*p == '"')
+		return json_run_string(r, p + 1);
+	return may_be_number(*p) ? json_run_number(r, p) : scan_literal(r, p);
 }
 
 /* A key and its colon; p at the opening quote. Returns the first byte of the member's value. */
 static inline const char *
-scan_key(struct run *r, const char *p)
+scan_key(struct json_run *r, const char *p)
 {
-	const char *key = p + 1;
-	bool escaped = false;
-	struct str raw;
-	uint32_t hash;
+	size_t n;
 
-	if (UNLIKELY(p == r->end || *p != '"'))
-		return fault_expected(r, p, "a key is expected");
-	p = scan_string(r, key, &escaped);
-	if (UNLIKELY(p == NULL))
-		return NULL;
-	raw = str_of(key, (size_t)(p - key));
-	if (UNLIKELY(escaped))
-		hash = json_str_hash_escaped(raw, r->keys->seed);
-	else
-		hash = json_str_hash_plain(raw, r->end, r->keys->seed);
-	json_keys_push(r->keys, hash, (uint32_t)(key - 1 - r->start));
-	p = json_bytes_skip_space(p + 1, r->end);
-	if (UNLIKELY(p == r->end || *p != ':'))
-		return fault_expected(r, p, "a colon is expected");
-	return json_bytes_skip_space(p + 1, r->end);
+	if (UNLIKELY(*p != '"'))
+		return json_run_fault_expected(r, p, "a key is expected");
+	if (LIKELY(is_quick_string(r, p + 1, &n) && n <= QUICK_KEY && p < r->quick_end)) {
+		json_keys_push(
+		    r->keys, json_str_hash_short(p + 1, n, r->seed), (uint32_t)(p - r->start));
+		p += n + 2;
+	} else {
+		p = json_run_key(r, p + 1);
+		if (UNLIKELY(p == NULL))
+			return NULL;
+	}
+	p = skip_space(r, p);
+	if (UNLIKELY(*p != ':'))
+		return json_run_fault_expected(r, p, "a colon is expected");
+	return skip_space(r, p + 1);
 }
 
-/* The open containers. The lowest level stands for the text itself. */
-struct stack {
-	struct level *lowest;
-	struct level *top;
-};
-
-/* p behind a comma or an opening bracket. Returns the first byte of the next value. */
-static inline const char *
-scan_next(struct run *r, const struct stack *s, const char *p)
+/* Whether any two of n keys, not many, have the same hash. */
+static inline bool
+has_twins(const uint64_t *keys, size_t n)
 {
-	return s->top->is_object ? scan_key(r, p) : p;
+	for (size_t i = 1; i < n; i++) {
+		uint32_t hash = (uint32_t)(keys[i] >> 32);
+
+		for (size_t j = i; j-- > 0;)
+			if (UNLIKELY((uint32_t)(keys[j] >> 32) == hash))
+				return true;
+	}
+	return false;
+}
+
+/* The keys of an object that closes are all different. */
+static inline bool
+close_object(struct json_run *r, size_t first)
+{
+	size_t n = r->keys->n - first;
+
+	if (n > 1 && UNLIKELY(n > JSON_RUN_FEW_KEYS || has_twins(r->keys->at + first, n)))
+		return json_run_close_object(r, first);
+	r->keys->n = first;
+	return true;
 }
 
 /*
- * p behind a value: closes what ends here. Returns the first byte of the next value, or what is
- * behind the root value when no level is open any more.
+ * p at an opening bracket. Returns the first byte of what is inside, or, when that is empty and so
+ * complete, the bracket that closes it.
  */
 static inline const char *
-scan_end(struct run *r, struct stack *s, const char *p)
+scan_opening(struct json_run *r, struct stack *s, const char *p, bool *is_complete)
 {
-	while (s->top != s->lowest) {
-		p = json_bytes_skip_space(p, r->end);
-		if (UNLIKELY(p == r->end))
-			return fault_expected(r, p, "");
-		if (*p == ',')
-			return scan_next(r, s, json_bytes_skip_space(p + 1, r->end));
-		if (UNLIKELY(*p != (s->top->is_object ? '}' : ']')))
-			return fault_at(r, p, "a comma or the closing bracket is expected");
-		if (s->top->is_object && UNLIKELY(!close_object(r, s->top->first_key)))
-			return NULL;
-		s->top--;
-		p++;
-	}
+	char close = (char)(*p + 2); /* so they stand in ASCII */
+
+	if (UNLIKELY(s->top == s->lowest + JSON_SCAN_MAX_DEPTH))
+		return json_run_fault(r, p, "nested too deeply");
+	*++s->top = (struct level){ (uint32_t)r->keys->n, close };
+	p = skip_space(r, p + 1);
+	*is_complete = *p == close;
 	return p;
 }
 
-/* p at an opening bracket. Returns the first byte of the next value, or the bracket that closes it.
+/*
+ * p behind a value or at the bracket of an empty container: closes what ends here. Returns the
+ * first byte of what comes next, or what is behind the root value when no level is open any more.
  */
 static inline const char *
-scan_opening(struct run *r, struct stack *s, const char *p, bool *is_empty)
+scan_end(struct json_run *r, struct stack *s, const char *p)
 {
-	if (UNLIKELY(s->top == s->lowest + JSON_SCAN_MAX_DEPTH))
-		return fault_at(r, p, "nested too deeply");
-	*++s->top = (struct level){ (uint32_t)r->keys->n, *p == '{' };
-	p = json_bytes_skip_space(p + 1, r->end);
-	*is_empty = p < r->end && *p == (s->top->is_object ? '}' : ']');
-	return *is_empty ? p : scan_next(r, s, p);
+	p = skip_space(r, p);
+	while (*p != ',') {
+		if (UNLIKELY(*p != s->top->close))
+			return json_run_fault_expected(
+			    r, p, "a comma or the closing bracket is expected");
+		if (*p == '}' && UNLIKELY(!close_object(r, s->top->first_key)))
+			return NULL;
+		p++;
+		if (--s->top == s->lowest)
+			return p;
+		if (UNLIKELY(p == r->end))
+			return json_run_fault_expected(r, p, "");
+		p = skip_space(r, p);
+	}
+	return skip_space(r, p + 1);
 }
 
-/* The root value, p at its first byte: returns what is behind it. */
+/* A value, or a container as far as its first byte inside, p at its first byte. */
+static inline const char *
+scan_value(struct json_run *r, struct stack *s, const char *p, bool *is_complete)
+{
+	*is_complete = true;
+	if (*p == '"')
+		return scan_string(r, p);
+	if (may_be_number(*p))
+		return scan_number(r, p);
+	if (is_opening(*p))
+		return scan_opening(r, s, p, is_complete);
+	return scan_literal(r, p);
+}
+
+/* An array or object, p at its bracket: returns what is behind it. */
 static const char *
-scan_value(struct run *r, const char *p)
+scan_container(struct json_run *r, const char *p)
 {
 	struct level levels[JSON_SCAN_MAX_DEPTH + 1];
 	struct stack s = { levels, levels };
+	bool is_complete;
 
+	levels[0].close = '\0';
 	do {
-		bool is_complete = true;
-
-		if (UNLIKELY(p == r->end))
-			return fault_expected(r, p, "");
-		if (*p == '{' || *p == '[')
-			p = scan_opening(r, &s, p, &is_complete);
-		else
-			p = scan_scalar(r, p);
-		if (p != NULL && is_complete)
+		if (s.top->close == '}')
+			p = scan_key(r, p);
+		if (LIKELY(p != NULL))
+			p = scan_value(r, &s, p, &is_complete);
+		if (LIKELY(p != NULL) && is_complete)
 			p = scan_end(r, &s, p);
-	} while (p != NULL && s.top != levels);
+	} while (LIKELY(p != NULL) && s.top != s.lowest);
 	return p;
 }
 
+/* The text from r->start to r->end. */
 static enum err_code
-scan_root(struct run *r, struct json_value *root)
+scan_root(struct json_run *r, struct json_value *root)
 {
 	const char *p = json_bytes_skip_space(r->start, r->end);
-	const char *value = p;
+	const char *value = p, *last;
 
 	if (r->end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {
-		fault_at(r, p, "byte order mark");
+		json_run_fault(r, p, "byte order mark");
 		return ERR_INVALID_BODY;
 	}
-	p = scan_value(r, p);
+	p = is_opening(*p) ? scan_container(r, p) : scan_scalar(r, p);
 	if (p == NULL)
 		return ERR_INVALID_BODY;
-	*root = (struct json_value){ json_iter_kind(*value), str_of(value, (size_t)(p - value)) };
+	last = p;
 	p = json_bytes_skip_space(p, r->end);
-	if (p == r->end)
-		return ERR_NONE;
-	fault_at(r, p, "bytes after the value");
-	return ERR_INVALID_BODY;
+	if (p != r->end) {
+		json_run_fault(r, p, "bytes after the value");
+		return ERR_INVALID_BODY;
+	}
+	*root = (struct json_value){ json_iter_kind(*value), str_of(value, (size_t)(last - value)) };
+	return ERR_NONE;
+}
+
+static void
+set_text(struct json_run *r, struct str text, const char *limit)
+{
+	r->start = text.p;
+	r->end = text.p + text.n;
+	r->limit = limit;
+	r->quick_end = limit - QUICK_KEY;
+	json_run_move_window(r, r->start);
+}
+
+/* Text that does not end with a bracket, or is short: a copy with zeros behind it. */
+static enum err_code
+scan_copy(struct json_run *r, struct str text, struct json_value *root)
+{
+	char small[SHORT_TEXT + JSON_BLOCK_BYTES];
+	char *copy = text.n <= SHORT_TEXT ? small : mem_alloc(text.n + JSON_BLOCK_BYTES);
+	enum err_code e;
+
+	if (text.n > 0)
+		memcpy(copy, text.p, text.n);
+	memset(copy + text.n, 0, JSON_BLOCK_BYTES);
+	set_text(r, str_of(copy, text.n), copy + text.n + JSON_BLOCK_BYTES);
+	e = scan_root(r, root);
+	if (e == ERR_NONE)
+		root->text.p = text.p + (root->text.p - copy);
+	if (copy != small)
+		free(copy);
+	return e;
+}
+
+static bool
+ends_with_bracket(struct str text)
+{
+	return text.n >= JSON_BLOCK_BYTES && (text.p[text.n - 1] | 0x20) == '}';
+}
+
+static enum err_code
+scan_text(struct json_run *r, struct str text, struct json_value *root)
+{
+	struct str trimmed = text;
+	enum err_code e;
+
+	while (trimmed.n > 0 && json_bytes_is_space(trimmed.p[trimmed.n - 1]))
+		trimmed.n--;
+	if (!ends_with_bracket(trimmed))
+		return scan_copy(r, text, root);
+	set_text(r, trimmed, trimmed.p + trimmed.n);
+	e = scan_root(r, root);
+	if (e != ERR_NONE && r->fault.offset == trimmed.n) {
+		r->keys->n = 0;
+		return scan_copy(r, text, root);
+	}
+	return e;
 }
 
 enum err_code
 json_scan_text(struct json_scan *js, struct str text, unsigned flags, struct json_value *root,
     struct json_fault *fault)
 {
-	struct run r = {
-		.start = text.n == 0 ? "" : text.p,
+	struct json_run r = {
+		.blocks = js->blocks,
 		.keys = &js->keys,
+		.seed = js->keys.seed,
 		.keeps_duplicates = (flags & JSON_SCAN_KEEP_DUPLICATES) != 0,
 	};
 	enum err_code e = ERR_INVALID_BODY;
 
-	r.end = r.start + text.n;
 	js->keys.n = 0;
 	if (text.n > INT32_MAX)
-		fault_at(&r, r.start, "the text is too long");
+		r.fault.reason = "the text is too long";
 	else
-		e = scan_root(&r, root);
+		e = scan_text(&r, text, root);
 	json_keys_clear(&js->keys);
 	js->has_duplicates = r.has_duplicates;
 	if (e != ERR_NONE && fault != NULL)

@@ -48,7 +48,10 @@ enum json_scan_flag {
 	JSON_SCAN_KEEP_DUPLICATES = 1, /* equal keys are reported, not refused: see json_dedup.h */
 };
 
+struct json_block_ops;
+
 struct json_scan {
+	const struct json_block_ops *blocks; /* a constant: for this machine */
 	struct json_keys keys;
 	bool has_duplicates; /* of the last text, with JSON_SCAN_KEEP_DUPLICATES */
 };

@@ -1,6 +1,6 @@
 /*
- * Skipping at memory speed: sixty-four bytes become masks with one bit per byte, strings are masked
- * out, and as long as a block cannot close the container its brackets are only counted. No state.
+ * Skipping at memory speed: blocks become masks (json_block.h), strings are masked out, and as long
+ * as a block cannot close the container its brackets are only counted. No state.
  */
 #include "codec/json_skip.h"
 
@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
-#include "codec/json_bytes.h"
+#include "codec/json_block.h"
 
 /* Where in the container a skip has come to. */
 struct skip {
@@ -42,34 +42,6 @@ json_skip_container_scalar(const char *p, const char *end)
 	struct skip s = { .open = 0 };
 
 	return skip_bytes(&s, p, end);
-}
-
-#ifdef __SSE2__
-
-#define BLOCK 64
-
-/* One bit per byte of a block. */
-struct masks {
-	uint64_t quotes;
-	uint64_t backslashes;
-	uint64_t opening;
-	uint64_t closing;
-};
-
-static inline void
-read_block(struct masks *m, const char *p)
-{
-	*m = (struct masks){ .quotes = 0 };
-	for (unsigned i = 0; i < BLOCK; i += JSON_BYTES_VECTOR) {
-		__m128i v = json_bytes_load(p + i);
-		__m128i folded =
-		    _mm_or_si128(v, _mm_set1_epi8(0x20)); /* [ becomes {, ] becomes } */
-
-		m->quotes |= (uint64_t)json_bytes_bits(json_bytes_same(v, '"')) << i;
-		m->backslashes |= (uint64_t)json_bytes_bits(json_bytes_same(v, '\\')) << i;
-		m->opening |= (uint64_t)json_bytes_bits(json_bytes_same(folded, '{')) << i;
-		m->closing |= (uint64_t)json_bytes_bits(json_bytes_same(folded, '}')) << i;
-	}
 }
 
 /* The bytes that have a live backslash before them; few blocks have any. */
@@ -127,46 +99,38 @@ find_close(struct skip *s, uint64_t opening, uint64_t closing)
 
 /* The same for a block of text. */
 static inline unsigned
-skip_block(struct skip *s, const char *p)
+skip_block(struct skip *s, struct json_block_marks *m)
 {
-	struct masks m;
 	uint64_t inside;
 	size_t n_closing;
 
-	read_block(&m, p);
-	if (UNLIKELY((m.backslashes | s->escaped) != 0))
-		m.quotes &= ~find_escaped(s, m.backslashes);
-	inside = fill_between(m.quotes) ^ s->quoted;
+	if (UNLIKELY((m->backslashes | s->escaped) != 0))
+		m->quotes &= ~find_escaped(s, m->backslashes);
+	inside = fill_between(m->quotes) ^ s->quoted;
 	s->quoted = (uint64_t)((int64_t)inside >> 63);
-	m.opening &= ~inside;
-	m.closing &= ~inside;
-	n_closing = count_bits(m.closing);
+	m->opening &= ~inside;
+	m->closing &= ~inside;
+	n_closing = count_bits(m->closing);
 	if (n_closing >= s->open)
-		return find_close(s, m.opening, m.closing);
-	s->open += count_bits(m.opening) - n_closing;
+		return find_close(s, m->opening, m->closing);
+	s->open += count_bits(m->opening) - n_closing;
 	return 0;
 }
 
 const char *
 json_skip_container(const char *p, const char *end)
 {
+	const struct json_block_ops *blocks = json_block_best();
 	struct skip s = { .open = 0 };
 
-	for (; end - p >= BLOCK; p += BLOCK) {
-		unsigned n = skip_block(&s, p);
+	for (; end - p >= JSON_BLOCK_BYTES; p += JSON_BLOCK_BYTES) {
+		struct json_block_marks marks;
+		unsigned n;
 
+		blocks->read_marks(&marks, p);
+		n = skip_block(&s, &marks);
 		if (n != 0)
 			return p + n;
 	}
 	return skip_bytes(&s, p, end);
 }
-
-#else
-
-const char *
-json_skip_container(const char *p, const char *end)
-{
-	return json_skip_container_scalar(p, end);
-}
-
-#endif

@@ -4,7 +4,7 @@
 
 /* p at an opening bracket; returns what is behind its partner, which lies before end. */
 const char *json_skip_container(const char *p, const char *end);
-/* The same byte by byte: finishes short rests, and is all there is on machines without SSE2. */
+/* The same byte by byte, as short rests are finished: what the fast way is tested by. */
 const char *json_skip_container_scalar(const char *p, const char *end);
 
 #endif

@@ -170,14 +170,31 @@ json_str_eq(struct str a, struct str b)
 	return eq_unescaped(a, b);
 }
 
+/* More than 16 bytes: sixteen at a time, the last sixteen whatever was taken of them before. */
+static uint32_t
+hash_long(struct str raw, uint64_t seed)
+{
+	const char *p = raw.p, *last = raw.p + raw.n - 16;
+	uint64_t state = json_str_hash_begin(raw.n, seed);
+
+	for (; p < last; p += 16)
+		state = json_str_mix(json_str_load8(p) ^ state, json_str_load8(p + 8) ^ seed);
+	state = json_str_mix(json_str_load8(last) ^ state, json_str_load8(last + 8) ^ seed);
+	return (uint32_t)(state >> 32);
+}
+
 uint32_t
-json_str_hash_last(struct str raw, uint64_t seed)
+json_str_hash_plain(struct str raw, const char *limit, uint64_t seed)
 {
 	char padded[16] = { 0 };
 
+	if (raw.n > sizeof padded)
+		return hash_long(raw, seed);
+	if (raw.n > 0 && limit - raw.p >= (ptrdiff_t)sizeof padded)
+		return json_str_hash_short(raw.p, raw.n, seed);
 	if (raw.n > 0)
 		memcpy(padded, raw.p, raw.n);
-	return json_str_hash_plain(str_of(padded, raw.n), padded + sizeof padded, seed);
+	return json_str_hash_short(padded, raw.n, seed);
 }
 
 uint32_t

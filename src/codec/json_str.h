@@ -18,7 +18,10 @@ size_t json_str_unescape(char *dst, struct str raw);
 struct str json_str_text(struct arena *a, struct str raw);
 /* Whether both stand for the same characters, whatever their escapes. */
 bool json_str_eq(struct str a, struct str b);
-/* Equal for strings with the same characters; not to be guessed without the seed. */
+/*
+ * Equal for strings with the same characters; not to be guessed without the seed, which is a
+ * factor: with few of its bits set, hashes of different strings would often be equal.
+ */
 uint32_t json_str_hash(struct str raw, uint64_t seed);
 /* The same, for strings that are known to have escapes. */
 uint32_t json_str_hash_escaped(struct str raw, uint64_t seed);
@@ -41,31 +44,30 @@ json_str_mix(uint64_t a, uint64_t b)
 	return (uint64_t)(product >> 64) ^ (uint64_t)product;
 }
 
-/* The same, for at most 16 bytes without escapes and nothing readable behind them. */
-uint32_t json_str_hash_last(struct str raw, uint64_t seed);
+static inline uint64_t
+json_str_hash_begin(size_t n, uint64_t seed)
+{
+	return seed + n * UINT64_C(0x9e3779b97f4a7c15);
+}
 
-/*
- * The same, for strings that are known to have no escapes. Bytes up to `limit` (at or behind the
- * end of raw) may be read: with sixteen of them a short key needs no branch on its length.
- */
+/* The same, for n <= 16 bytes without escapes, when 16 are readable: no branch on the length. */
 static inline uint32_t
-json_str_hash_plain(struct str raw, const char *limit, uint64_t seed)
+json_str_hash_short(const char *p, size_t n, uint64_t seed)
 {
 	static const unsigned char keep[32] = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
 		255, 255, 255, 255, 255, 255 };
-	const char *p = raw.p;
-	const char *mask = (const char *)keep + 16 - (raw.n < 16 ? raw.n : 16);
-	uint64_t state = seed + raw.n * UINT64_C(0x9e3779b97f4a7c15);
+	const char *mask = (const char *)keep + 16 - n;
+	uint64_t low = json_str_load8(p) & json_str_load8(mask);
+	uint64_t high = json_str_load8(p + 8) & json_str_load8(mask + 8);
+	uint64_t state = json_str_hash_begin(n, seed);
 
-	for (size_t left = raw.n; left > 16; left -= 16, p += 16)
-		state = json_str_mix(json_str_load8(p) ^ state, json_str_load8(p + 8) ^ seed);
-	if (raw.n > 16)
-		p = raw.p + raw.n - 16;
-	else if (__builtin_expect(limit - p < 16, 0))
-		return json_str_hash_last(raw, seed);
-	state = json_str_mix((json_str_load8(p) & json_str_load8(mask)) ^ state,
-	    (json_str_load8(p + 8) & json_str_load8(mask + 8)) ^ seed);
-	return (uint32_t)(state >> 32) ^ (uint32_t)state;
+	return (uint32_t)(json_str_mix(low ^ state, high ^ seed) >> 32);
 }
+
+/*
+ * The same, for any strings that are known to have no escapes. Bytes up to `limit` (at or behind
+ * the end of raw) may be read.
+ */
+uint32_t json_str_hash_plain(struct str raw, const char *limit, uint64_t seed);
 
 #endif

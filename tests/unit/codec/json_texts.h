@@ -4,8 +4,10 @@
 
 #include <stdlib.h>
 
+#include "base/compiler.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "codec/json_block.h"
 
 #define JSON_TEXTS_MIXED                                                                        \
 	" {\"id\" : 1234567890123456789, \"p\":1.10,\"e\":1E400 "                               \
@@ -29,6 +31,31 @@ static inline void
 json_texts_free(struct str s)
 {
 	free((void *)(uintptr_t)s.p);
+}
+
+/* The forms of json_block.h that this machine can take; the last is the widest. */
+static inline size_t
+json_texts_n_forms(void)
+{
+#ifdef __SSE2__
+	return __builtin_cpu_supports("avx2") ? 3 : 2;
+#else
+	return 1;
+#endif
+}
+
+static inline const struct json_block_ops *
+json_texts_form(size_t i)
+{
+	static const struct json_block_ops *const forms[] = {
+		&json_block_scalar,
+#ifdef __SSE2__
+		&json_block_sse2,
+		&json_block_avx2,
+#endif
+	};
+
+	return forms[i];
 }
 
 #endif

@@ -8,21 +8,61 @@
 static struct json_value root;
 static struct json_fault fault;
 
+/* What a scan says, whichever form of the masks it goes by. */
+struct verdict {
+	enum err_code e;
+	struct json_value root;
+	struct json_fault fault;
+	bool has_duplicates;
+};
+
 /* Scans an exact copy. */
+static struct verdict
+scan_by(const struct json_block_ops *form, struct str text, unsigned flags)
+{
+	struct verdict v = { .e = ERR_NONE };
+	struct str copy = json_texts_tight(text);
+	struct json_scan js;
+
+	json_scan_init(&js, 42);
+	js.blocks = form;
+	v.e = json_scan_text(&js, copy, flags, &v.root, &v.fault);
+	if (v.e == ERR_NONE)
+		v.root.text.p = text.p + (v.root.text.p - copy.p);
+	v.has_duplicates = js.has_duplicates;
+	json_scan_fini(&js);
+	json_texts_free(copy);
+	return v;
+}
+
+static void
+check_same(struct str text, const struct verdict *a, const struct verdict *b)
+{
+	const char *reason_a = a->e == ERR_NONE ? "" : a->fault.reason;
+	const char *reason_b = b->e == ERR_NONE ? "" : b->fault.reason;
+
+	ck_assert_msg(a->e == b->e && a->root.kind == b->root.kind &&
+		a->root.text.p == b->root.text.p && a->root.text.n == b->root.text.n &&
+		a->fault.offset == b->fault.offset && strcmp(reason_a, reason_b) == 0 &&
+		a->has_duplicates == b->has_duplicates,
+	    "forms differ about %.*s: \"%s\" at %zu, \"%s\" at %zu", STR_FMT(text), reason_a,
+	    a->fault.offset, reason_b, b->fault.offset);
+}
+
+/* With every form of the masks that there is. */
 static enum err_code
 scan_flags(struct str text, unsigned flags)
 {
-	struct json_scan js;
-	struct str copy = json_texts_tight(text);
-	enum err_code e;
+	struct verdict first = scan_by(json_texts_form(0), text, flags);
 
-	json_scan_init(&js, 42);
-	e = json_scan_text(&js, copy, flags, &root, &fault);
-	if (e == ERR_NONE)
-		root.text.p = text.p + (root.text.p - copy.p);
-	json_scan_fini(&js);
-	json_texts_free(copy);
-	return e;
+	for (size_t i = 1; i < json_texts_n_forms(); i++) {
+		struct verdict v = scan_by(json_texts_form(i), text, flags);
+
+		check_same(text, &first, &v);
+	}
+	root = first.root;
+	fault = first.fault;
+	return first.e;
 }
 
 static enum err_code
@@ -322,7 +362,158 @@ START_TEST(scans_every_length)
 }
 END_TEST
 
+/* ---- generated documents */
+
+static struct rnd rnd;
+
+static void
+add_one_of(struct buf *b, const char *const *texts, size_t n)
+{
+	buf_add_c(b, texts[rnd_below(&rnd, n)]);
+}
+
+static void
+add_space(struct buf *b)
+{
+	static const char *const spaces[] = { "", "", "", "", " ", " ", "\n", "\r\n\t", "\n        ",
+		"                                                                     " };
+
+	add_one_of(b, spaces, ARRAY_LEN(spaces));
+}
+
+static void
+add_string(struct buf *b)
+{
+	static const char *const pieces[] = { "a", "id", "name", "created_at", "\\\"", "\\\\", "\\n",
+		"\\u00e9", "\\ud83d\\ude00", "\xc3\xa9", "\xe4\xb8\xad\xe6\x96\x87", "\xf0\x9f\x98\x80",
+		"{[,:]}", " ", "twelve bytes", "a text that is longer than any vector, and not only that but "
+		"also longer than the window over the text" };
+
+	buf_add_char(b, '"');
+	while (rnd_chance(&rnd, 2, 3))
+		add_one_of(b, pieces, ARRAY_LEN(pieces));
+	buf_add_char(b, '"');
+}
+
+static void
+add_scalar(struct buf *b)
+{
+	static const char *const words[] = { "true", "false", "null", "0", "-0", "7", "-12", "3.90",
+		"1234567890", "-0.5", "1e5", "2.5E-7", "1E+400",
+		"31415926535897932384626433832795028841971693993751058209749445923078164062862" };
+
+	if (rnd_chance(&rnd, 1, 2))
+		add_string(b);
+	else
+		add_one_of(b, words, ARRAY_LEN(words));
+}
+
+static void
+add_value(struct buf *b, unsigned depth)
+{
+	uint64_t n = rnd_below(&rnd, 6);
+	bool is_object = rnd_chance(&rnd, 1, 2);
+
+	if (depth == 0) {
+		add_scalar(b);
+		return;
+	}
+	buf_add_char(b, is_object ? '{' : '[');
+	add_space(b);
+	for (uint64_t i = 0; i < n; i++) {
+		if (i > 0)
+			buf_add_char(b, ',');
+		add_space(b);
+		if (is_object) {
+			add_string(b);
+			add_space(b);
+			buf_add_char(b, ':');
+			add_space(b);
+		}
+		add_value(b, (unsigned)rnd_below(&rnd, depth));
+		add_space(b);
+	}
+	buf_add_char(b, is_object ? '}' : ']');
+}
+
+/* One byte changed, a few left out or twice there, or an end cut off. */
+static void
+mutate(struct buf *b)
+{
+	static const char bytes[] = "\"\\{}[]:,0-.eEtfnu \n\t\x01\x7f\x80\xc3\xed\xf4\xff";
+	size_t at = rnd_below(&rnd, b->n), some = rnd_below(&rnd, 4);
+	char c = bytes[rnd_below(&rnd, sizeof bytes)];
+	struct buf out = BUF_INIT;
+
+	some = some < b->n - at ? some : b->n - at;
+	buf_add(&out, str_of(b->p, at));
+	switch (rnd_below(&rnd, 4)) {
+	case 0:
+		buf_add_char(&out, c);
+		some = 1;
+		break;
+	case 1:
+		buf_add_char(&out, c);
+		some = 0;
+		break;
+	case 2:
+		break;
+	default:
+		buf_add(&out, str_of(b->p + at, some));
+		some = rnd_chance(&rnd, 1, 4) ? b->n - at : 0;
+	}
+	buf_add(&out, str_of(b->p + at + some, b->n - at - some));
+	buf_clear(b);
+	buf_add(b, buf_str(&out));
+	buf_fini(&out);
+}
+
+/* Sound ones, and what becomes of them by one change after the other. */
+START_TEST(all_forms_agree_on_generated_documents)
+{
+	struct buf b = BUF_INIT;
+	unsigned taken = 0, refused = 0;
+
+	rnd_init(&rnd, 2024);
+	for (unsigned i = 0; i < 6000; i++) {
+		buf_clear(&b);
+		add_space(&b);
+		add_value(&b, i % 5);
+		add_space(&b);
+		ck_assert_int_eq(scan_flags(buf_str(&b), JSON_SCAN_KEEP_DUPLICATES), ERR_NONE);
+		for (unsigned n = 0; n < 4 && b.n > 0; n++) {
+			if (scan(buf_str(&b)) == ERR_NONE)
+				taken++;
+			else
+				refused++;
+			mutate(&b);
+		}
+	}
+	ck_assert_uint_gt(taken, 5000);
+	ck_assert_uint_gt(refused, 5000);
+	buf_fini(&b);
+}
+END_TEST
+
+/* Nothing but what JSON is made of, in any order. */
+START_TEST(all_forms_agree_on_heaps_of_tokens)
+{
+	static const char *const tokens[] = { "{", "}", "[", "]", ":", ",", "\"", "\"a\"", "1", "true",
+		"null", " ", "-", ".", "e", "\\", "\"b\":", "[]", "{}" };
+	struct buf b = BUF_INIT;
+
+	rnd_init(&rnd, 77);
+	for (unsigned i = 0; i < 20000; i++) {
+		buf_clear(&b);
+		for (uint64_t n = rnd_below(&rnd, 60); n > 0; n--)
+			add_one_of(&b, tokens, ARRAY_LEN(tokens));
+		scan(buf_str(&b));
+	}
+	buf_fini(&b);
+}
+END_TEST
+
 UNIT_MAIN("json_scan", takes_documents, refuses_with_place_and_reason, refuses_every_truncation,
     survives_every_byte_flipped, limits_depth, finds_duplicates_in_objects_of_every_size,
     keeps_duplicates_when_told, has_no_bad_case_of_keys, gives_large_stacks_back,
-    scans_every_length)
+    scans_every_length, all_forms_agree_on_generated_documents, all_forms_agree_on_heaps_of_tokens)

@@ -45,6 +45,8 @@ END_TEST
 
 START_TEST(compares_and_hashes_what_is_meant)
 {
+	const uint64_t seed = UINT64_C(0x2545f4914f6cdd1d);
+
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct str a = str_c(rows[i].raw);
 
@@ -53,7 +55,7 @@ START_TEST(compares_and_hashes_what_is_meant)
 			bool same = str_eq(str_c(rows[i].text), str_c(rows[j].text));
 
 			ck_assert_int_eq(json_str_eq(a, b), same);
-			ck_assert_int_eq(json_str_hash(a, 99) == json_str_hash(b, 99), same);
+			ck_assert_int_eq(json_str_hash(a, seed) == json_str_hash(b, seed), same);
 		}
 	}
 	ck_assert(json_str_eq(STR("a\\u0062c"), STR("abc")));

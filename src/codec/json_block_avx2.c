@@ -1,0 +1,71 @@
+/* The masks of json_block.h with AVX2: two vectors. Not to be called where the processor has none.
+ */
+#include "codec/json_block.h"
+
+#ifdef __SSE2__
+
+#include <immintrin.h>
+
+#define VECTOR 32
+#define WITH_AVX2 __attribute__((target("avx2")))
+
+static inline WITH_AVX2 __m256i
+load(const char *p)
+{
+	return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
+static inline WITH_AVX2 __m256i
+equals(__m256i v, char c)
+{
+	return _mm256_cmpeq_epi8(v, _mm256_set1_epi8(c));
+}
+
+static inline WITH_AVX2 uint64_t
+bits(__m256i v)
+{
+	return (uint64_t)(unsigned)_mm256_movemask_epi8(v);
+}
+
+static inline WITH_AVX2 uint64_t
+special(__m256i v)
+{
+	/* as signed bytes, what is not ASCII is below a space like the control characters */
+	__m256i low = _mm256_cmpgt_epi8(_mm256_set1_epi8(' '), v);
+
+	return bits(_mm256_or_si256(low, _mm256_or_si256(equals(v, '"'), equals(v, '\\'))));
+}
+
+static inline WITH_AVX2 uint64_t
+digits(__m256i v)
+{
+	__m256i from_zero = _mm256_sub_epi8(v, _mm256_set1_epi8('0'));
+
+	return bits(_mm256_cmpeq_epi8(_mm256_min_epu8(from_zero, _mm256_set1_epi8(9)), from_zero));
+}
+
+static WITH_AVX2 void
+read_block(struct json_block *b, const char *p)
+{
+	__m256i low = load(p), high = load(p + VECTOR);
+
+	*b = (struct json_block){ special(low) | special(high) << VECTOR,
+		~(digits(low) | digits(high) << VECTOR) };
+}
+
+static WITH_AVX2 void
+read_marks(struct json_block_marks *m, const char *p)
+{
+	__m256i low = load(p), high = load(p + VECTOR);
+	__m256i fold = _mm256_set1_epi8(0x20); /* [ to {, ] to } */
+	__m256i low_folded = _mm256_or_si256(low, fold), high_folded = _mm256_or_si256(high, fold);
+
+	m->quotes = bits(equals(low, '"')) | bits(equals(high, '"')) << VECTOR;
+	m->backslashes = bits(equals(low, '\\')) | bits(equals(high, '\\')) << VECTOR;
+	m->opening = bits(equals(low_folded, '{')) | bits(equals(high_folded, '{')) << VECTOR;
+	m->closing = bits(equals(low_folded, '}')) | bits(equals(high_folded, '}')) << VECTOR;
+}
+
+const struct json_block_ops json_block_avx2 = { read_block, read_marks };
+
+#endif

@@ -1,0 +1,78 @@
+/* The masks of json_block.h with SSE2, which every x86-64 has: four vectors. */
+#include "codec/json_block.h"
+
+#ifdef __SSE2__
+
+#include <emmintrin.h>
+
+#define VECTOR 16
+
+static inline __m128i
+load(const char *p)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+static inline __m128i
+equals(__m128i v, char c)
+{
+	return _mm_cmpeq_epi8(v, _mm_set1_epi8(c));
+}
+
+static inline uint64_t
+bits(__m128i v)
+{
+	return (uint64_t)(unsigned)_mm_movemask_epi8(v);
+}
+
+static inline uint64_t
+special(__m128i v)
+{
+	/* as signed bytes, what is not ASCII is below a space like the control characters */
+	__m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8(' '));
+
+	return bits(_mm_or_si128(low, _mm_or_si128(equals(v, '"'), equals(v, '\\'))));
+}
+
+static inline uint64_t
+digits(__m128i v)
+{
+	__m128i from_zero = _mm_sub_epi8(v, _mm_set1_epi8('0'));
+
+	return bits(_mm_cmpeq_epi8(_mm_min_epu8(from_zero, _mm_set1_epi8(9)), from_zero));
+}
+
+static void
+read_block(struct json_block *b, const char *p)
+{
+	uint64_t all_special = 0, all_digits = 0;
+
+	for (unsigned i = 0; i < JSON_BLOCK_BYTES; i += VECTOR) {
+		__m128i v = load(p + i);
+
+		all_special |= special(v) << i;
+		all_digits |= digits(v) << i;
+	}
+	*b = (struct json_block){ all_special, ~all_digits };
+}
+
+static void
+read_marks(struct json_block_marks *m, const char *p)
+{
+	struct json_block_marks all = { .quotes = 0 };
+
+	for (unsigned i = 0; i < JSON_BLOCK_BYTES; i += VECTOR) {
+		__m128i v = load(p + i);
+		__m128i folded = _mm_or_si128(v, _mm_set1_epi8(0x20)); /* [ to {, ] to } */
+
+		all.quotes |= bits(equals(v, '"')) << i;
+		all.backslashes |= bits(equals(v, '\\')) << i;
+		all.opening |= bits(equals(folded, '{')) << i;
+		all.closing |= bits(equals(folded, '}')) << i;
+	}
+	*m = all;
+}
+
+const struct json_block_ops json_block_sse2 = { read_block, read_marks };
+
+#endif
