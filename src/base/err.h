@@ -46,6 +46,11 @@
 	X(QUEUE_TIMEOUT, 503, "queue_timeout", "no permit of the upstream came free in time") \
 	X(DRAINING, 503, "draining", "the daemon is shutting down") \
 	/* a call to an upstream */ \
+	X(DNS_NOT_FOUND, 502, "dns_not_found", "the name of the upstream's server has no address") \
+	X(DNS_TIMEOUT, 504, "dns_timeout", \
+	    "the address of the upstream's server is not known: no DNS server has answered in time") \
+	X(DNS_FAILED, 502, "dns_failed", \
+	    "the address of the upstream's server is not known: its look-up failed") \
 	X(CONNECT_REFUSED, 502, "connect_refused", "the upstream refused the connection") \
 	X(CONNECT_FAILED, 502, "connect_failed", "the upstream cannot be reached") \
 	X(CONNECT_TIMEOUT, 504, "connect_timeout", "the connection to the upstream took too long") \

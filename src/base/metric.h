@@ -63,6 +63,12 @@ enum metric_dim { DIM_NONE, DIM_LISTENER, DIM_ROUTE, DIM_CALL, DIM_UPSTREAM, DIM
 	    "Requests sent again because a reused connection had died.") \
 	X(UPSTREAM_REDISPATCHES, COUNTER, "gatherd_upstream_redispatches_total", UPSTREAM, NONE, \
 	    "Calls that tried another server because one could not be reached.") \
+	X(DNS_LOOKUPS, COUNTER, "gatherd_dns_lookups_total", UPSTREAM, REASON, \
+	    "Names of the upstream's servers looked up, by reason (none: found).") \
+	X(DNS_FAILING, GAUGE, "gatherd_dns_names_failing", UPSTREAM, NONE, \
+	    "Names of the upstream's servers whose last look-up has failed.") \
+	X(DNS_ADDRESSES, GAUGE, "gatherd_dns_addresses", UPSTREAM, NONE, \
+	    "Addresses that the names of the upstream's servers have.") \
 	X(UPSTREAM_INFLIGHT, GAUGE, "gatherd_upstream_inflight", UPSTREAM, NONE, \
 	    "Calls that hold a permit of the upstream, over all workers.") \
 	X(UPSTREAM_QUEUE, GAUGE, "gatherd_upstream_queue_length", UPSTREAM, NONE, \

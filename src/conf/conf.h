@@ -5,6 +5,7 @@
 
 #include "conf/test_conf.h"
 #include "gather/route_conf.h"
+#include "net/dns_conf.h"
 #include "server/listener_conf.h"
 #include "upstream/upstream_conf.h"
 
@@ -31,6 +32,7 @@ struct conf {
 		uint64_t queue_timeout_ns;
 	} overload;
 	uint64_t drain_timeout_ns; /* SIGTERM: how long requests in flight may go on */
+	struct dns_conf dns;
 	struct upstream_conf *upstreams;
 	size_t n_upstreams;
 	struct route_conf *routes;

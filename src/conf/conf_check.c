@@ -1,10 +1,12 @@
 /* Rules of listeners, upstreams and the whole. Start-up and reload only; one thread. */
 #include "conf/conf_check.h"
 
+#include "base/compiler.h"
 #include "conf/conf_check_route.h"
 #include "conf/conf_check_test.h"
 #include "conf/conf_check_socket.h"
 #include "conf/conf_check_tls.h"
+#include "conf/conf_discover.h"
 #include "conf/yaml_tree.h"
 
 static const struct yaml_node *
@@ -137,17 +139,22 @@ check_addresses(const struct conf_check *check)
 }
 
 static void
-check_mock_excludes_servers(const struct conf_check *check, const struct upstream_conf *up)
+check_has_servers(const struct conf_check *check, const struct upstream_conf *up)
 {
-	bool has_servers = conf_check_has(up->pos, "servers"),
-	     has_mock = conf_check_has(up->pos, "mock");
+	static const char *const keys[] = { "servers", "discover", "mock" };
+	const char *found = NULL;
 
-	if (has_servers && has_mock)
-		conf_error_add(
-		    check->errors, up->pos, "has both `servers` and `mock`; one of them must go");
-	if (!has_servers && !has_mock)
-		conf_error_add(
-		    check->errors, up->pos, "the key \"servers\" is missing (or \"mock\")");
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (!conf_check_has(up->pos, keys[i]))
+			continue;
+		if (found != NULL)
+			conf_error_add(check->errors, up->pos,
+			    "has both `%s` and `%s`; one of them must go", found, keys[i]);
+		found = keys[i];
+	}
+	if (found == NULL)
+		conf_error_add(check->errors, up->pos,
+		    "the key \"servers\" is missing (or \"discover\", or \"mock\")");
 }
 
 static void
@@ -162,9 +169,20 @@ check_servers_differ(const struct conf_check *check, const struct upstream_conf 
 }
 
 static void
+check_dns(const struct conf_check *check)
+{
+	const struct dns_conf *dns = &check->conf->dns;
+
+	if (dns->ttl_min_ns > dns->ttl_max_ns || dns->ttl_min_ns > dns->negative_max_ns)
+		conf_error_add(check->errors, conf_check_place(root_pos(check), "dns.ttl.min"),
+		    "is longer than `max` or `negative`");
+}
+
+static void
 check_upstream(const struct conf_check *check, struct upstream_conf *up)
 {
-	check_mock_excludes_servers(check, up);
+	check_has_servers(check, up);
+	conf_discover_check(check, up);
 	check_servers_differ(check, up);
 	conf_check_socket_upstream(check, up);
 	conf_check_tls_upstream(check, up);
@@ -183,6 +201,7 @@ conf_check(struct conf *c, struct arena *a, struct conf_errors *errors)
 		conf_check_socket(&check, &c->listeners[i]);
 		conf_check_tls_listener(&check, &c->listeners[i]);
 	}
+	check_dns(&check);
 	for (size_t i = 0; i < c->n_upstreams; i++)
 		check_upstream(&check, &c->upstreams[i]);
 	conf_check_route_all(&check);

@@ -3,6 +3,7 @@
 
 #include "conf/conf_apply.h"
 #include "conf/conf_check.h"
+#include "conf/conf_discover.h"
 #include "conf/conf_idle.h"
 #include "conf/conf_include.h"
 #include "conf/conf_inherit.h"
@@ -23,6 +24,7 @@ build(struct yaml_node *written, struct arena *a, struct conf **out, struct conf
 	c->written = written;
 	c->effective = conf_inherit(written, a);
 	conf_apply(&conf_root_section, c->effective, c, a, errors);
+	conf_discover(c, a);
 	conf_idle_report(written, errors);
 	conf_check(c, a, errors);
 	*out = c;

@@ -5,6 +5,7 @@
 
 #include "base/compiler.h"
 #include "conf/conf.h"
+#include "conf/conf_dns.h"
 
 #define WORKERS_MAX 64
 #define WORKERS_AUTO_MAX 8
@@ -341,6 +342,13 @@ static const struct conf_row root_rows[] = {
 	    .section = &defaults_section,
 	    .since = "0.1",
 	    .doc = "What upstreams, routes and calls inherit.",
+	},
+	{
+	    .key = "dns",
+	    .type = CONF_SECTION,
+	    .section = &conf_dns_section,
+	    .since = "0.2",
+	    .doc = "How the names of servers are looked up.",
 	},
 	{
 	    .key = "upstreams",

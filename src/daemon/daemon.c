@@ -24,8 +24,10 @@
 #include "daemon/activation.h"
 #include "daemon/certs.h"
 #include "daemon/mock.h"
+#include "daemon/names.h"
 #include "daemon/notify.h"
 #include "daemon/worker.h"
+#include "net/dns_ares.h"
 #include "net/loop_real.h"
 #include "net/sock.h"
 
@@ -46,6 +48,8 @@ struct daemon {
 	struct loop *loop; /* the main thread's */
 	struct activation activation;
 	struct certs *certs;
+	struct dns *dns;
+	struct names *names;
 	struct access_log *log;
 	struct worker_thread *threads;
 	size_t n_threads;
@@ -56,6 +60,7 @@ struct daemon {
 	struct event signals[4];
 	bool is_draining;
 	bool is_stopping;
+	bool is_refused; /* the configuration cannot be run as it is */
 };
 
 static uint64_t
@@ -298,6 +303,56 @@ on_certificates(void *owner, size_t listener, struct tls_ctx *const *contexts)
 
 static const struct certs_events certs_events = { .on_changed = on_certificates };
 
+/* ---- names of servers */
+
+static void
+on_names(void *owner, const struct names_state *state)
+{
+	struct daemon *d = owner;
+
+	for (size_t i = 0; i < d->n_threads; i++)
+		worker_post_places(d->threads[i].worker, state);
+}
+
+static const struct names_events names_events = { .on_changed = on_names };
+
+/* Waits for every name's first answer. */
+static bool
+look_up_names(struct daemon *d)
+{
+	struct names_setup setup = {
+		.conf = d->gen->conf,
+		.loop = d->loop,
+		.metrics = &d->shared.shards[d->n_threads],
+		.events = &names_events,
+		.owner = d,
+		.seed = random_seed(),
+	};
+	struct conf_errors errors;
+
+	setup.dns = d->dns = dns_ares_new(d->loop, &d->gen->conf->dns);
+	if (d->dns == NULL)
+		return false;
+	d->names = names_new(&setup);
+	while (!names_are_settled(d->names))
+		loop_turn(d->loop, TIMER_NEVER);
+	conf_error_init(&errors, &d->gen->arena);
+	d->is_refused = names_settle(d->names, &errors) != ERR_NONE;
+	conf_error_print(&errors, stderr);
+	return !d->is_refused;
+}
+
+static void
+set_places(const struct daemon *d, struct worker *w)
+{
+	struct names_state state;
+
+	for (size_t i = 0; i < names_count(d->names); i++) {
+		names_get(d->names, i, &state);
+		worker_set_places(w, &state);
+	}
+}
+
 /* ---- threads */
 
 static void *
@@ -331,6 +386,7 @@ make_workers(struct daemon *d)
 			return false;
 		t->loop->stall_ns = STALL_NS;
 		t->worker = worker_new(&setup);
+		set_places(d, t->worker);
 	}
 	return true;
 }
@@ -358,7 +414,7 @@ start_workers(struct daemon *d)
 static void
 join_workers(struct daemon *d)
 {
-	for (size_t i = 0; i < d->n_threads; i++)
+	for (size_t i = 0; d->threads != NULL && i < d->n_threads; i++)
 		if (d->threads[i].is_started)
 			pthread_join(d->threads[i].thread, NULL);
 }
@@ -394,7 +450,6 @@ watch_signals(struct daemon *d)
 		event_callback_fn fn;
 	} rows[] = { { SIGTERM, on_terminate }, { SIGINT, on_terminate }, { SIGHUP, on_hangup } };
 
-	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		evsignal_assign(
 		    &d->signals[i], loop_real_base(d->loop), rows[i].signum, rows[i].fn, d);
@@ -445,8 +500,12 @@ open_log(struct daemon *d)
 static bool
 start(struct daemon *d)
 {
-	watch_signals(d);
+	signal(SIGPIPE, SIG_IGN);
 	init_server(d);
+	/* Until it is watched for, SIGTERM ends the process: nothing is open yet. */
+	if (!look_up_names(d))
+		return false;
+	watch_signals(d);
 	d->certs = certs_new(d->gen->conf, d->loop, d->n_threads);
 	if (d->certs == NULL || !open_log(d) || !make_workers(d) || !open_listeners(d))
 		return false;
@@ -472,6 +531,7 @@ stop(struct daemon *d)
 	unwatch_signals(d);
 	join_workers(d);
 	free_workers(d);
+	names_free(d->names);
 	certs_free(d->certs);
 	activation_fini(&d->activation);
 	server_close(&d->server);
@@ -481,6 +541,7 @@ stop(struct daemon *d)
 	if (d->log != NULL)
 		access_log_close(&d->log);
 	loop_turn(d->loop, 0);
+	dns_ares_free(d->dns);
 	loop_free(d->loop);
 }
 
@@ -504,6 +565,8 @@ run(struct daemon *d)
 	shared_fini(&d->shared);
 	if (is_started)
 		log_info("stopped");
+	if (d->is_refused)
+		return EX_CONFIG;
 	return is_started ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/conf_load.h"
-#include "conf/conf_resolve.h"
 #include "daemon/mock.h"
 
 void
@@ -110,8 +109,6 @@ load(struct generation *gen, const char *path)
 	enum err_code e = conf_load(path, &gen->arena, &gen->conf, &gen->errors);
 
 	if (e == ERR_NONE)
-		e = conf_resolve(gen->conf, &gen->arena, &gen->errors);
-	if (e == ERR_NONE)
 		e = mock_open_all(gen);
 	if (e == ERR_NONE)
 		e = build(gen);
@@ -175,8 +172,6 @@ generation_load_text(struct str text)
 	struct generation *gen = generation_new();
 	enum err_code e = conf_load_text(text, "text", &gen->arena, &gen->conf, &gen->errors);
 
-	if (e == ERR_NONE)
-		e = conf_resolve(gen->conf, &gen->arena, &gen->errors);
 	if (e == ERR_NONE)
 		e = build(gen);
 	if (e == ERR_NONE)

@@ -30,8 +30,9 @@ struct generation {
 };
 
 /*
- * Reads, checks, resolves and compiles a file. NULL after telling standard error why not (*is_config tells a bad
- * file from a failing system). Blocks on files and names. Free with generation_free().
+ * Reads, checks and compiles a file. NULL after telling standard error why not (*is_config tells a bad
+ * file from a failing system). Blocks on files. The names of servers are looked up later (names.h). Free with
+ * generation_free().
  */
 struct generation *generation_load(const char *path, bool *is_config);
 /*

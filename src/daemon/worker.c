@@ -2,8 +2,10 @@
 #include "daemon/worker.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
+#include "daemon/names.h"
 #include "net/tls_ctx.h"
 #include "net/tls_io.h"
 
@@ -183,6 +185,45 @@ worker_post_certificates(struct worker *w, size_t index, struct tls_ctx *ctx)
 	cm->index = index;
 	cm->ctx = ctx;
 	loop_post(w->loop, &cm->msg);
+}
+
+void
+worker_set_places(struct worker *w, const struct names_state *state)
+{
+	upstream_set_places(&w->upstreams[state->upstream], state->server, state->places,
+	    state->n_places, state->error);
+}
+
+struct places_msg {
+	struct msg msg;
+	struct worker *worker;
+	struct names_state state; /* its places are those below */
+	struct place places[];
+};
+
+static void
+on_places_message(struct msg *m)
+{
+	struct places_msg *pm = CONTAINER_OF(m, struct places_msg, msg);
+
+	if (!pm->worker->is_closed)
+		worker_set_places(pm->worker, &pm->state);
+	free(pm);
+}
+
+void
+worker_post_places(struct worker *w, const struct names_state *state)
+{
+	size_t bytes = state->n_places * sizeof *state->places;
+	struct places_msg *pm = mem_calloc(1, sizeof *pm + bytes);
+
+	pm->msg.fn = on_places_message;
+	pm->worker = w;
+	pm->state = *state;
+	if (bytes != 0)
+		memcpy(pm->places, state->places, bytes);
+	pm->state.places = pm->places;
+	loop_post(w->loop, &pm->msg);
 }
 
 void

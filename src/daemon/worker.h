@@ -11,6 +11,8 @@
 #include "server/server.h"
 #include "upstream/upstream.h"
 
+struct names_state;
+
 struct worker {
 	unsigned index;
 	struct shared *shared; /* borrowed */
@@ -55,6 +57,10 @@ struct worker *worker_new(const struct worker_setup *setup);
 void worker_listen(struct worker *w, size_t index, int fd, struct tls_ctx *tls);
 /* Other certificates for listener `index`, from any thread; takes ctx over. */
 void worker_post_certificates(struct worker *w, size_t index, struct tls_ctx *ctx);
+/* What is known of the name of a server. Before the worker runs. */
+void worker_set_places(struct worker *w, const struct names_state *state);
+/* The same from any thread, while it runs. */
+void worker_post_places(struct worker *w, const struct names_state *state);
 /* A connection that came through listener `index`; takes the stream over. */
 void worker_accept(struct worker *w, size_t index, struct stream *stream, const struct addr *peer);
 /* Begins to drain: no more connections, what is in flight finishes within the configured time. On its thread. */

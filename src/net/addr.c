@@ -2,10 +2,8 @@
 #include "net/addr.h"
 
 #include <arpa/inet.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -97,28 +95,69 @@ addr_parse(struct str text, struct addr *out)
 	return parse_v4(text, out);
 }
 
-enum err_code
-addr_resolve(const char *host, unsigned port, struct addr *out, size_t max, size_t *n)
+void
+addr_of_bytes(const uint8_t *ip, size_t n, unsigned port, struct addr *out)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
-	struct addrinfo *list, *ai;
-	char service[16];
+	struct sockaddr_in *in = (struct sockaddr_in *)&out->sa;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&out->sa;
 
-	*n = 0;
+	memset(out, 0, sizeof *out);
+	if (n == sizeof in->sin_addr) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons((uint16_t)port);
+		memcpy(&in->sin_addr, ip, n);
+		out->len = sizeof *in;
+	} else {
+		assert(n == sizeof in6->sin6_addr);
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons((uint16_t)port);
+		memcpy(&in6->sin6_addr, ip, n);
+		out->len = sizeof *in6;
+	}
+}
+
+enum err_code
+addr_of_ip(struct str ip, unsigned port, struct addr *out)
+{
+	uint8_t bytes[16];
+
 	if (port > UINT16_MAX)
 		return ERR_BAD_CONFIG;
-	snprintf(service, sizeof service, "%u", port);
-	if (getaddrinfo(host, service, &hints, &list) != 0)
-		return ERR_CONNECT_FAILED;
-	for (ai = list; ai != NULL && *n < max; ai = ai->ai_next) {
-		struct addr *a = &out[(*n)++];
+	if (to_binary(AF_INET, ip, bytes))
+		addr_of_bytes(bytes, 4, port, out);
+	else if (to_binary(AF_INET6, ip, bytes))
+		addr_of_bytes(bytes, 16, port, out);
+	else
+		return ERR_BAD_CONFIG;
+	return ERR_NONE;
+}
 
-		memset(a, 0, sizeof *a);
-		memcpy(&a->sa, ai->ai_addr, ai->ai_addrlen);
-		a->len = ai->ai_addrlen;
+static bool
+is_label(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+			c == '-' || c == '_'))
+			return false;
 	}
-	freeaddrinfo(list);
-	return *n == 0 ? ERR_CONNECT_FAILED : ERR_NONE;
+	return s.n != 0 && s.n <= 63;
+}
+
+bool
+addr_is_name(struct str s)
+{
+	struct str label;
+
+	if (s.n > 1 && s.p[s.n - 1] == '.')
+		s.n--;
+	if (s.n == 0 || s.n > 253)
+		return false;
+	while (str_split(&s, '.', &label))
+		if (!is_label(label))
+			return false;
+	return true;
 }
 
 static size_t

@@ -20,11 +20,15 @@ struct addr {
  * 65535. ERR_BAD_CONFIG when the text is none of these; names are not resolved here.
  */
 enum err_code addr_parse(struct str text, struct addr *out);
+/* An IPv4 or IPv6 address, without brackets, and a port. ERR_BAD_CONFIG when it is neither. */
+enum err_code addr_of_ip(struct str ip, unsigned port, struct addr *out);
+/* The same from network order; n: 4 or 16 bytes. */
+void addr_of_bytes(const uint8_t *ip, size_t n, unsigned port, struct addr *out);
 /*
- * Blocking look-up of a host name, for start-up only: every address of host with port, at most max.
+ * Could be the name of a host or service: labels of letters, digits, '-' and '_', at most 253 bytes, with or without
+ * a dot at the end (RFC 1035 2.3.4; names of services have underscores).
  */
-enum err_code addr_resolve(
-    const char *host, unsigned port, struct addr *out, size_t max, size_t *n);
+bool addr_is_name(struct str s);
 /* "127.0.0.1:80", "[::1]:80", "unix:/path"; dst has room for ADDR_TEXT_MAX. Returns the length. */
 size_t addr_format(const struct addr *a, char *dst);
 /* The IP without port and brackets ("::1"); empty for unix sockets. dst as for addr_format(). */

@@ -153,7 +153,7 @@ upstream_init(struct upstream *up, const struct upstream_conf *conf, size_t inde
     struct upstream_slots *slots, unsigned worker, struct loop *loop, struct metric_shard *metrics)
 {
 	*up = (struct upstream){ .conf = conf, .loop = loop, .metrics = metrics, .index = index };
-	up->absence = ERR_CONNECT_FAILED;
+	up->absence = ERR_DNS_FAILED;
 	LIST_INIT(&up->leaving);
 	defer_init(&up->sweep, on_sweep, up);
 	limiter_init(&up->limiter, &slots->permits, worker, loop);

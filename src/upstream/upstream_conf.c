@@ -6,27 +6,11 @@
 
 #include "base/compiler.h"
 #include "codec/uri.h"
+#include "upstream/upstream_discover_conf.h"
 #include "upstream/upstream_tls_conf.h"
 
 #define HTTP_PORT 80
 #define HTTPS_PORT 443
-#define NAME_MAX_BYTES 253 /* RFC 1035 2.3.4 */
-
-static bool
-is_name_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '.' || c == '_';
-}
-
-static bool
-is_host_name(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (!is_name_char(s.p[i]))
-			return false;
-	return s.n != 0 && s.n <= NAME_MAX_BYTES;
-}
 
 /* "[::1]" without its brackets when it is an IPv6 address; else none. */
 static struct str
@@ -37,6 +21,29 @@ ipv6_inside(struct str host, struct arena *a)
 
 	return addr_parse(probe, &ignored) == ERR_NONE ? str_of(host.p + 1, host.n - 2)
 						       : str_none();
+}
+
+/* An address is where the server is; a name is looked up while the daemon runs. */
+static bool
+take_host(struct server_conf *s, struct str host, struct arena *a)
+{
+	struct str name = host.p[0] == '[' ? ipv6_inside(host, a) : host;
+	struct addr at;
+
+	if (addr_of_ip(name, (unsigned)s->port, &at) == ERR_NONE) {
+		s->addrs = arena_calloc(a, 1, sizeof *s->addrs);
+		s->addrs[0] = at;
+		s->n_addrs = 1;
+	} else if (host.p[0] != '[' && addr_is_name(name)) {
+		s->lookup = arena_str(a, name);
+		/* The dot that ends a name is for DNS; no certificate has it. */
+		if (name.p[name.n - 1] == '.')
+			name.n--;
+	} else {
+		return false;
+	}
+	s->name = arena_str(a, name);
+	return true;
 }
 
 /* HOST, HOST:PORT, [IPv6], [IPv6]:PORT. */
@@ -51,13 +58,8 @@ parse_authority(struct server_conf *s, struct str authority, struct arena *a)
 	s->port = usual;
 	if (!str_is_none(port) && (!str_to_u64(port, &s->port) || s->port == 0))
 		return "the port must be a number from 1 to 65535";
-	if (host.p[0] == '[')
-		s->name = ipv6_inside(host, a);
-	else if (is_host_name(host))
-		s->name = host;
-	if (str_is_none(s->name))
+	if (!take_host(s, host, a))
 		return "the host must be a name, an IPv4 address or an IPv6 address in brackets";
-	s->name = arena_str(a, s->name);
 	s->host = arena_printf(a, "%.*s:%u", STR_FMT(host), (unsigned)s->port);
 	if (s->port == usual)
 		s->host.n = host.n;
@@ -119,8 +121,8 @@ static const struct conf_row server_rows[] = {
 	    .form = "http://HOST[:PORT], https://HOST[:PORT] or http+unix:/PATH",
 	    .is_required = true,
 	    .since = "0.1",
-	    .doc = "Where the server is. A host name is resolved once, at start; each of its "
-		   "addresses is used.",
+	    .doc = "Where the server is. A host name is looked up at start and again as long as the "
+		   "daemon runs (see `dns`); each of its addresses is used.",
 	},
 	{
 	    .key = "weight",
@@ -395,6 +397,12 @@ static const struct conf_word proxy_protocols[] = {
 	{ NULL, 0 },
 };
 
+static const struct conf_word resolve_failures[] = {
+	{ "refuse", RESOLVE_FAILURE_REFUSE },
+	{ "start", RESOLVE_FAILURE_START },
+	{ NULL, 0 },
+};
+
 static const struct conf_row rows[] = {
 	{
 	    .key = "servers",
@@ -406,7 +414,28 @@ static const struct conf_row rows[] = {
 	    .min = 1,
 	    .max = 1000,
 	    .since = "0.1",
-	    .doc = "The addresses of the service. Either `servers` or `mock` must be there.",
+	    .doc = "The addresses of the service. Either `servers`, `discover` or `mock` must be there.",
+	},
+	{
+	    .key = "discover",
+	    .type = CONF_SECTION,
+	    .section = &upstream_discover_conf_section,
+	    .is_optional = true,
+	    .since = "0.1",
+	    .doc = "The servers of the service are those that DNS names.",
+	},
+	{
+	    .key = "on_resolve_failure",
+	    .type = CONF_WORD,
+	    .levels = CONF_IN_DEFAULTS,
+	    .offset = offsetof(struct upstream_conf, on_resolve_failure),
+	    .words = resolve_failures,
+	    .fallback = "refuse",
+	    .since = "0.1",
+	    .doc = "What happens at start when a name of the servers has no address, or cannot be "
+		   "looked up: `refuse` ends the daemon with a message, `start` begins without, and "
+		   "calls fail with the reason (`dns_not_found`, `dns_timeout`, `dns_failed`) until "
+		   "there is one. Later on the last addresses that were known stay in use.",
 	},
 	{
 	    .key = "mock",

@@ -11,13 +11,18 @@
 struct server_conf {
 	struct conf_text url;  /* http://host:port, https://host:port or http+unix:/path */
 	struct str host;       /* for the Host field, port included when it is not the scheme's */
-	struct str name;       /* the host alone, NUL-terminated, to be resolved; none for unix sockets */
+	struct str name;       /* the host alone, NUL-terminated, for TLS; none for unix sockets */
+	struct str lookup;     /* NUL-terminated: what DNS is asked for; none: addrs stands in the file */
+	bool is_srv;           /* it is asked for services, which have ports of their own */
 	bool is_tls;
 	uint64_t port;
-	struct addr *addrs;    /* filled at start: every address that the name has */
+	struct addr *addrs;
 	size_t n_addrs;
 	uint64_t weight; /* 1 to 1000 */
 };
+
+enum discover_scheme { DISCOVER_HTTP, DISCOVER_HTTPS };
+enum resolve_failure { RESOLVE_FAILURE_REFUSE, RESOLVE_FAILURE_START };
 
 enum balance_kind { BALANCE_LEAST_LOADED, BALANCE_ROUND_ROBIN };
 
@@ -38,6 +43,13 @@ struct upstream_conf {
 	struct conf_pos pos;
 	struct server_conf *servers; /* none when mock */
 	size_t n_servers;
+	struct {
+		struct conf_text srv;
+		struct conf_text dns;
+		uint64_t port;
+		enum discover_scheme scheme;
+	} discover; /* becomes a server */
+	enum resolve_failure on_resolve_failure;
 	struct mock_conf *mocks;
 	size_t n_mocks;
 	struct tls_client_conf tls; /* of servers with is_tls */

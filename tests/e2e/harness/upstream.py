@@ -114,7 +114,7 @@ class Conn:
 class Upstream:
     """Listens from construction to stop(). `routes` maps a path to a handler; `handler` serves the rest."""
 
-    def __init__(self, handler=None, port=0, backlog=1024, receive_buffer=None):
+    def __init__(self, handler=None, port=0, backlog=1024, receive_buffer=None, address="127.0.0.1"):
         self.handler = handler or json_reply(b'{"ok":true}')
         self.routes = {}
         self.lock = threading.Condition()
@@ -126,15 +126,16 @@ class Upstream:
         self.backlog = backlog
         self.receive_buffer = receive_buffer
         self.port = port
+        self.address = address
         self.start()
 
     def start(self):
         self.stopping = threading.Event()
-        self.listener = socket.socket()
+        self.listener = socket.socket(socket.AF_INET6 if ":" in self.address else socket.AF_INET)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if self.receive_buffer:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
-        self.listener.bind(("127.0.0.1", self.port))
+        self.listener.bind((self.address, self.port))
         self.listener.listen(self.backlog)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
@@ -152,7 +153,7 @@ class Upstream:
 
     @property
     def url(self):
-        return "http://127.0.0.1:%d" % self.port
+        return ("http://[%s]:%d" if ":" in self.address else "http://%s:%d") % (self.address, self.port)
 
     def conf(self, **more):
         """As the value of an entry under `upstreams`."""

@@ -152,12 +152,14 @@ START_TEST(servers_are_texts_or_maps)
 
 	ck_assert_str_is(orders->servers[0].host, "orders.internal:8080");
 	ck_assert_str_is(orders->servers[0].name, "orders.internal");
+	ck_assert_str_is(orders->servers[0].lookup, "orders.internal");
 	ck_assert_uint_eq(orders->servers[0].n_addrs, 0);
 	ck_assert_uint_eq(catalog->n_servers, 3);
 	ck_assert_uint_eq(catalog->servers[0].weight, 3);
 	ck_assert_str_is(catalog->servers[0].host, "cat-a.internal");
 	ck_assert_str_is(catalog->servers[1].host, "[fd00::2]");
 	ck_assert_str_is(catalog->servers[1].name, "fd00::2");
+	ck_assert_uint_eq(catalog->servers[1].n_addrs, 1);
 	ck_assert_uint_eq(catalog->servers[2].n_addrs, 1);
 	ck_assert(addr_is_unix(&catalog->servers[2].addrs[0]));
 	ck_assert_int_eq(catalog->balance, BALANCE_ROUND_ROBIN);

@@ -121,20 +121,40 @@ START_TEST(an_unnamed_peer_can_be_formatted)
 }
 END_TEST
 
-START_TEST(resolves_without_a_network)
+START_TEST(ip_addresses_and_names)
 {
-	struct addr a[4];
+	static const struct {
+		const char *text;
+		const char *address; /* NULL: none */
+		bool is_name;
+	} rows[] = {
+		{ "127.0.0.1", "127.0.0.1:8080", true },
+		{ "::1", "[::1]:8080", false },
+		{ "[::1]", NULL, false },
+		{ "users", NULL, true },
+		{ "_http._tcp.users.internal.", NULL, true },
+		{ "a-b.c", NULL, true },
+		{ "a..b", NULL, false },
+		{ ".", NULL, false },
+		{ ".a", NULL, false },
+		{ "a b", NULL, false },
+		{ "", NULL, false },
+		{ "a123456789b123456789c123456789d123456789e123456789f123456789abc", NULL, true },
+		{ "a123456789b123456789c123456789d123456789e123456789f123456789abcd", NULL, false },
+	};
 	char text[ADDR_TEXT_MAX];
-	size_t n;
+	struct addr a;
 
-	ck_assert_int_eq(addr_resolve("127.0.0.1", 8080, a, 4, &n), ERR_NONE);
-	ck_assert_uint_eq(n, 1);
-	addr_format(&a[0], text);
-	ck_assert_str_eq(text, "127.0.0.1:8080");
-	ck_assert_int_eq(addr_resolve("::1", 1, a, 4, &n), ERR_NONE);
-	ck_assert_int_eq(addr_resolve("127.0.0.1", 65536, a, 4, &n), ERR_BAD_CONFIG);
-	ck_assert_uint_eq(n, 0);
-	ck_assert_int_eq(addr_resolve("no such name", 1, a, 4, &n), ERR_CONNECT_FAILED);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct str s = str_c(rows[i].text);
+
+		ck_assert_msg(addr_is_name(s) == rows[i].is_name, "row %zu", i);
+		ck_assert_msg((addr_of_ip(s, 8080, &a) == ERR_NONE) == (rows[i].address != NULL),
+		    "row %zu", i);
+		if (rows[i].address != NULL)
+			ck_assert_str_is(str_of(text, addr_format(&a, text)), rows[i].address);
+	}
+	ck_assert_int_eq(addr_of_ip(STR("127.0.0.1"), 65536, &a), ERR_BAD_CONFIG);
 }
 END_TEST
 
@@ -193,5 +213,5 @@ END_TEST
 
 UNIT_MAIN("addr", text_goes_in_and_out, what_is_no_address_is_refused,
     a_unix_path_has_a_greatest_length, knows_parts_and_equality, an_unnamed_peer_can_be_formatted,
-    resolves_without_a_network, ipv4_inside_ipv6_comes_out,
+    ip_addresses_and_names, ipv4_inside_ipv6_comes_out,
     a_wildcard_takes_the_addresses_of_its_port)
