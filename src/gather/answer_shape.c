@@ -222,21 +222,6 @@ add_static(
 	return e;
 }
 
-/* As an array: a value that is none becomes its only element. */
-static struct json_value
-as_array(struct json_value value, struct arena *arena)
-{
-	char *text;
-
-	if (value.kind == JSON_ARRAY)
-		return value;
-	text = arena_alloc(arena, value.text.n + 2);
-	text[0] = '[';
-	memcpy(text + 1, value.text.p, value.text.n);
-	text[value.text.n + 1] = ']';
-	return (struct json_value){ JSON_ARRAY, str_of(text, value.text.n + 2) };
-}
-
 /* A text that was made here is nobody else's; one that is a part's may be a constant. */
 static bool
 is_ours(const struct answer_shape_input *in, const struct json_value *root)
@@ -272,18 +257,15 @@ transfer(const struct answer_shape *shape, const struct transfer *t,
 	struct insert insert = { .edit = &edit, .js = in->js, .policy = shape->policy };
 	enum err_code e = ERR_NONE;
 
-	if (value.kind == JSON_NONE)
+	if (t->without != NULL && value.kind == JSON_NONE)
 		return ERR_NONE;
 	if (t->without != NULL)
 		e = take_out(t, in, root, &value);
-	else if (json_path_find(&t->to, *root).kind == JSON_NONE)
-		value = as_array(value, in->arena);
-	else
-		insert.policy = CONFLICT_APPEND;
 	if (e != ERR_NONE)
 		return e;
 	edit_init(&edit, in->arena, root->text, insert_growth(&t->to, value));
-	e = insert_value(&insert, *root, &t->to, value);
+	e = t->without != NULL ? insert_value(&insert, *root, &t->to, value)
+			       : insert_elements(&insert, *root, &t->to, value);
 	return e != ERR_NONE ? e : edit_finish(&edit, &root->text);
 }
 

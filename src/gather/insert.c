@@ -39,34 +39,38 @@ add_load(const struct insert *in, const char *at, const struct load *load)
 		add(in, at, STR("}"));
 }
 
+static bool
+is_nothing(struct json_value value)
+{
+	return value.kind == JSON_NONE || value.kind == JSON_NULL;
+}
+
 /* As elements: an array gives its own, any other value is one. */
 static void
-add_elements(const struct insert *in, const char *at, const struct load *load, struct str comma)
+add_elements(const struct insert *in, const char *at, struct json_value value, struct str comma)
 {
-	bool is_array = load->n_steps == 0 && load->value.kind == JSON_ARRAY;
-	struct str inside = is_array ? json_iter_inside(load->value) : STR("");
+	struct str elements = value.kind == JSON_ARRAY ? json_iter_inside(value) : value.text;
 
-	if (is_array && inside.n == 0)
+	if (is_nothing(value) || elements.n == 0)
 		return;
 	add(in, at, comma);
-	if (is_array)
-		add(in, at, inside);
-	else
-		add_load(in, at, load);
+	add(in, at, elements);
 }
 
 static void
-append(const struct insert *in, struct json_value there, const struct load *load)
+append(const struct insert *in, struct json_value there, struct json_value value)
 {
 	struct str inside;
 
 	if (there.kind == JSON_ARRAY) {
 		inside = json_iter_inside(there);
-		add_elements(in, inside.p + inside.n, load, inside.n > 0 ? STR(",") : STR(""));
+		add_elements(in, inside.p + inside.n, value, inside.n > 0 ? STR(",") : STR(""));
 		return;
 	}
 	add(in, there.text.p, STR("["));
-	add_elements(in, end_of(there), load, STR(","));
+	if (there.kind == JSON_NULL)
+		edit_replace(in->edit, there.text, STR(""));
+	add_elements(in, end_of(there), value, there.kind == JSON_NULL ? STR("") : STR(","));
 	add(in, end_of(there), STR("]"));
 }
 
@@ -99,8 +103,11 @@ meet(const struct insert *in, struct json_value there, const struct load *load)
 	case CONFLICT_FIRST:
 		return ERR_NONE;
 	case CONFLICT_APPEND:
-		append(in, there, load);
-		return ERR_NONE;
+		if (there.kind == JSON_ARRAY && load->n_steps == 0 && load->value.kind == JSON_ARRAY) {
+			append(in, there, load->value);
+			return ERR_NONE;
+		}
+		break;
 	case CONFLICT_DEEP:
 		/* with keys left to go, what is there is no object */
 		if (there.kind == JSON_OBJECT && load->value.kind == JSON_OBJECT)
@@ -146,25 +153,71 @@ add_member(
 	add_load(in, at, &inside);
 }
 
+/* Follows the path as far as there is something: that, the keys left over, and the object around it. */
+static struct json_value
+follow(struct json_value *object, struct load *load, const char **end)
+{
+	struct json_value there = *object;
+
+	while (load->n_steps > 0 && there.kind == JSON_OBJECT) {
+		*object = there;
+		there = find_member(*object, load->steps, end);
+		if (there.kind == JSON_NONE)
+			break;
+		load->steps++;
+		load->n_steps--;
+	}
+	return there;
+}
+
 enum err_code
 insert_value(const struct insert *in, struct json_value object, const struct json_path *path,
     struct json_value value)
 {
 	struct load load = { path->steps, path->n, value };
-	struct json_value there = object;
 	const char *end;
+	struct json_value there = follow(&object, &load, &end);
 
-	while (load.n_steps > 0 && there.kind == JSON_OBJECT) {
-		object = there;
-		there = find_member(object, load.steps, &end);
-		if (there.kind == JSON_NONE) {
-			add_member(in, object, end, &load);
-			return ERR_NONE;
-		}
-		load.steps++;
-		load.n_steps--;
+	if (there.kind != JSON_NONE)
+		return meet(in, there, &load);
+	add_member(in, object, end, &load);
+	return ERR_NONE;
+}
+
+/* As an array: a value that is none becomes its only element. */
+static struct json_value
+as_array(struct json_value value, struct arena *arena)
+{
+	char *text;
+
+	if (value.kind == JSON_ARRAY)
+		return value;
+	text = arena_alloc(arena, value.text.n + 2);
+	text[0] = '[';
+	memcpy(text + 1, value.text.p, value.text.n);
+	text[value.text.n + 1] = ']';
+	return (struct json_value){ JSON_ARRAY, str_of(text, value.text.n + 2) };
+}
+
+enum err_code
+insert_elements(const struct insert *in, struct json_value object, const struct json_path *path,
+    struct json_value value)
+{
+	struct load load = { path->steps, path->n, value };
+	const char *end;
+	struct json_value there = follow(&object, &load, &end);
+
+	if (there.kind != JSON_NONE && load.n_steps == 0) {
+		append(in, there, value);
+		return ERR_NONE;
 	}
-	return meet(in, there, &load);
+	if (is_nothing(value))
+		return ERR_NONE;
+	load.value = as_array(value, in->edit->arena);
+	if (there.kind != JSON_NONE)
+		return meet(in, there, &load);
+	add_member(in, object, end, &load);
+	return ERR_NONE;
 }
 
 size_t

@@ -23,6 +23,14 @@ struct insert {
 enum err_code insert_value(const struct insert *in, struct json_value object,
     const struct json_path *path, struct json_value value);
 
+/*
+ * Adds to the array at the place: an array gives its elements, null none, any other value is one. What is there
+ * and no array becomes its first element (null: none), also when there is nothing to add, so that the place holds an
+ * array whenever it holds anything. Errors as above, for what is on the way there.
+ */
+enum err_code insert_elements(const struct insert *in, struct json_value object,
+    const struct json_path *path, struct json_value value);
+
 /* The most bytes that it adds to the text, but where two objects become one. */
 size_t insert_growth(const struct json_path *path, struct json_value value);
 

@@ -142,6 +142,8 @@ merge_flat(const struct merge_plan *plan, const struct merge_input *in, struct m
 	for (size_t i = 0; i < n; i++) {
 		if (in->parts[i].kind != JSON_NONE)
 			put_member(result, &plan->glue[i], in->parts[i].text);
+		else if (plan->spec.keeps_places)
+			put_member(result, &plan->glue[i], STR("null"));
 	}
 	if (!str_is_none(in->meta) && plan->meta.into.n > 0)
 		put_member(result, &plan->glue[n], in->meta);

@@ -17,11 +17,15 @@
  *     first    the first value stays
  *     last     the last value replaces it
  *     deep     two objects are merged member by member; anything else: last
- *     append   both become one array: an array gives its elements, any other value is one element
+ *     append   two arrays become one; anything else: last
+ *
+ * So what kind of value a place has is up to those who fill it, not to how many of them are there: no policy makes an
+ * array of what would be none if a part were missing.
  *
  * An object that exists only because a path leads through it belongs to no one and is shared
  * without conflict. A part at "." that is no object is a conflict under every policy, unless the
- * route has only this one call: then it is the whole answer. Absent parts leave nothing behind; if
+ * route has only this one call: then it is the whole answer. Absent parts leave nothing behind, unless
+ * their places are kept: then a null stands for the member of the root that is not there. If
  * all are absent the answer is an empty object. The metadata object, when there is one, is the last
  * member, and a member of that name in a part is dropped; an answer that is no object has none.
  *
@@ -49,6 +53,7 @@ struct merge_spec {
 	size_t n;
 	enum conflict_policy policy;
 	struct str meta_key; /* of the metadata object; none: there is never one */
+	bool keeps_places;   /* of absent parts */
 };
 
 /* Why a plan cannot be. */

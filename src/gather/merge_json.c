@@ -26,6 +26,7 @@ struct claim {
 	size_t n_steps;
 	size_t part;     /* index of the call */
 	bool is_meta;    /* the metadata object, which takes its place from whoever has it */
+	bool is_filler;  /* the null of an absent part, which gives way to whatever else is there */
 	bool is_element; /* settled: begins an element of an array; else belongs to the claim before
 			  */
 	uint32_t base;   /* where its keys begin among the places of the object */
@@ -142,24 +143,35 @@ settle_claim(struct merger *m, struct place *place, struct outcome *o, const str
 		break;
 	case CONFLICT_LAST:
 	case CONFLICT_DEEP:
-		*o = (struct outcome){ .shape = shape_of(c) };
-		keep(place, o, c, true);
-		break;
 	case CONFLICT_APPEND:
-		o->shape = SHAPE_ARRAY;
+		*o = (struct outcome){ .shape = shape_of(c) };
 		keep(place, o, c, true);
 		break;
 	}
 	return ERR_NONE;
 }
 
+/* One of them stays where there is nothing else. */
+static void
+drop_fillers(struct place *place)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < place->n; i++)
+		if (!place->claims[i].is_filler || (n == 0 && i + 1 == place->n))
+			place->claims[n++] = place->claims[i];
+	place->n = n;
+}
+
 /* Drops what the policy drops; the shape of what stays. */
 static enum err_code
 settle(struct merger *m, struct place *place, enum claim_shape *shape)
 {
-	struct outcome o = { .shape = shape_of(&place->claims[0]) };
+	struct outcome o = { .n = 0 };
 	enum err_code e = ERR_NONE;
 
+	drop_fillers(place);
+	o.shape = shape_of(&place->claims[0]);
 	keep(place, &o, &place->claims[0], true);
 	for (size_t i = 1; i < place->n && e == ERR_NONE; i++) {
 		struct claim c = place->claims[i];
@@ -476,6 +488,19 @@ emit_place(struct merger *m, struct place *place)
 
 /* ---- the root */
 
+/* What stands for an absent part: the member of the root that its path begins with. */
+static void
+claim_filler(struct place *root, const struct json_path *into, size_t part)
+{
+	if (into->n == 0 || into->steps[0].kind != JSON_STEP_KEY)
+		return;
+	root->claims[root->n++] = (struct claim){ .value = { JSON_NULL, STR_INIT("null") },
+		.steps = into->steps,
+		.n_steps = 1,
+		.part = part,
+		.is_filler = true };
+}
+
 /* The claims of the parts that are there; a part at the root must be an object. */
 static enum err_code
 claim_root(struct merger *m, const struct merge_plan *plan, const struct merge_input *in,
@@ -484,8 +509,11 @@ claim_root(struct merger *m, const struct merge_plan *plan, const struct merge_i
 	for (size_t i = 0; i < plan->spec.n; i++) {
 		const struct json_path *into = &plan->spec.places[i].into;
 
-		if (in->parts[i].kind == JSON_NONE)
+		if (in->parts[i].kind == JSON_NONE) {
+			if (plan->spec.keeps_places)
+				claim_filler(root, into, i);
 			continue;
+		}
 		if (into->n == 0 && in->parts[i].kind != JSON_OBJECT)
 			return conflict(m, root, i);
 		root->claims[root->n++] = (struct claim){

@@ -317,6 +317,7 @@ compile_merge(struct compiler *c)
 		.places = places,
 		.policy = conf->response.on_conflict,
 		.meta_key = conf->response.partial_meta.s,
+		.keeps_places = conf->response.shape == ANSWER_ARRAY,
 	};
 	struct merge_fault fault;
 

@@ -204,7 +204,8 @@ static const struct conf_row response_rows[] = {
 	    .since = "0.1",
 	    .doc = "What happens when two parts claim the same key: `error` fails the answer, "
 		   "`first` and `last` keep one (in the order of the file), `deep` merges objects, "
-		   "`append` makes or extends an array.",
+		   "`append` makes one array of two. What `deep` and `append` do not join, the "
+		   "last one has. For a list of whatever comes there is `into: \"name[]\"`.",
 	},
 	{
 	    .key = "partial",
@@ -243,8 +244,8 @@ static const struct conf_row response_rows[] = {
 	    .offset = offsetof(struct route_conf, response.append),
 	    .since = "0.1",
 	    .doc = "Arrays whose elements are appended to another, `from.path: to.path`, after "
-		   "`move`. A value that is no array counts as one element, an array that is not "
-		   "there is made. What is appended stays where it was, unless `drop` lists it.",
+		   "`move`. A value that is no array counts as one element, null as none; an array "
+		   "that is not there is made. What is appended stays where it was, unless `drop` lists it.",
 	},
 	{
 	    .key = "drop",
@@ -263,8 +264,8 @@ static const struct conf_row response_rows[] = {
 	    .fallback = "object",
 	    .since = "0.1",
 	    .doc = "`array`: the answer is the list of its members' values, in their order, "
-		   "without the keys and without `partial.meta`. A part that is missing has no "
-		   "element; its call's `default` can hold the place.",
+		   "without the keys and without `partial.meta`. A part that is not there is null, "
+		   "so that every part has its place.",
 	},
 };
 const struct conf_section response_conf_section = {

@@ -33,9 +33,9 @@ def write_request(text):
     return b"W" + packed(text)
 
 
-def merge_request(policy, parts, meta_key=None, meta=None):
+def merge_request(policy, parts, meta_key=None, meta=None, keeps_places=False):
     """parts: (name, into or None, text or None)."""
-    out = [b"M", bytes([POLICIES.index(policy)]), packed(meta_key), packed(meta), struct.pack("<I", len(parts))]
+    out = [b"M", bytes([POLICIES.index(policy), keeps_places]), packed(meta_key), packed(meta), struct.pack("<I", len(parts))]
     for name, into, text in parts:
         out += [packed(name), packed(into), packed(text)]
     return b"".join(out)
@@ -241,6 +241,7 @@ class Node:
 
     def __init__(self, kind, owned, leaf=None):
         self.kind, self.owned, self.leaf = kind, owned, leaf
+        self.is_filler = False
         self.members = {}  # unescaped key -> [raw key, Node], in order
         self.items = []    # Nodes
 
@@ -268,12 +269,10 @@ def claim(steps, value):
     return node
 
 
-def elements(node):
-    return node.items if node.kind == "array" else [node]
-
-
 def settle(old, new, policy, part):
     """Puts `new` where `old` is."""
+    if old.is_filler:
+        return new
     shared = not old.owned or not new.owned
     if old.kind == new.kind == "object" and (shared or policy == "deep"):
         for text, (key, child) in new.members.items():
@@ -289,13 +288,7 @@ def settle(old, new, policy, part):
         return old
     if policy == "error":
         raise Conflict(part)
-    if policy == "first":
-        return old
-    if policy in ("last", "deep"):
-        return new
-    both = Node("array", True)
-    both.items = elements(old) + elements(new)
-    return both
+    return old if policy == "first" else new
 
 
 def compact(node):
@@ -311,7 +304,16 @@ def compact_text(text):
     return compact(node_of(parse(text)[0]))
 
 
-def merge(policy, parts, meta_key=None, meta=None):
+def add_filler(root, steps):
+    """An absent part whose place is kept: null, unless there is or comes something else."""
+    if root.kind != "object" or not steps or steps[0] in root.members:
+        return
+    filler = node_of(parse(b"null")[0])
+    filler.is_filler = True
+    root.members[steps[0]] = [json.dumps(steps[0], ensure_ascii=False).encode()[1:-1], filler]
+
+
+def merge(policy, parts, meta_key=None, meta=None, keeps_places=False):
     """parts: (steps, text or None). The compact text of the answer; Conflict."""
     if len(parts) == 1 and parts[0][0] == [] and parts[0][1] is not None:
         value = parse(parts[0][1])[0]
@@ -326,6 +328,8 @@ def merge(policy, parts, meta_key=None, meta=None):
         if not steps and value.kind != "object":
             raise Conflict(index)
     for index, (steps, text) in enumerate(parts):
+        if text is None and keeps_places:
+            add_filler(root, steps)
         if text is None:
             continue
         node = claim(steps, parse(text)[0])

@@ -202,6 +202,17 @@ def zip_results(policy, inside, text, results):
     return model.compact_text(tree.text())
 
 
+def elements_at(text, path):
+    """What the value there gives as elements: an array its own, null none, any other value itself. None: nothing is there."""
+    try:
+        value = find(tree_of(text), path)
+    except Mismatch:
+        return None
+    if value.kind == "array":
+        return [member[3].text() for member in value.members]
+    return [] if value.text() == b"null" else [value.text()]
+
+
 class Answer:
     """What a configuration says of merged answers."""
 
@@ -250,16 +261,11 @@ class Answer:
             rest = model.compact_text(shape(Program(drop=[source]), text))
             text = insert(rest, target, value, self.policy)
         for source, target in self.appends:
-            try:
-                value = find(tree_of(text), source)
-            except Mismatch:
-                continue
-            try:
-                find(tree_of(text), target)
-                text = insert(text, target, value.text(), "append")
-            except Mismatch:
-                array = value.text() if value.kind == "array" else b"[" + value.text() + b"]"
-                text = insert(text, target, array, self.policy)
+            added, there = elements_at(text, source), elements_at(text, target)
+            if there is not None:
+                text = insert(text, target, b"[" + b",".join(there + (added or [])) + b"]", "last")
+            elif added is not None and find(tree_of(text), source).text() != b"null":
+                text = insert(text, target, b"[" + b",".join(added) + b"]", self.policy)
         return text
 
 

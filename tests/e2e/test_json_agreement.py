@@ -190,9 +190,9 @@ def random_parts(rnd, documents):
     return parts
 
 
-def check_merge(policy, parts, meta_key, meta, answer):
+def check_merge(policy, parts, meta_key, meta, keeps_places, answer):
     steps = [steps_of(name, into) for name, into, _ in parts]
-    context = (policy, parts, meta_key, meta, answer)
+    context = (policy, parts, meta_key, meta, keeps_places, answer)
     if answer.startswith(b"plan "):
         same = [s for s in steps if s and s[-1] != "[]" and steps.count(s) > 1]
         arrays = [s == ["[]"] for s in steps]
@@ -200,7 +200,7 @@ def check_merge(policy, parts, meta_key, meta, answer):
         return "plan"
     try:
         expected = model.merge(policy, [(s, part[2]) for s, part in zip(steps, parts)],
-                               meta_key and meta_key.decode(), meta)
+                               meta_key and meta_key.decode(), meta, keeps_places)
     except model.Conflict:
         assert answer.startswith(b"conflict "), context
         return "conflict"
@@ -225,10 +225,51 @@ def test_merges_as_the_model_does(seed, policy):
         parts = random_parts(rnd, documents)
         meta_key = rnd.choice([None, b"_meta", b"_meta", b"id"])
         meta = rnd.choice([None, b'{"complete":false}'])
-        cases.append((policy, parts, meta_key, meta))
+        cases.append((policy, parts, meta_key, meta, rnd.random() < 0.3))
     answers = model.ask([model.merge_request(*case) for case in cases])
     results = [check_merge(*case, answer) for case, answer in zip(cases, answers)]
     assert results.count("ok") > 100
+
+
+# key -> a value of its kind: what a service sends under one name is of one kind
+KINDS = {"s": lambda rnd, deeper: b"%d" % rnd.randrange(100), "o": lambda rnd, deeper: deeper(),
+         "a": lambda rnd, deeper: b"[" + b",".join(deeper() for _ in range(rnd.randrange(3))) + b"]"}
+
+
+def kinds_of(value, path=()):
+    """{(path, kind)} of everything inside; elements of one array are one path."""
+    found = {(path, "object" if isinstance(value, dict) else "array" if isinstance(value, list) else "scalar")}
+    inside = value.items() if isinstance(value, dict) else (("[]", v) for v in value) if isinstance(value, list) else ()
+    return found.union(*(kinds_of(child, path + (key,)) for key, child in inside))
+
+
+@pytest.mark.parametrize("policy", model.POLICIES[1:])
+def test_a_missing_part_changes_the_kind_of_nothing_else(policy):
+    rnd = random.Random("stable " + policy)
+    intos = [b".", b".", b"o", b"o.s", b"o.o", b"a", b"o.a[]", b"a[]"]
+
+    def value(depth):
+        return b"{" + b",".join(b'"%s":%s' % (key.encode(), KINDS[key](rnd, lambda: value(depth - 1)))
+                                for key in "soa" if depth > 0 and rnd.random() < 0.7) + b"}"
+
+    cases = []
+    for _ in range(400):
+        parts = []
+        for number in range(rnd.choice([2, 3, 4])):
+            into = rnd.choice(intos)
+            text = value(3) if into in (b".", b"o", b"o.o") or into.endswith(b"[]") else KINDS[into[-1:].decode()](rnd, lambda: value(2))
+            parts.append((b"n%d" % number, into, text))
+        gone = rnd.randrange(len(parts))
+        rest = [part[:2] + (None,) if number == gone else part for number, part in enumerate(parts)]
+        cases += [(parts, False), (rest, False), (parts, True), (rest, True)]
+    answers = model.ask([model.merge_request(policy, parts, keeps_places=keeps) for parts, keeps in cases])
+    for at in range(0, len(cases), 4):
+        whole, rest, _, kept = [json.loads(answer[3:]) for answer in answers[at:at + 4]]
+        paths = [path for path, _ in kinds_of(rest) | kinds_of(whole)]
+        assert len(paths) == len(set(paths)), (cases[at][0], cases[at + 1][0])
+        assert kept.keys() >= rest.keys(), cases[at + 1][0]
+        for into in (steps[0] for steps in (steps_of(*part[:2]) for part in cases[at][0]) if steps):
+            assert into in kept, (cases[at + 1][0], kept)
 
 
 def test_values_keep_their_bytes():

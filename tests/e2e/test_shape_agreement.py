@@ -222,7 +222,7 @@ def steps_of(name, into):
 
 def expected_body(parts, answer):
     is_partial = any(part is None for _, part in parts)
-    merged = model.merge(answer.policy, parts)
+    merged = model.merge(answer.policy, parts, keeps_places=answer.is_array)
     return answer.apply(merged, b"{}" if is_partial else None)
 
 

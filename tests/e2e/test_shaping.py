@@ -123,7 +123,7 @@ def test_an_answer_may_be_an_array(gatherd, up):
                  route("/held", {"b": {"path": "/fails", "default": None}, "number": {}}, shape="array")], {"up": up})
     assert d.get("/x").body == b'[1.10,{"name":"A"}]'
     partial = d.get("/partial")
-    assert partial.body == b"[1.10]"
+    assert partial.body == b"[1.10,null]"
     assert partial.header("Proxy-Status") is not None
     assert d.get("/held").body == b"[null,1.10]"
 

@@ -145,7 +145,7 @@ merge(enum conflict_policy policy, unsigned shape, const struct json_value *part
 	static const struct str intos[] = { STR_INIT("."), STR_INIT("a"), STR_INIT("a.b"),
 		STR_INIT("a[]") };
 	struct merge_place places[MAX_PARTS];
-	struct merge_spec spec = { places, n, policy, STR("c") };
+	struct merge_spec spec = { places, n, policy, STR("c"), (shape & 1) != 0 };
 	struct merge_input in = { .parts = parts, .js = &js, .arena = &arena };
 	struct merge_plan *plan;
 	struct merge_fault fault;

@@ -198,6 +198,7 @@ on_merge(void)
 	struct merge_plan *plan;
 	struct merge_fault fault;
 
+	spec.keeps_places = get_u8() != 0;
 	spec.meta_key = get_str();
 	in.meta = get_str();
 	spec.n = get_u32();

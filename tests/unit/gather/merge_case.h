@@ -50,12 +50,15 @@ merge_case_scan(struct json_scan *js, const char *text)
 
 /* What the merge gave: the answer, or '!' and the place of the conflict. */
 static inline struct str
-merge_case_run(struct arena *a, const struct merge_case *c)
+merge_case_run(struct arena *a, const struct merge_case *c, bool keeps_places)
 {
 	struct merge_place places[MERGE_CASE_PARTS];
 	struct json_value parts[MERGE_CASE_PARTS];
 	struct merge_spec spec = {
-		.places = places, .policy = c->policy, .meta_key = STR("_meta")
+		.places = places,
+		.policy = c->policy,
+		.meta_key = STR("_meta"),
+		.keeps_places = keeps_places,
 	};
 	struct json_scan js;
 	struct merge_input in = { .parts = parts, .meta = str_c(c->meta), .js = &js, .arena = a };

@@ -142,6 +142,13 @@ START_TEST(appends_elements)
 	apply(&p, "{\"a\":{\"l\":{}},\"b\":{\"l\":[]}}", NULL,
 	    "{\"a\":{\"l\":[{}]},\"b\":{\"l\":[]}}");
 	apply(&p, "{\"a\":{}}", NULL, "{\"a\":{}}");
+	/* the place holds an array whether or not there is something to append */
+	apply(&p, "{\"a\":{\"l\":5}}", NULL, "{\"a\":{\"l\":[5]}}");
+	apply(&p, "{\"a\":{\"l\":null},\"b\":{\"l\":6}}", NULL,
+	    "{\"a\":{\"l\":[6]},\"b\":{\"l\":6}}");
+	apply(&p, "{\"a\":{\"l\":5},\"b\":{\"l\":null}}", NULL,
+	    "{\"a\":{\"l\":[5]},\"b\":{\"l\":null}}");
+	apply(&p, "{\"a\":{},\"b\":{\"l\":null}}", NULL, "{\"a\":{},\"b\":{\"l\":null}}");
 	apply(&p, "{\"a\":5,\"b\":{\"l\":2}}", NULL, NULL);
 	apply(&(struct program){ .append = "b.l a.l", .drop = "b" },
 	    "{\"a\":{\"l\":[1]},\"b\":{\"l\":[2]}}", NULL, "{\"a\":{\"l\":[1,2]}}");

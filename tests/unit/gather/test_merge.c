@@ -21,9 +21,13 @@ START_TEST(puts_parts_under_their_names)
 		{ CONFLICT_ERROR, { { "a\"b", NULL, "1" }, { "x", "\"x.y\"", "2" } }, NULL,
 		    "{\"a\\\"b\":1,\"x.y\":2}" },
 	};
+	static const struct merge_case kept = { CONFLICT_ERROR,
+		{ { "a", NULL, NULL }, { "b", NULL, "1" }, { "c", NULL, NULL } }, NULL,
+		"{\"a\":null,\"b\":1,\"c\":null}" };
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		ck_assert_str_is(merge_case_run(&arena, &cases[i]), cases[i].want);
+		ck_assert_str_is(merge_case_run(&arena, &cases[i], false), cases[i].want);
+	ck_assert_str_is(merge_case_run(&arena, &kept, true), kept.want);
 	arena_reset(&arena);
 }
 END_TEST
@@ -61,7 +65,7 @@ plan_of(
 	struct merge_case c = { .policy = policy,
 		.parts = { { "n0", first, NULL }, { "n1", second, NULL } } };
 	struct merge_place places[MERGE_CASE_PARTS];
-	struct merge_spec spec = { places, 2, policy, STR("_meta") };
+	struct merge_spec spec = { places, 2, policy, STR("_meta"), false };
 	struct merge_plan *plan;
 
 	merge_case_places(&arena, &c, places);

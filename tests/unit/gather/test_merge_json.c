@@ -9,7 +9,7 @@ static void
 check(const struct merge_case *cases, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		ck_assert_str_is(merge_case_run(&arena, &cases[i]), cases[i].want);
+		ck_assert_str_is(merge_case_run(&arena, &cases[i], false), cases[i].want);
 	arena_reset(&arena);
 }
 
@@ -144,12 +144,13 @@ START_TEST(settles_by_policy)
 		{ CONFLICT_APPEND,
 		    { { "a", "x", "1" }, { "b", "x", "{}" }, { "c", "x", "[ ]" },
 			{ "d", "x", "[2,3]" } },
-		    NULL, "{\"x\":[1,{},2,3]}" },
+		    NULL, "{\"x\":[2,3]}" },
+		{ CONFLICT_APPEND, { { "a", "x", "[1]" }, { "b", "x", "2" } }, NULL, "{\"x\":2}" },
 		{ CONFLICT_APPEND, { { "a", "x", "[1]" }, { "b", "x", "[2]" } }, NULL,
 		    "{\"x\":[1,2]}" },
 		{ CONFLICT_APPEND,
 		    { { "a", "x", "{\"p\":1}" }, { "b", "x.q", "2" }, { "c", "x", "{\"r\":3}" } },
-		    NULL, "{\"x\":[{\"p\":1,\"q\":2},{\"r\":3}]}" },
+		    NULL, "{\"x\":{\"r\":3}}" },
 		{ CONFLICT_LAST,
 		    { { "a", "x", "{\"p\":1}" }, { "b", "x.q", "2" }, { "c", "x", "{\"r\":3}" } },
 		    NULL, "{\"x\":{\"r\":3}}" },
@@ -177,6 +178,26 @@ START_TEST(gives_the_metadata_its_place)
 	};
 
 	check(cases, ARRAY_LEN(cases));
+}
+END_TEST
+
+START_TEST(keeps_the_places_of_absent_parts)
+{
+	static const struct merge_case cases[] = {
+		{ CONFLICT_ERROR,
+		    { { "a", "x.y", NULL }, { "b", "x.z", "1" }, { "c", "l[]", NULL },
+			{ "d", "w.v", NULL }, { "e", "w.u", NULL } },
+		    NULL, "{\"x\":{\"z\":1},\"l\":null,\"w\":null}" },
+		{ CONFLICT_LAST, { { "a", NULL, "1" }, { "b", "a", NULL } }, NULL, "{\"a\":1}" },
+		{ CONFLICT_ERROR, { { "a", NULL, NULL }, { "b", ".", "{\"c\":2,\"a\":1}" } }, NULL,
+		    "{\"a\":1,\"c\":2}" },
+		{ CONFLICT_ERROR, { { "a", ".", NULL }, { "b", NULL, "1" } }, NULL, "{\"b\":1}" },
+		{ CONFLICT_ERROR, { { "a", "[]", NULL }, { "b", "[]", "1" } }, NULL, "[1]" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		ck_assert_str_is(merge_case_run(&arena, &cases[i], true), cases[i].want);
+	arena_reset(&arena);
 }
 END_TEST
 
@@ -215,7 +236,7 @@ cost_of(enum conflict_policy policy, struct str a, struct str b, struct merge_re
 {
 	struct merge_place places[2] = { { STR("a"), { NULL, 0 } }, { STR("b"), { NULL, 0 } } };
 	struct json_value parts[2];
-	struct merge_spec spec = { places, 2, policy, str_none() };
+	struct merge_spec spec = { places, 2, policy, str_none(), false };
 	struct json_scan js;
 	struct merge_input in = { parts, str_none(), &js, &arena };
 	struct merge_plan *plan;
@@ -268,5 +289,6 @@ START_TEST(merges_many_keys_with_many)
 END_TEST
 
 UNIT_MAIN("merge_json", merges_at_the_root, takes_other_kinds_at_the_root_only_alone, nests,
-    appends, an_answer_may_be_an_array, settles_by_policy, gives_the_metadata_its_place,
+    appends, an_answer_may_be_an_array, settles_by_policy,
+    keeps_the_places_of_absent_parts, gives_the_metadata_its_place,
     keeps_bytes, needs_little_memory_for_large_parts, merges_many_keys_with_many)
