@@ -17,7 +17,11 @@ enum io_status {
 	IO_OK,    /* some bytes were moved */
 	IO_AGAIN, /* none now; an event will tell */
 	IO_EOF,   /* read only: the peer has ended its direction */
-	IO_ERROR, /* the connection is dead (reset, unreachable); only stream_close() makes sense */
+	/*
+	 * The connection is dead (reset, unreachable): of a read, only stream_close() makes sense; of a
+	 * write, what had come before can still be read.
+	 */
+	IO_ERROR,
 };
 
 /*

@@ -58,6 +58,7 @@ struct stream_record {
 	bool is_reply_awaited; /* nothing is written until the UPDATE has come */
 	bool is_end_due;       /* shutting down, when what is held has left */
 	bool is_end_said;
+	bool is_failed;           /* the owner was told IO_ERROR by a write */
 	bool is_ended;            /* the peer has said so */
 	enum io_status below_end; /* of the stream below; IO_OK: not yet */
 	struct buf in;            /* a record that is not whole */
@@ -499,26 +500,38 @@ prepare(struct stream_record *r, const struct iovec *iov, size_t n)
 }
 
 static enum io_status
+try_write(struct stream_record *r, const struct iovec *iov, size_t n)
+{
+	enum io_status io;
+
+	if (r->state == RECORD_STATE_FAILED || r->is_end_said || r->is_failed)
+		return IO_ERROR;
+	if (r->state != RECORD_STATE_OPEN)
+		return IO_AGAIN;
+	io = flush(r);
+	if (io != IO_OK)
+		return io;
+	prepare(r, iov, n);
+	io = flush(r);
+	return io == IO_OK && r->is_reply_awaited ? IO_AGAIN : io;
+}
+
+static enum io_status
 record_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)
 {
 	struct stream_record *r = record_of(s);
-	enum io_status io = IO_AGAIN;
+	enum io_status io;
 
 	*put = 0;
 	assert(r->state != RECORD_STATE_CONNECTING);
-	if (r->state == RECORD_STATE_FAILED || r->is_end_said)
-		return IO_ERROR;
+	/* What was read before a server ended may be its answer; to a client that has gone nothing
+	 * is said. */
+	assert(!r->is_failed || !r->is_accepted);
 	if (total_of(iov, n) == 0)
 		return IO_OK;
-	if (r->state == RECORD_STATE_OPEN)
-		io = flush(r);
-	if (io == IO_OK) {
-		prepare(r, iov, n);
-		io = flush(r);
-	}
-	if (io == IO_OK && r->is_reply_awaited)
-		io = IO_AGAIN;
+	io = try_write(r, iov, n);
 	r->is_write_blocked = io == IO_AGAIN;
+	r->is_failed = io == IO_ERROR;
 	if (io != IO_OK)
 		return io;
 	if (hash_of(iov, n, r->n_owed) != r->owed_hash)

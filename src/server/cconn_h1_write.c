@@ -252,7 +252,8 @@ bool
 cconn_h1_write_on_room(struct cconn_h1_stream *stream)
 {
 	send_waiting(stream);
-	if (cconn_is_sending(stream->conn))
+	/* The answer to one who has gone is not out; nothing more is done for him. */
+	if (cconn_is_sending(stream->conn) || stream->conn->out.is_dead)
 		return false;
 	if (stream->is_piece_refused && stream->answer == CCONN_H1_STREAMING) {
 		stream->is_piece_refused = false;

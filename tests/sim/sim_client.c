@@ -50,6 +50,7 @@ struct sim_client {
 	struct buf out;
 	size_t out_at;
 	size_t n_drip;     /* bytes that one who drips has offered and not got rid of */
+	bool cannot_write; /* a write failed; what can be read still is */
 	size_t out_hold;   /* bytes up to here may go; the rest waits for 100 (Continue) */
 	struct timer pace; /* drips, wakes up, connects anew */
 	struct timer leave;
@@ -146,7 +147,7 @@ flush(struct sim_client *c)
 {
 	size_t put;
 
-	while (c->out_at < c->out_hold) {
+	while (c->out_at < c->out_hold && !c->cannot_write) {
 		size_t n = c->out_hold - c->out_at;
 		struct iovec iov = { c->out.p + c->out_at, n };
 		enum io_status io;
@@ -161,6 +162,7 @@ flush(struct sim_client *c)
 			set_in(c, &c->pace, sim_between(c->sim, 0, 300 * NS_PER_MS));
 		}
 		io = stream_writev(c->stream, &iov, 1, &put);
+		c->cannot_write = io == IO_ERROR;
 		if (io != IO_OK)
 			return; /* an error is told by reading, too */
 		c->out_at += put;
@@ -458,6 +460,7 @@ client_connect(struct sim_client *c)
 	c->out_at = 0;
 	c->out_hold = 0;
 	c->n_drip = 0;
+	c->cannot_write = false;
 	c->n_answers = 0;
 	c->is_told_to_close = false;
 	c->state = CLIENT_CONNECT;

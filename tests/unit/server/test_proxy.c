@@ -328,6 +328,26 @@ START_TEST(leaving_clients_cancel_the_call)
 }
 END_TEST
 
+/* It left just when the last piece of its answer came: what it had sent ahead is not served. */
+START_TEST(nothing_is_done_for_one_who_is_gone)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		setup();
+		rig_ask(&r, "GET /p/a HTTP/1.1\r\nHost: x\r\n\r\nGET /p/b HTTP/1.1\r\nHost: x\r\n\r\n");
+		rig_say(&r, &r.up[0], "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+		buf_clear(&r.up[0].in);
+		rnd_init(&r.world->rnd, seed);
+		r.world->faults.late_chance = MEM_WORLD_CHANCE / 2;
+		rig_put(&r.up[0], STR("2\r\nde\r\n0\r\n\r\n"));
+		stream_reset(&r.client[0].stream);
+		rig_settle(&r);
+		ck_assert_uint_eq(r.n_up, 1);
+		rig_assert_lacks(&r.up[0], "GET /p/b");
+		rig_close(&r);
+	}
+}
+END_TEST
+
 START_TEST(a_broken_upload_ends_the_call)
 {
 	setup();
@@ -389,6 +409,7 @@ UNIT_MAIN("proxy", writes_the_request_anew, answers_are_framed_anew, chunks_beco
     continue_is_said_when_the_upstream_is_there, slow_readers_slow_the_upstream,
     a_cut_answer_is_never_a_clean_end, a_stop_is_never_a_clean_end,
     an_upload_waits_for_its_permit, upstream_failures_have_their_status,
-    leaving_clients_cancel_the_call, a_broken_upload_ends_the_call,
+    leaving_clients_cancel_the_call,
+    nothing_is_done_for_one_who_is_gone, a_broken_upload_ends_the_call,
     an_early_answer_ends_a_long_upload, a_slow_client_is_no_slow_upstream,
     endless_answers_outlive_the_routes_time)
