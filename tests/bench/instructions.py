@@ -31,7 +31,10 @@ SCENARIOS = {
     "A-post": ("proxy, POST of 65 octets", 1, "POST /proxy/7"),
     "B": ("gather 3", 3, "/agg3/7"),
     "C": ("gather 10", 10, "/agg10/7"),
+    "B-shape": ("gather 3, select and rename in every call", 3, "/agg3/7"),
 }
+SHAPED = {"B-shape"}
+SHAPING = 'select: [ id, "items[].sku", "items[].price", note ], rename: { note: remark, "items[].sku": article }'
 TOTAL = "instructions"
 ALLOCATORS = {"malloc", "calloc", "realloc", "reallocarray", "posix_memalign", "aligned_alloc", "memalign"}
 # glibc's functions that enter the kernel
@@ -70,9 +73,11 @@ def listen():
     return s, str(s.getsockname()[1])
 
 
-def configuration(folder, name, ports):
+def configuration(folder, name, ports, is_shaped):
     with open(os.path.join(HERE, "peers", "gatherd", "gatherd.yaml"), encoding="utf-8") as f:
         text = f.read().replace("@PORT@", "0")
+    if is_shaped:
+        text = re.sub(r'^( {6}\w+: \{ upstream: .*?) \}$', r"\1, %s }" % SHAPING, text, flags=re.M)
     for i, port in enumerate(ports):
         text = text.replace("@UP%d@" % i, port)
     path = os.path.join(folder, name + ".yaml")
@@ -103,9 +108,10 @@ def tally(path):
 
 def run(folder, name, n_requests):
     _, n_calls, target = SCENARIOS[name]
+    is_shaped = name in SHAPED
     sockets = [listen() for _ in range(11)]
     name = "%s-%d" % (name, n_requests)
-    conf = configuration(folder, name, [port for _, port in sockets[1:]])
+    conf = configuration(folder, name, [port for _, port in sockets[1:]], is_shaped)
     fds = [s.fileno() for s, _ in sockets]
     out = os.path.join(folder, name + ".callgrind")
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out, "--toggle-collect=turn_counted",
