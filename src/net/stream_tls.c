@@ -575,3 +575,12 @@ stream_tls_identity(struct stream *s)
 	assert(t->state == TLS_STATE_OPEN);
 	return tls_identity_new(t->ssl);
 }
+
+void
+stream_tls_take_bare_end(struct stream *s)
+{
+	struct stream_tls *t = tls_of(s);
+
+	assert(t->state == TLS_STATE_OPEN);
+	SSL_set_options(t->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
+}

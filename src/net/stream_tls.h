@@ -24,4 +24,10 @@ struct stream *stream_tls_connect(struct tls_peer *peer, struct loop *loop, cons
 /* Who the peer of an established stream is; NULL: it showed no certificate. The caller frees it. */
 struct tls_identity *stream_tls_identity(struct stream *s);
 
+/*
+ * From now on the end of the stream below is an end like a goodbye: for bytes whose own protocol says whether
+ * they are whole, as most peers do not say goodbye when they close.
+ */
+void stream_tls_take_bare_end(struct stream *s);
+
 #endif

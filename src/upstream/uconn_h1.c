@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "net/stream_tls.h"
 #include "upstream/endpoint.h"
 #include "upstream/uconn.h"
 #include "upstream/upstream.h"
@@ -410,6 +411,8 @@ take_upgrade(struct uconn_h1 *x, const struct h1_head *head)
 	x->has_head = true;
 	e = x->events->on_upgrade(x->owner, head, early);
 	x->is_upgraded = e == ERR_NONE;
+	if (x->is_upgraded && x->lease.pool->endpoint->tls != NULL)
+		stream_tls_take_bare_end(x->lease.uconn->stream);
 	return e;
 }
 

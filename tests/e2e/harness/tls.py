@@ -173,3 +173,68 @@ def survive_aborts(d, n):
     reasons = {labels["reason"]: int(count) for name, labels, count in d.metrics()
                if name == "gatherd_client_handshakes_total" and count}
     return {"connections": n, "fds": (fds, end[0]), "memory": (memory, end[1]), "handshakes": reasons}
+
+
+class BareClient:
+    """TLS over a socket, step by step, because ssl's own sockets cannot end one direction and listen to the other."""
+
+    def __init__(self, port, ca, name="localhost"):
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=15)
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = client_context(ca).wrap_bio(self.incoming, self.outgoing, server_hostname=name)
+        self._step(self.tls.do_handshake)
+
+    def _flush(self):
+        data = self.outgoing.read()
+        if data:
+            self.sock.sendall(data)
+
+    def _step(self, function, *arguments):
+        while True:
+            try:
+                value = function(*arguments)
+                self._flush()
+                return value
+            except ssl.SSLWantReadError:
+                self._flush()
+                data = self.sock.recv(65536)
+                if data:
+                    self.incoming.write(data)
+                else:
+                    self.incoming.write_eof()
+
+    def send(self, data):
+        self._step(self.tls.write, data)
+
+    def read(self):
+        """Some bytes, or none after close_notify; the end of the socket alone is an error."""
+        try:
+            return self._step(self.tls.read, 65536)
+        except ssl.SSLZeroReturnError:
+            return b""
+
+    def to_eof(self):
+        data = b""
+        while piece := self.read():
+            data += piece
+        return data
+
+    def until(self, mark):
+        data = b""
+        while not data.endswith(mark):
+            piece = self.read()
+            assert piece, data
+            data += piece
+        return data
+
+    def half_close(self):
+        """close_notify and FIN."""
+        try:
+            self.tls.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+        self._flush()
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self.sock.close()
