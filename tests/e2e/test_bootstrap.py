@@ -70,3 +70,10 @@ def test_other_arguments_build_everything_anew(machine, tmp_path):
     ran, _ = machine("--prefix=/usr")
     assert ran.returncode == 0, ran.stderr
     assert not built.exists()
+
+
+def test_a_browser_that_is_not_to_be_had_is_done_without(machine):
+    ran, called = machine("--tests", dpkg_query='case "$*" in *chromium*) exit 1 ;; esac; echo "install ok installed"', id="echo 1000",
+                          sudo='case "$*" in *tee*) cat >/dev/null ;; *" install "*) exit 100 ;; esac; exit 0')
+    assert ran.returncode == 0, ran.stderr
+    assert "no browser" in ran.stderr and "chromium-headless-shell" in called
