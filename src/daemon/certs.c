@@ -6,11 +6,11 @@
 #include "daemon/certs.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/compiler.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/file_stamp.h"
 #include "net/tls_ctx.h"
 
 #define LOOK_EVERY_NS (5 * NS_PER_SEC)
@@ -35,43 +35,21 @@ struct certs {
 /* ---- have they changed? */
 
 static uint64_t
-mix(uint64_t stamp, uint64_t v)
-{
-	/* FNV-1a over words: only has to differ when something did. */
-	return (stamp ^ v) * UINT64_C(0x100000001b3);
-}
-
-static uint64_t
-stamp_file(uint64_t stamp, const struct conf_text *file)
-{
-	struct stat st;
-
-	if (str_is_none(file->s))
-		return stamp;
-	if (stat(file->s.p, &st) != 0)
-		return mix(stamp, UINT64_MAX);
-	stamp = mix(stamp, (uint64_t)st.st_ino);
-	stamp = mix(stamp, (uint64_t)st.st_size);
-	stamp = mix(stamp, (uint64_t)st.st_mtim.tv_sec);
-	return mix(stamp, (uint64_t)st.st_mtim.tv_nsec);
-}
-
-static uint64_t
 stamp_cert(uint64_t stamp, const struct tls_cert_conf *cert)
 {
-	stamp = stamp_file(stamp, &cert->certificate);
-	stamp = stamp_file(stamp, &cert->key);
-	return stamp_file(stamp, &cert->ocsp);
+	stamp = file_stamp_add(stamp, &cert->certificate);
+	stamp = file_stamp_add(stamp, &cert->key);
+	return file_stamp_add(stamp, &cert->ocsp);
 }
 
 static uint64_t
 stamp_of(const struct tls_server_conf *tls)
 {
-	uint64_t stamp = stamp_cert(UINT64_C(0xcbf29ce484222325), &tls->own);
+	uint64_t stamp = stamp_cert(FILE_STAMP_INIT, &tls->own);
 
 	for (size_t i = 0; i < tls->n_certificates; i++)
 		stamp = stamp_cert(stamp, &tls->certificates[i]);
-	return stamp_file(stamp, &tls->client_ca);
+	return file_stamp_add(stamp, &tls->client_ca);
 }
 
 /* ---- reading */

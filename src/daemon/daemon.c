@@ -26,6 +26,7 @@
 #include "daemon/mock.h"
 #include "daemon/names.h"
 #include "daemon/notify.h"
+#include "daemon/trust.h"
 #include "daemon/worker.h"
 #include "net/dns_ares.h"
 #include "net/loop_real.h"
@@ -48,6 +49,7 @@ struct daemon {
 	struct loop *loop; /* the main thread's */
 	struct activation activation;
 	struct certs *certs;
+	struct trust *trust;
 	struct dns *dns;
 	struct names *names;
 	struct access_log *log;
@@ -131,6 +133,7 @@ on_hangup(evutil_socket_t signum, short what, void *arg)
 	if (d->log != NULL)
 		access_log_reopen(d->log);
 	certs_reread(d->certs);
+	trust_reread(d->trust);
 	log_info("SIGHUP: the access log is opened and certificates are read again; "
 		 "reload of the configuration is not supported yet, restart for that");
 }
@@ -302,6 +305,17 @@ on_certificates(void *owner, size_t listener, struct tls_ctx *const *contexts)
 }
 
 static const struct certs_events certs_events = { .on_changed = on_certificates };
+
+static void
+on_trust(void *owner, size_t upstream, struct tls_client *const *clients)
+{
+	struct daemon *d = owner;
+
+	for (size_t i = 0; i < d->n_threads; i++)
+		worker_post_client(d->threads[i].worker, upstream, clients[i]);
+}
+
+static const struct trust_events trust_events = { .on_changed = on_trust };
 
 /* ---- names of servers */
 
@@ -513,6 +527,7 @@ start(struct daemon *d)
 	if (!start_workers(d))
 		return false;
 	certs_watch(d->certs, &certs_events, d);
+	d->trust = trust_new(d->gen, d->loop, d->n_threads, &trust_events, d);
 	atomic_store(&d->shared.view.is_ready, true);
 	notify_ready();
 	log_info("ready: %zu workers, %zu routes, %zu upstreams", d->n_threads,
@@ -533,6 +548,7 @@ stop(struct daemon *d)
 	free_workers(d);
 	names_free(d->names);
 	certs_free(d->certs);
+	trust_free(d->trust);
 	activation_fini(&d->activation);
 	server_close(&d->server);
 	loop_turn(d->loop, 0);

@@ -226,6 +226,37 @@ worker_post_places(struct worker *w, const struct names_state *state)
 	loop_post(w->loop, &pm->msg);
 }
 
+struct client_msg {
+	struct msg msg;
+	struct worker *worker;
+	size_t index;
+	struct tls_client *client; /* owned until it is handed on */
+};
+
+static void
+on_client_message(struct msg *m)
+{
+	struct client_msg *cm = CONTAINER_OF(m, struct client_msg, msg);
+
+	if (cm->worker->is_closed)
+		tls_client_free(cm->client);
+	else
+		tls_client_replace(cm->worker->upstreams[cm->index].tls, &cm->client);
+	free(cm);
+}
+
+void
+worker_post_client(struct worker *w, size_t index, struct tls_client *client)
+{
+	struct client_msg *cm = mem_calloc(1, sizeof *cm);
+
+	cm->msg.fn = on_client_message;
+	cm->worker = w;
+	cm->index = index;
+	cm->client = client;
+	loop_post(w->loop, &cm->msg);
+}
+
 void
 worker_post_drain(struct worker *w)
 {

@@ -61,6 +61,8 @@ void worker_post_certificates(struct worker *w, size_t index, struct tls_ctx *ct
 void worker_set_places(struct worker *w, const struct names_state *state);
 /* The same from any thread, while it runs. */
 void worker_post_places(struct worker *w, const struct names_state *state);
+/* Other authorities and certificates for upstream `index`, from any thread; takes client over. */
+void worker_post_client(struct worker *w, size_t index, struct tls_client *client);
 /* A connection that came through listener `index`; takes the stream over. */
 void worker_accept(struct worker *w, size_t index, struct stream *stream, const struct addr *peer);
 /* Begins to drain: no more connections, what is in flight finishes within the configured time. On its thread. */

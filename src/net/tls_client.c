@@ -89,8 +89,11 @@ on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_peer *peer = SSL_get_app_data(ssl);
 
+	if (SSL_get_SSL_CTX(ssl) != peer->client->ctx)
+		return 0;
 	SSL_SESSION_free(peer->session);
 	peer->session = session;
+	peer->era = peer->client->era;
 	return 1; /* the reference is ours */
 }
 
@@ -159,6 +162,18 @@ tls_client_free(struct tls_client *client)
 	free(client);
 }
 
+void
+tls_client_replace(struct tls_client *client, struct tls_client **fresh)
+{
+	SSL_CTX *old = client->ctx;
+
+	client->ctx = (*fresh)->ctx;
+	client->era++;
+	(*fresh)->ctx = old;
+	tls_client_free(*fresh);
+	*fresh = NULL;
+}
+
 /* ---- servers */
 
 static bool
@@ -206,7 +221,8 @@ tls_client_begin(struct tls_peer *peer)
 		abort();
 	SSL_set_app_data(ssl, peer);
 	expect_name(ssl, peer);
-	if (peer->session != NULL && SSL_SESSION_is_resumable(peer->session))
+	if (peer->session != NULL && peer->era == peer->client->era &&
+	    SSL_SESSION_is_resumable(peer->session))
 		SSL_set_session(ssl, peer->session);
 	return ssl;
 }

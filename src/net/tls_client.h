@@ -30,13 +30,22 @@ void tls_client_files_fini(struct tls_client_files *files);
 struct tls_client {
 	struct tls_io *io; /* borrowed, the thread's */
 	SSL_CTX *ctx;      /* owned */
+	unsigned era;      /* how often it was replaced */
 };
 
-/* NULL and *fault when OpenSSL does not take what is in the files. Free with tls_client_free(). */
+/*
+ * NULL and *fault when OpenSSL does not take what is in the files. Free with tls_client_free(). io may be NULL for
+ * one that is made to replace another.
+ */
 struct tls_client *tls_client_new(
     const struct tls_client_files *files, struct tls_io *io, struct tls_fault *fault);
 /* Every connection is closed. Harmless when NULL. */
 void tls_client_free(struct tls_client *client);
+/*
+ * From now on it trusts and shows what `fresh` does, which is freed. Connections stay as they are; their sessions, and
+ * those that were kept, are not resumed: to resume is to believe without looking.
+ */
+void tls_client_replace(struct tls_client *client, struct tls_client **fresh);
 
 /* One server. */
 struct tls_peer {
@@ -44,6 +53,7 @@ struct tls_peer {
 	char *name;                /* owned: asked for, and looked for in the certificate */
 	bool is_address;      /* the name is an IP address, which is not asked for (RFC 6066 3) */
 	SSL_SESSION *session; /* owned: the newest, for the next connection; NULL: none */
+	unsigned era;         /* of the client, when the session was kept */
 };
 
 /* name is a DNS name or an IP address without brackets. */

@@ -18,7 +18,9 @@ static const struct conf_row rows[] = {
 	    .since = "0.1",
 	    .doc =
 		"A PEM file with the authorities (or the very certificates) that are trusted, in "
-		"place of the system's.",
+		"place of the system's. Read again when it changes and on SIGHUP, as the two below: "
+		"established connections stay, and what cannot be used is refused with a message "
+		"while the old one stays.",
 	},
 	{
 	    .key = "client_certificate",

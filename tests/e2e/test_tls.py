@@ -372,6 +372,67 @@ def test_trusts_a_certificate_that_is_listed_itself(gatherd, upstream, pki):
     assert gatherd(VIA, upstreams(up, ca=pair[0])).get("/x").status == 200
 
 
+def test_changed_authorities_hold_for_the_next_connection(gatherd, upstream, pki, pair, tmp_path):
+    """Resumption included: a session says that somebody was believed once."""
+    (tmp_path / "other").mkdir()
+    other = tls.Pki(tmp_path / "other")
+    ca = str(tmp_path / "trusted.pem")
+    shutil.copy(pki.ca, ca)
+    up = upstream(pair, kind=tls.TlsUpstream)
+    d = gatherd(VIA, {"up": {"servers": [up.url], "tls": {"ca": ca}, "pool": {"max_requests": 1}}}, workers=2)
+    for _ in range(4):
+        assert d.get("/x").status == 200
+    replace([ca], [other.ca])
+    wait.until(lambda: "upstream up: certificates read again" in d.stderr(), "the change to be noticed", 20)
+    for _ in range(6):
+        assert reason_of(d) == "tls_untrusted"
+    replace([ca], [__file__])
+    d.signal(signal.SIGHUP)
+    wait.until(lambda: "the certificates that were there stay" in d.stderr(), "a message")
+    assert "gatherd.yaml:" in d.stderr() and "expected certificates of authorities" in d.stderr()
+    assert reason_of(d) == "tls_untrusted"
+    replace([ca], [pki.ca])
+    d.signal(signal.SIGHUP)
+    wait.until(lambda: d.get("/x").status == 200, "the authority to be believed again")
+
+
+def test_a_changed_client_certificate_is_shown(gatherd, upstream, pki, pair):
+    own, fresh = pki.issue("me", subject="before"), pki.issue("fresh", subject="after")
+    up = upstream(pair, kind=tls.TlsUpstream, client_ca=pki.ca)
+    d = gatherd(VIA, {"up": {"servers": [up.url], "pool": {"max_requests": 1},
+                             "tls": {"ca": pki.ca, "client_certificate": own[0], "client_key": own[1]}}})
+    assert d.get("/x").status == 200
+    replace(own, fresh)
+    d.signal(signal.SIGHUP)
+    wait.until(lambda: d.get("/x").status == 200 and (("commonName", "after"),) in up.peers[-1]["subject"], "the new one")
+    replace(own, pki.issue("old", start="20200101000000Z", end="20210101000000Z"))
+    d.signal(signal.SIGHUP)
+    wait.until(lambda: "has expired" in d.stderr(), "a message")
+    assert d.get("/x").status == 200
+
+
+def test_a_changed_client_ca_holds_for_the_next_handshake(gatherd, pki, pair, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = tls.Pki(tmp_path / "other")
+    ca = str(tmp_path / "clients.pem")
+    shutil.copy(pki.ca, ca)
+    alice = pki.issue("alice")
+    d = gatherd(HELLO, listener=listener(pair, client_ca=ca, client_auth="required"))
+    context = tls.client_context(pki.ca, alice, maximum_version=ssl.TLSVersion.TLSv1_2)
+    with tls.Client(d.port, pki.ca, context=context) as client:
+        assert client.request("/hello").body == b"hello"
+        session = client.sock.session
+        replace([ca], [other.ca])
+        wait.until(lambda: "listener public: certificates read again" in d.stderr(), "the change to be noticed", 20)
+        assert client.request("/hello").body == b"hello", "established connections stay"
+    for old in (None, session):
+        with pytest.raises(OSError):
+            with tls.Client(d.port, pki.ca, context=context, session=old) as client:
+                client.request("/hello")
+    bob = other.issue("bob")
+    assert curl(d, "--cacert", pki.ca, "--cert", bob[0], "--key", bob[1]).stdout.startswith("hello")
+
+
 def test_skipping_verification_is_warned_of(gatherd, upstream, pki):
     up = upstream(pki.self_signed("alone", "alone", "DNS:elsewhere"), kind=tls.TlsUpstream)
     d = gatherd(VIA, upstreams(up, insecure_skip_verify=True))
