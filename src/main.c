@@ -75,9 +75,12 @@ summarize(const char *file, const struct conf *c)
 }
 
 static void
-count_errors(const char *file, size_t n)
+count_errors(const char *file, const struct conf_errors *errors)
 {
-	fprintf(stderr, "%s: %zu error%s\n", file, n, plural(n));
+	/* Those that are not kept may have been told twice. */
+	size_t n = errors->has_more ? errors->n : errors->n_errors;
+
+	fprintf(stderr, "%s: %s%zu error%s\n", file, errors->has_more ? "more than " : "", n, plural(n));
 }
 
 static int
@@ -94,7 +97,7 @@ on_check(struct options *options)
 		status = summarize(options->file, c);
 	} else {
 		conf_error_print(&errors, stderr);
-		count_errors(options->file, errors.n_errors);
+		count_errors(options->file, &errors);
 	}
 	arena_reset(&arena);
 	return status;

@@ -39,6 +39,16 @@ def test_check_of_a_bad_file_says_everything_and_counts():
     assert all(line.startswith(bad("all_at_once.yaml") + ":") for line in lines)
 
 
+def test_check_of_a_file_full_of_errors_stops_telling(tmp_path):
+    path = tmp_path / "many.yaml"
+    path.write_text("version: 1\nlisteners: { a: { address: 127.0.0.1:1 } }\nroutes:\n"
+                    + "  - { path: /a, repl: 1 }\n" * 3000)
+    ran = daemon.run("check", "-c", str(path))
+    lines = ran.stderr.splitlines()
+    assert ran.returncode == 78 and lines[-2] == "and more errors, not shown"
+    assert lines[-1] == "%s: more than %d errors" % (path, len(lines) - 2)
+
+
 def test_check_reads_a_pipe():
     with open(good("minimal.yaml")) as f:
         ran = daemon.run("check", "-c", "/dev/stdin", input=f.read())
