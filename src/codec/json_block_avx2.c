@@ -6,8 +6,10 @@
 
 #include <immintrin.h>
 
+#include "codec/json_skip_block.h"
+
 #define VECTOR 32
-#define WITH_AVX2 __attribute__((target("avx2")))
+#define WITH_AVX2 __attribute__((target("avx2,pclmul,popcnt")))
 
 static inline WITH_AVX2 __m256i
 load(const char *p)
@@ -53,8 +55,8 @@ read_block(struct json_block *b, const char *p)
 		~(digits(low) | digits(high) << VECTOR) };
 }
 
-static WITH_AVX2 void
-read_marks(struct json_block_marks *m, const char *p)
+static inline WITH_AVX2 void
+read_marks(struct json_skip_marks *m, const char *p)
 {
 	__m256i low = load(p), high = load(p + VECTOR);
 	__m256i fold = _mm256_set1_epi8(0x20); /* [ to {, ] to } */
@@ -66,6 +68,36 @@ read_marks(struct json_block_marks *m, const char *p)
 	m->closing = bits(equals(low_folded, '}')) | bits(equals(high_folded, '}')) << VECTOR;
 }
 
-const struct json_block_ops json_block_avx2 = { read_block, read_marks };
+/*
+ * Each bit becomes the parity of the bits up to it: ones from an opening quote up to its partner.
+ * That is a product without carries, by all ones.
+ */
+static inline WITH_AVX2 uint64_t
+fill_between(uint64_t quotes)
+{
+	__m128i product =
+	    _mm_clmulepi64_si128(_mm_set_epi64x(0, (int64_t)quotes), _mm_set1_epi8(-1), 0);
+
+	return (uint64_t)_mm_cvtsi128_si64(product);
+}
+
+static WITH_AVX2 const char *
+skip(const char *p, const char *end)
+{
+	struct json_skip s = { .open = 0 };
+
+	for (; end - p >= JSON_BLOCK_BYTES; p += JSON_BLOCK_BYTES) {
+		struct json_skip_marks m;
+		unsigned n;
+
+		read_marks(&m, p);
+		n = json_skip_block(&s, &m, fill_between(json_skip_quotes(&s, &m)));
+		if (n != 0)
+			return p + n;
+	}
+	return json_skip_bytes(&s, p, end);
+}
+
+const struct json_block_ops json_block_avx2 = { read_block, skip };
 
 #endif

@@ -1,8 +1,9 @@
-/* The masks of json_block.h byte by byte: for other machines, and what the fast forms are tested
+/* The loops of json_block.h byte by byte: for other machines, and what the fast forms are tested
  * by. */
 #include "codec/json_block.h"
 
 #include "codec/json_bytes.h"
+#include "codec/json_skip_block.h"
 
 static void
 read_block(struct json_block *b, const char *p)
@@ -14,16 +15,12 @@ read_block(struct json_block *b, const char *p)
 	}
 }
 
-static void
-read_marks(struct json_block_marks *m, const char *p)
+static const char *
+skip(const char *p, const char *end)
 {
-	*m = (struct json_block_marks){ .quotes = 0 };
-	for (unsigned i = 0; i < JSON_BLOCK_BYTES; i++) {
-		m->quotes |= (uint64_t)(p[i] == '"') << i;
-		m->backslashes |= (uint64_t)(p[i] == '\\') << i;
-		m->opening |= (uint64_t)(p[i] == '{' || p[i] == '[') << i;
-		m->closing |= (uint64_t)(p[i] == '}' || p[i] == ']') << i;
-	}
+	struct json_skip s = { .open = 0 };
+
+	return json_skip_bytes(&s, p, end);
 }
 
-const struct json_block_ops json_block_scalar = { read_block, read_marks };
+const struct json_block_ops json_block_scalar = { read_block, skip };

@@ -1,9 +1,11 @@
-/* The masks of json_block.h with SSE2, which every x86-64 has: four vectors. */
+/* The loops of json_block.h with SSE2, which every x86-64 has: four vectors. */
 #include "codec/json_block.h"
 
 #ifdef __SSE2__
 
 #include <emmintrin.h>
+
+#include "codec/json_skip_block.h"
 
 #define VECTOR 16
 
@@ -56,23 +58,48 @@ read_block(struct json_block *b, const char *p)
 	*b = (struct json_block){ all_special, ~all_digits };
 }
 
-static void
-read_marks(struct json_block_marks *m, const char *p)
+static inline void
+read_marks(struct json_skip_marks *m, const char *p)
 {
-	struct json_block_marks all = { .quotes = 0 };
-
+	*m = (struct json_skip_marks){ .quotes = 0 };
 	for (unsigned i = 0; i < JSON_BLOCK_BYTES; i += VECTOR) {
 		__m128i v = load(p + i);
 		__m128i folded = _mm_or_si128(v, _mm_set1_epi8(0x20)); /* [ to {, ] to } */
 
-		all.quotes |= bits(equals(v, '"')) << i;
-		all.backslashes |= bits(equals(v, '\\')) << i;
-		all.opening |= bits(equals(folded, '{')) << i;
-		all.closing |= bits(equals(folded, '}')) << i;
+		m->quotes |= bits(equals(v, '"')) << i;
+		m->backslashes |= bits(equals(v, '\\')) << i;
+		m->opening |= bits(equals(folded, '{')) << i;
+		m->closing |= bits(equals(folded, '}')) << i;
 	}
-	*m = all;
 }
 
-const struct json_block_ops json_block_sse2 = { read_block, read_marks };
+/* Each bit becomes the parity of the bits up to it: ones from an opening quote up to its partner.
+ */
+static inline uint64_t
+fill_between(uint64_t quotes)
+{
+	for (unsigned shift = 1; shift < 64; shift *= 2)
+		quotes ^= quotes << shift;
+	return quotes;
+}
+
+static const char *
+skip(const char *p, const char *end)
+{
+	struct json_skip s = { .open = 0 };
+
+	for (; end - p >= JSON_BLOCK_BYTES; p += JSON_BLOCK_BYTES) {
+		struct json_skip_marks m;
+		unsigned n;
+
+		read_marks(&m, p);
+		n = json_skip_block(&s, &m, fill_between(json_skip_quotes(&s, &m)));
+		if (n != 0)
+			return p + n;
+	}
+	return json_skip_bytes(&s, p, end);
+}
+
+const struct json_block_ops json_block_sse2 = { read_block, skip };
 
 #endif

@@ -72,7 +72,22 @@ json_bytes_wide_scalar(const char *p, const char *end)
 static inline const char *
 json_bytes_quote_scalar(const char *p, const char *end)
 {
-	while (p < end && *p != '"' && *p != '\\')
+	while (p < end && *p != '"')
+		p++;
+	return p;
+}
+
+/* Part of a number or a word, as far as they are valid. */
+static inline bool
+json_bytes_is_word(char c)
+{
+	return (unsigned char)c > ' ' && c != ',' && (c | 0x20) != '}';
+}
+
+static inline const char *
+json_bytes_word_scalar(const char *p, const char *end)
+{
+	while (p < end && json_bytes_is_word(*p))
 		p++;
 	return p;
 }
@@ -109,11 +124,17 @@ json_bytes_syntax(__m128i v)
 	return _mm_or_si128(control, marks);
 }
 
-/* One bit per byte that is not plain: the sign bit tells ASCII from the rest. */
+/*
+ * One bit per byte that is not plain: as signed bytes, what is not ASCII is below a space like the
+ * control characters.
+ */
 static inline unsigned
 json_bytes_special(__m128i v)
 {
-	return json_bytes_bits(_mm_or_si128(json_bytes_syntax(v), v));
+	__m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8(' '));
+	__m128i marks = _mm_or_si128(json_bytes_same(v, '"'), json_bytes_same(v, '\\'));
+
+	return json_bytes_bits(_mm_or_si128(low, marks));
 }
 
 static inline unsigned
@@ -134,10 +155,14 @@ json_bytes_digits_in(__m128i v)
 	    _mm_cmpeq_epi8(_mm_min_epu8(from_zero, _mm_set1_epi8(9)), from_zero));
 }
 
+/* One bit per byte that no number and no word has: controls and the space, commas, ] and }. */
 static inline unsigned
-json_bytes_quotes(__m128i v)
+json_bytes_word_ends(__m128i v)
 {
-	return json_bytes_bits(_mm_or_si128(json_bytes_same(v, '"'), json_bytes_same(v, '\\')));
+	__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(' ')), v);
+	__m128i closing = json_bytes_same(_mm_or_si128(v, _mm_set1_epi8(0x20)), '}');
+
+	return json_bytes_bits(_mm_or_si128(low, _mm_or_si128(closing, json_bytes_same(v, ','))));
 }
 
 /* Tries `stop`, a mask of bytes to stop at, on each vector up to end; `scalar` does the rest. */
@@ -185,11 +210,36 @@ json_bytes_digits(const char *p, const char *end)
 	    json_bytes_digits_in(json_bytes_load(p)) ^ 0xffff, json_bytes_digits_scalar);
 }
 
-/* The first quote or backslash of p .. end, or end. */
+/* The end of a number or word in a valid text. */
+static inline const char *
+json_bytes_word(const char *p, const char *end)
+{
+	JSON_BYTES_FIND(json_bytes_word_ends(json_bytes_load(p)), json_bytes_word_scalar);
+}
+
+/* The first quote of p .. end, or end. */
 static inline const char *
 json_bytes_quote(const char *p, const char *end)
 {
-	JSON_BYTES_FIND(json_bytes_quotes(json_bytes_load(p)), json_bytes_quote_scalar);
+	JSON_BYTES_FIND(
+	    json_bytes_bits(json_bytes_same(json_bytes_load(p), '"')), json_bytes_quote_scalar);
+}
+
+/* p behind an opening quote: the closing one, which is the first that is not escaped; or end. */
+static inline const char *
+json_bytes_string_end(const char *p, const char *end)
+{
+	for (;; p++) {
+		const char *from;
+
+		p = json_bytes_quote(p, end);
+		if (LIKELY(p[-1] != '\\') || p == end)
+			return p;
+		for (from = p; from[-1] == '\\';)
+			from--;
+		if ((p - from) % 2 == 0)
+			return p;
+	}
 }
 
 /* As json_bytes_space(), for places where there is nearly always no space, or one. */

@@ -28,35 +28,17 @@ json_iter_kind(char first)
 	}
 }
 
-/* p behind an opening quote; returns the closing one. */
-static inline const char *
-end_of_string(const char *p, const char *end)
-{
-	while (*(p = json_bytes_quote(p, end)) == '\\')
-		p += 2;
-	return p;
-}
-
-/* A number or a word ends before white space, a comma or a bracket. */
-static inline const char *
-end_of_word(const char *p, const char *end)
-{
-	while (p < end && !json_bytes_is_space(*p) && *p != ',' && *p != '}' && *p != ']')
-		p++;
-	return p;
-}
-
 static inline const char *
 end_of_value(const char *p, const char *end, enum json_kind kind)
 {
 	switch (kind) {
 	case JSON_STRING:
-		return end_of_string(p + 1, end) + 1;
+		return json_bytes_string_end(p + 1, end) + 1;
 	case JSON_ARRAY:
 	case JSON_OBJECT:
 		return json_skip_container(p, end);
 	default:
-		return end_of_word(p, end);
+		return json_bytes_word(p, end);
 	}
 }
 
@@ -92,7 +74,7 @@ json_iter_init_at(struct json_iter *it, struct json_value object, size_t offset)
 struct str
 json_iter_string(const char *p, const char *end)
 {
-	return str_of(p + 1, (size_t)(end_of_string(p + 1, end) - p - 1));
+	return str_of(p + 1, (size_t)(json_bytes_string_end(p + 1, end) - p - 1));
 }
 
 static const char *
@@ -100,7 +82,7 @@ read_key(struct json_iter *it, const char *p, struct json_member *member)
 {
 	const char *key = p + 1;
 
-	p = end_of_string(key, it->end);
+	p = json_bytes_string_end(key, it->end);
 	member->key = str_of(key, (size_t)(p - key));
 	p = json_bytes_skip_space(p + 1, it->end) + 1; /* the colon */
 	return json_bytes_skip_space(p, it->end);

@@ -80,16 +80,14 @@ read_quoted_key(struct reader *r)
 {
 	const char *from = r->text.p + r->at;
 	const char *end = r->text.p + r->text.n;
-	const char *p = from + 1;
+	const char *p = json_bytes_string_end(from + 1, end);
 	struct json_scan js;
 	struct json_value value;
 	struct json_fault fault;
 	struct str key;
 	enum err_code e;
 
-	while ((p = json_bytes_quote(p, end)) < end && *p == '\\')
-		p = end - p < 2 ? end : p + 2;
-	if (p >= end)
+	if (p == end)
 		return fail(r, r->at, "the quoted key has no end");
 	json_scan_init(&js, 0);
 	e = json_scan_text(&js, str_of(from, (size_t)(p + 1 - from)), 0, &value, &fault);

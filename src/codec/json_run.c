@@ -20,71 +20,88 @@ json_run_fault_expected(struct json_run *r, const char *p, const char *reason)
 	return json_run_fault(r, p, p == r->end ? "the text ends too early" : reason);
 }
 
-static inline bool
-is_hex(char c)
-{
-	unsigned char letter = (unsigned char)(c | 0x20);
+enum { LETTER_ESCAPE = 1, LETTER_HEX = 2 };
 
-	return json_bytes_is_digit(c) || (letter >= 'a' && letter <= 'f');
+/* What a byte may be behind a backslash. RFC 8259 7 */
+static const unsigned char letters[256] = {
+	['"'] = LETTER_ESCAPE,
+	['\\'] = LETTER_ESCAPE,
+	['/'] = LETTER_ESCAPE,
+	['0' ... '9'] = LETTER_HEX,
+	['A' ... 'F'] = LETTER_HEX,
+	['a'] = LETTER_HEX,
+	['b'] = LETTER_HEX | LETTER_ESCAPE,
+	['c' ... 'e'] = LETTER_HEX,
+	['f'] = LETTER_HEX | LETTER_ESCAPE,
+	['n'] = LETTER_ESCAPE,
+	['r'] = LETTER_ESCAPE,
+	['t'] = LETTER_ESCAPE,
+};
+
+static inline bool
+is_letter(char c, unsigned kind)
+{
+	return (letters[(unsigned char)c] & kind) != 0;
 }
 
-/* p at a backslash. RFC 8259 7 */
-static const char *
+/* p at a backslash. */
+static inline const char *
 read_escape(struct json_run *r, const char *p)
 {
-	const char *end = r->end;
-
-	if (end - p < 2)
-		return json_run_fault_expected(r, end, "");
-	switch (p[1]) {
-	case '"':
-	case '\\':
-	case '/':
-	case 'b':
-	case 'f':
-	case 'n':
-	case 'r':
-	case 't':
-		return p + 2;
-	case 'u':
-		for (int i = 2; i < 6; i++) {
-			if (p + i == end || !is_hex(p[i]))
-				return json_run_fault_expected(
-				    r, p + i, "four hex digits must follow \\u");
-		}
-		return p + 6;
-	default:
-		return json_run_fault(r, p + 1, "unknown escape");
+	p++;
+	if (LIKELY(is_letter(*p, LETTER_ESCAPE)))
+		return p + 1;
+	if (*p != 'u')
+		return json_run_fault_expected(r, p, "unknown escape");
+	for (int i = 0; i < 4; i++) {
+		if (UNLIKELY(!is_letter(*++p, LETTER_HEX)))
+			return json_run_fault_expected(r, p, "four hex digits must follow \\u");
 	}
+	return p + 1;
 }
 
-/* Looks for the closing quote, p at a quote, a backslash or a control character. */
+/*
+ * The rest of a string, p at its first byte that is not ASCII. Returns the closing quote. UTF-8 is
+ * checked in one go.
+ */
+static const char *
+read_wide(struct json_run *r, const char *p, bool *has_escapes)
+{
+	const char *from = p, *limit, *invalid;
+
+	while ((p = json_bytes_wide(p, r->end)) != r->end && *p == '\\') {
+		*has_escapes = true;
+		p = read_escape(r, p);
+		if (p == NULL)
+			break;
+	}
+	if (p != NULL && (p == r->end || *p != '"'))
+		p = json_run_fault_expected(r, p, "control character in a string");
+	limit = p != NULL ? p : r->start + r->fault.offset;
+	invalid = utf8_find_invalid(str_of(from, (size_t)(limit - from)));
+	return invalid == NULL ? p : json_run_fault(r, invalid, "invalid UTF-8");
+}
+
+/* Any string, p behind its opening quote. Returns the closing one. */
 static const char *
 find_quote(struct json_run *r, const char *p, bool *has_escapes)
 {
-	for (; p != r->end && *p != '"'; p = json_bytes_wide(p, r->end)) {
+	while (p != NULL) {
+		uint64_t special = json_run_bits_from(r, &r->masks.special, p);
+
+		p = special != 0 ? p + __builtin_ctzll(special) : json_bytes_plain(p, r->end);
+		if (p == r->end)
+			return json_run_fault_expected(r, p, "");
+		if (*p == '"')
+			return p;
+		if ((unsigned char)*p >= 0x80)
+			return read_wide(r, p, has_escapes);
 		if (*p != '\\')
 			return json_run_fault(r, p, "control character in a string");
 		*has_escapes = true;
 		p = read_escape(r, p);
-		if (UNLIKELY(p == NULL))
-			return NULL;
 	}
-	return p != r->end ? p : json_run_fault_expected(r, p, "");
-}
-
-/*
- * The rest of a string, p at the first byte in it that needs a look. Returns the closing quote. All
- * that is not ASCII is checked in one go.
- */
-static const char *
-read_rest(struct json_run *r, const char *p, bool *has_escapes)
-{
-	const char *quote = find_quote(r, json_bytes_wide(p, r->end), has_escapes);
-	const char *limit = quote != NULL ? quote : r->start + r->fault.offset;
-	const char *invalid = utf8_find_invalid(str_of(p, (size_t)(limit - p)));
-
-	return invalid == NULL ? quote : json_run_fault(r, invalid, "invalid UTF-8");
+	return NULL;
 }
 
 const char *
@@ -92,9 +109,7 @@ json_run_string(struct json_run *r, const char *p)
 {
 	bool has_escapes;
 
-	p = json_bytes_plain(p, r->end);
-	if (p == r->end || *p != '"')
-		p = read_rest(r, p, &has_escapes);
+	p = find_quote(r, p, &has_escapes);
 	return p == NULL ? NULL : p + 1;
 }
 
@@ -102,12 +117,10 @@ const char *
 json_run_key(struct json_run *r, const char *key)
 {
 	bool has_escapes = false;
-	const char *p = json_bytes_plain(key, r->end);
+	const char *p = find_quote(r, key, &has_escapes);
 	struct str raw;
 	uint32_t hash;
 
-	if (p == r->end || *p != '"')
-		p = read_rest(r, p, &has_escapes);
 	if (p == NULL)
 		return NULL;
 	raw = str_of(key, (size_t)(p - key));

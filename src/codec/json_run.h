@@ -8,6 +8,7 @@
 #ifndef CODEC_JSON_RUN_H
 #define CODEC_JSON_RUN_H
 
+#include "base/compiler.h"
 #include "codec/json_block.h"
 #include "codec/json_keys.h"
 #include "codec/json_scan.h"
@@ -53,5 +54,20 @@ const char *json_run_number(struct json_run *r, const char *p);
 bool json_run_close_object(struct json_run *r, size_t first);
 /* Moves the window so that it begins at p, or as near to it as the text allows. */
 void json_run_move_window(struct json_run *r, const char *p);
+
+/*
+ * The bits of a mask from p on, as far as the window goes; where it shows none it is moved to p.
+ * Zero: none of the JSON_BLOCK_BYTES from p on has its bit set, or none up to the end of the text.
+ */
+static inline uint64_t
+json_run_bits_from(struct json_run *r, const uint64_t *mask, const char *p)
+{
+	size_t at = (size_t)(p - r->window);
+
+	if (LIKELY(at < JSON_BLOCK_BYTES && *mask >> at != 0))
+		return *mask >> at;
+	json_run_move_window(r, p);
+	return *mask >> (p - r->window);
+}
 
 #endif

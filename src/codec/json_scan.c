@@ -61,26 +61,11 @@ skip_space(const struct json_run *r, const char *p)
 	return json_bytes_space(p, r->end);
 }
 
-/*
- * The bits of a mask from p on, as far as the window goes; where it shows none it is moved to p.
- * Zero: none of the JSON_BLOCK_BYTES from p on has its bit set, or none up to the end of the text.
- */
-static inline uint64_t
-bits_from(struct json_run *r, const uint64_t *mask, const char *p)
-{
-	size_t at = (size_t)(p - r->window);
-
-	if (LIKELY(at < JSON_BLOCK_BYTES && *mask >> at != 0))
-		return *mask >> at;
-	json_run_move_window(r, p);
-	return *mask >> (p - r->window);
-}
-
 /* Whether the string that begins at p is plain and ends soon: after n bytes. */
 static inline bool
 is_quick_string(struct json_run *r, const char *p, size_t *n)
 {
-	uint64_t special = bits_from(r, &r->masks.special, p);
+	uint64_t special = json_run_bits_from(r, &r->masks.special, p);
 
 	if (UNLIKELY(special == 0))
 		return false;
@@ -104,7 +89,7 @@ static inline const char *
 scan_number(struct json_run *r, const char *p)
 {
 	const char *first = p + (*p == '-');
-	uint64_t others = bits_from(r, &r->masks.others, first);
+	uint64_t others = json_run_bits_from(r, &r->masks.others, first);
 	size_t n, point;
 
 	if (UNLIKELY(others == 0))

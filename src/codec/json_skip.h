@@ -4,7 +4,5 @@
 
 /* p at an opening bracket; returns what is behind its partner, which lies before end. */
 const char *json_skip_container(const char *p, const char *end);
-/* The same byte by byte, as short rests are finished: what the fast way is tested by. */
-const char *json_skip_container_scalar(const char *p, const char *end);
 
 #endif

@@ -38,7 +38,7 @@ static inline size_t
 json_texts_n_forms(void)
 {
 #ifdef __SSE2__
-	return __builtin_cpu_supports("avx2") ? 3 : 2;
+	return json_block_has_avx2() ? 3 : 2;
 #else
 	return 1;
 #endif

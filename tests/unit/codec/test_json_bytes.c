@@ -15,7 +15,8 @@ static const struct {
 	{ json_bytes_wide, json_bytes_wide_scalar, "az ~\x7f!#[]^\x80\xff" },
 	{ json_bytes_space, json_bytes_space_scalar, " \t\r\n" },
 	{ json_bytes_digits, json_bytes_digits_scalar, "0123456789" },
-	{ json_bytes_quote, json_bytes_quote_scalar, "az!#[]^\x01\x80\xff" },
+	{ json_bytes_word, json_bytes_word_scalar, "09-+.eEtrufalsn" },
+	{ json_bytes_quote, json_bytes_quote_scalar, "az!#[]^\\\x01\x80\xff" },
 };
 
 /* Every byte at every place of texts of every length up to three vectors. */
@@ -52,4 +53,27 @@ START_TEST(vector_forms_agree_with_scalar_forms)
 }
 END_TEST
 
-UNIT_MAIN("json_bytes", vector_forms_agree_with_scalar_forms)
+/* However many backslashes stand before a quote, wherever they stand. */
+START_TEST(strings_end_at_a_quote_that_is_not_escaped)
+{
+	char text[80];
+
+	for (size_t before = 1; before < 20; before++) {
+		for (size_t n = 0; n < 40; n++) {
+			char *quote = text + before + n;
+
+			memset(text, 'x', sizeof text);
+			text[0] = '"';
+			memset(text + before, '\\', n);
+			*quote = '"';
+			quote[7] = '"';
+			ck_assert_ptr_eq(json_bytes_string_end(text + 1, text + sizeof text),
+			    n % 2 == 0 ? quote : quote + 7);
+			ck_assert_ptr_eq(json_bytes_string_end(text + 1, quote), quote);
+		}
+	}
+}
+END_TEST
+
+UNIT_MAIN("json_bytes", vector_forms_agree_with_scalar_forms,
+    strings_end_at_a_quote_that_is_not_escaped)

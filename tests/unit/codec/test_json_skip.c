@@ -40,6 +40,13 @@ add_value(struct buf *b, struct rnd *rnd, unsigned depth)
 	buf_add_char(b, is_object ? '}' : ']');
 }
 
+static void
+check_forms(const char *p, const char *end, const char *behind)
+{
+	for (size_t i = 0; i < json_texts_n_forms(); i++)
+		ck_assert_ptr_eq(json_texts_form(i)->skip(p, end), behind);
+}
+
 /* A container that ends where it should, with nothing, brackets and quotes behind it. */
 START_TEST(finds_the_partner)
 {
@@ -60,7 +67,7 @@ START_TEST(finds_the_partner)
 		buf_add_c(&b, behind[rnd_below(&rnd, ARRAY_LEN(behind))]);
 		text = json_texts_tight(buf_str(&b));
 		ck_assert_ptr_eq(json_skip_container(text.p, text.p + text.n), text.p + n);
-		ck_assert_ptr_eq(json_skip_container_scalar(text.p, text.p + text.n), text.p + n);
+		check_forms(text.p, text.p + text.n, text.p + n);
 		json_texts_free(text);
 	}
 	buf_fini(&b);
@@ -82,8 +89,7 @@ START_TEST(follows_backslashes_from_block_to_block)
 			memset(text + 1 + before, '\\', n);
 			memcpy(text + 1 + before + n, "\\\"]\"]", 5);
 			length += 4;
-			ck_assert_ptr_eq(
-			    json_skip_container(text, text + sizeof text), text + length);
+			check_forms(text, text + sizeof text, text + length);
 		}
 	}
 }
