@@ -76,6 +76,14 @@
 	X(RESPONSE_HEAD_TOO_LARGE, 502, "response_head_too_large", \
 	    "the header section of the upstream's answer is over the limit") \
 	X(RESPONSE_TOO_LARGE, 502, "response_too_large", "the upstream's answer is over max_body") \
+	X(CONTENT_CODING_UNKNOWN, 502, "content_coding_unknown", \
+	    "the upstream's answer has a content coding other than gzip, br and deflate, or more than one") \
+	X(CONTENT_CODING_INVALID, 502, "content_coding_invalid", \
+	    "the upstream's compressed answer is corrupt, not complete or followed by other bytes") \
+	X(DECODED_TOO_LARGE, 502, "decoded_too_large", \
+	    "the upstream's answer is over max_body when it is decompressed") \
+	X(DECODED_RATIO, 502, "decoded_ratio", \
+	    "the upstream's answer becomes more than max_ratio times larger when it is decompressed") \
 	X(STATUS_NOT_ACCEPTED, 502, "status_not_accepted", \
 	    "the upstream answered with a status that the call does not accept") \
 	X(INVALID_BODY, 502, "invalid_body", "the upstream's answer is not valid JSON") \

@@ -1,4 +1,4 @@
-/* Reads Accept fields. No state. */
+/* Reads Accept and Accept-Encoding. No state. */
 #include "codec/accept.h"
 
 #include "codec/octet.h"
@@ -84,4 +84,64 @@ accept_quality(const struct header_list *fields, struct str type)
 		for (struct str rest = h->value, e; header_next_element(&rest, &e);)
 			consider(&best, e, type);
 	return best.is_any_valid ? best.quality : ACCEPT_QUALITY_MAX;
+}
+
+/* ---- codings */
+
+/* What Accept-Encoding says of each coding, in thousandths. */
+struct wishes {
+	bool is_named[CODING_COUNT];
+	unsigned quality[CODING_COUNT];
+	bool has_star;
+	unsigned star; /* of all that are not named */
+};
+
+static void
+add_wish(struct wishes *w, struct str element)
+{
+	struct str parameters = element, token;
+	enum coding coding;
+	unsigned quality;
+
+	str_split(&parameters, ';', &token);
+	token = str_trim(token);
+	if (!find_quality(parameters, &quality))
+		return;
+	if (str_eq(token, STR("*"))) {
+		w->has_star = true;
+		w->star = quality;
+	} else if (coding_find(token, &coding)) {
+		w->is_named[coding] = true;
+		w->quality[coding] = quality;
+	}
+}
+
+static unsigned
+wish_for(const struct wishes *w, enum coding c)
+{
+	if (w->is_named[c])
+		return w->quality[c];
+	return w->has_star ? w->star : 0;
+}
+
+enum coding
+accept_coding(const struct header_list *fields, const enum coding *offers, size_t n)
+{
+	const struct header *h = header_find(fields, HEADER_ACCEPT_ENCODING);
+	enum coding best = CODING_IDENTITY;
+	struct wishes w = { .has_star = false };
+	unsigned most = 0;
+
+	for (; h != NULL; h = header_next(fields, h))
+		for (struct str rest = h->value, e; header_next_element(&rest, &e);)
+			add_wish(&w, e);
+	for (size_t i = 0; i < n; i++) {
+		unsigned quality = wish_for(&w, offers[i]);
+
+		if (quality <= most)
+			continue;
+		most = quality;
+		best = offers[i];
+	}
+	return wish_for(&w, CODING_IDENTITY) > most ? CODING_IDENTITY : best;
 }

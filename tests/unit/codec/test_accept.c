@@ -70,5 +70,71 @@ START_TEST(malformed_weights_are_ignored)
 }
 END_TEST
 
+static enum coding
+coding_for(const char *accept, const char *offered)
+{
+	enum coding offers[CODING_COUNT];
+	struct str rest = str_c(offered), one;
+	struct header_list list;
+	struct header at[2];
+	size_t n = 0;
+
+	header_list_init(&list, at, 2);
+	if (accept != NULL)
+		ck_assert(header_list_add(&list, STR("accept-encoding"), str_c(accept)));
+	while (str_split(&rest, ' ', &one))
+		ck_assert(coding_find(one, &offers[n++]));
+	return accept_coding(&list, offers, n);
+}
+
+START_TEST(codings_are_chosen_by_their_weights)
+{
+	static const struct {
+		const char *accept, *offers;
+		enum coding want;
+	} rows[] = {
+		{ NULL, "br gzip", CODING_IDENTITY },
+		{ "", "br gzip", CODING_IDENTITY },
+		{ "gzip", "br gzip", CODING_GZIP },
+		{ "GZIP", "br gzip", CODING_GZIP },
+		{ "x-gzip", "br gzip", CODING_GZIP },
+		{ "gzip", "br", CODING_IDENTITY },
+		{ "gzip, deflate, br", "br gzip", CODING_BR },
+		{ "gzip, deflate, br", "gzip br", CODING_GZIP },
+		{ "deflate, gzip;q=1.0, *;q=0.5", "br gzip", CODING_GZIP },
+		{ "gzip;q=0.5, br;q=0.4", "br gzip", CODING_GZIP },
+		{ "gzip;q=0", "gzip", CODING_IDENTITY },
+		{ "gzip;q=0.000, br;q=0", "br gzip", CODING_IDENTITY },
+		{ "*", "br gzip", CODING_BR },
+		{ "*", "gzip br", CODING_GZIP },
+		{ "*;q=0", "br gzip", CODING_IDENTITY },
+		{ "br;q=0, *", "br gzip", CODING_GZIP },
+		{ "gzip;q=0.3, *;q=0.5", "br gzip", CODING_BR },
+		{ "gzip;q=0.3, *;q=0.5", "gzip", CODING_IDENTITY },
+		{ "identity", "br gzip", CODING_IDENTITY },
+		{ "identity, gzip", "br gzip", CODING_GZIP },
+		{ "identity;q=0.5, gzip;q=0.3", "gzip", CODING_IDENTITY },
+		{ "identity;q=0.5, gzip;q=0.5", "gzip", CODING_GZIP },
+		/* neither is there, so what there is is sent, as nginx and others do */
+		{ "identity;q=0", "br gzip", CODING_IDENTITY },
+		{ "identity;q=0, zstd", "br gzip", CODING_IDENTITY },
+		{ "identity;q=0, gzip;q=0.001", "br gzip", CODING_GZIP },
+		{ "gzip;q=2", "gzip", CODING_IDENTITY },
+		{ "gzip;q=", "gzip", CODING_IDENTITY },
+		{ "gzip;q=0.1234", "gzip", CODING_IDENTITY },
+		{ "gzip;q=1.001", "gzip", CODING_IDENTITY },
+		{ "gzip ; q=0.5", "gzip", CODING_GZIP },
+		{ ",, gzip ,,", "gzip", CODING_GZIP },
+		{ "zstd, br;level=4", "br", CODING_BR },
+		{ "gzipped", "gzip", CODING_IDENTITY },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		ck_assert_msg(coding_for(rows[i].accept, rows[i].offers) == rows[i].want, "%s",
+		    rows[i].accept);
+}
+END_TEST
+
 UNIT_MAIN("accept", everything_is_wanted_by_default, ranges_match, weights_count,
-    the_most_specific_range_decides, malformed_weights_are_ignored)
+    the_most_specific_range_decides, malformed_weights_are_ignored,
+    codings_are_chosen_by_their_weights)
