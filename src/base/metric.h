@@ -39,6 +39,12 @@ enum metric_dim { DIM_NONE, DIM_LISTENER, DIM_ROUTE, DIM_CALL, DIM_UPSTREAM, DIM
 	    "Requests that did not get their full answer, by reason.") \
 	X(REQUEST_SECONDS, HISTOGRAM, "gatherd_request_seconds", ROUTE, NONE, \
 	    "Time from the end of a request's head to the end of its answer, of an upgrade to its 101.") \
+	X(COMPRESSION_IN, COUNTER, "gatherd_compression_in_bytes_total", ROUTE, NONE, \
+	    "Bytes of answers' bodies that were compressed.") \
+	X(COMPRESSION_OUT, COUNTER, "gatherd_compression_out_bytes_total", ROUTE, NONE, \
+	    "Bytes that they were compressed to.") \
+	X(COMPRESSION_SKIPPED, COUNTER, "gatherd_compression_skipped_total", ROUTE, NONE, \
+	    "Answers sent uncompressed because overload.compression_memory was used up.") \
 	X(REQUESTS_INFLIGHT, GAUGE, "gatherd_requests_in_flight", NONE, NONE, \
 	    "Requests being served now.") \
 	X(TUNNELS, GAUGE, "gatherd_tunnels", ROUTE, NONE, \
@@ -69,6 +75,10 @@ enum metric_dim { DIM_NONE, DIM_LISTENER, DIM_ROUTE, DIM_CALL, DIM_UPSTREAM, DIM
 	    "Names of the upstream's servers whose last look-up has failed.") \
 	X(DNS_ADDRESSES, GAUGE, "gatherd_dns_addresses", UPSTREAM, NONE, \
 	    "Addresses that the names of the upstream's servers have.") \
+	X(UPSTREAM_DECODED_IN, COUNTER, "gatherd_upstream_decompression_in_bytes_total", UPSTREAM, NONE, \
+	    "Bytes of compressed answers that were decompressed.") \
+	X(UPSTREAM_DECODED_OUT, COUNTER, "gatherd_upstream_decompression_out_bytes_total", UPSTREAM, NONE, \
+	    "Bytes that came of them.") \
 	X(UPSTREAM_INFLIGHT, GAUGE, "gatherd_upstream_inflight", UPSTREAM, NONE, \
 	    "Calls that hold a permit of the upstream, over all workers.") \
 	X(UPSTREAM_QUEUE, GAUGE, "gatherd_upstream_queue_length", UPSTREAM, NONE, \

@@ -1,4 +1,7 @@
-/* What a client wants: the fields Accept and Accept-Encoding (RFC 9110 12.5). Pure functions over the caller's memory. */
+/*
+ * What a client wants: the fields Accept and Accept-Encoding (RFC 9110 12.5). Pure functions over the caller's
+ * memory.
+ */
 #ifndef CODEC_ACCEPT_H
 #define CODEC_ACCEPT_H
 

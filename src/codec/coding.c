@@ -523,6 +523,7 @@ decode_zlib(struct coding_decoder *d, struct str in, struct buf *out)
 	return e;
 }
 
+/* A window is made as large as what is announced: no body within the limits needs more than it may have. */
 static enum err_code
 br_error(const struct coding_decoder *d)
 {
@@ -530,7 +531,7 @@ br_error(const struct coding_decoder *d)
 	bool is_memory = code <= BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MODES &&
 	    code >= BROTLI_DECODER_ERROR_ALLOC_BLOCK_TYPE_TREES;
 
-	return is_memory ? ERR_BUDGET : ERR_CONTENT_CODING_INVALID;
+	return is_memory ? ERR_DECODED_TOO_LARGE : ERR_CONTENT_CODING_INVALID;
 }
 
 static enum err_code

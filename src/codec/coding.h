@@ -92,8 +92,8 @@ struct coding_decoder *coding_decoder_new(
     struct coding_store *s, enum coding coding, const struct coding_limits *limits);
 void coding_decoder_free(struct coding_decoder **d);
 /*
- * Appends what `in` decodes to. ERR_CONTENT_CODING_INVALID, ERR_DECODED_TOO_LARGE, ERR_DECODED_RATIO, or
- * ERR_BUDGET (it wants more memory than coding_decoder_bytes()): it is then good for nothing more.
+ * Appends what `in` decodes to. ERR_CONTENT_CODING_INVALID, ERR_DECODED_TOO_LARGE (by what came out, or by
+ * what is announced), or ERR_DECODED_RATIO: it is then good for nothing more.
  */
 enum err_code coding_decode(struct coding_decoder *d, struct str in, struct buf *out);
 /* No more comes. ERR_CONTENT_CODING_INVALID when something is missing; no byte at all is an empty body. */

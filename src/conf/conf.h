@@ -30,6 +30,7 @@ struct conf {
 		uint64_t limit; /* requests in flight over all workers; 0: no limit */
 		uint64_t queue_size;
 		uint64_t queue_timeout_ns;
+		uint64_t compression_bytes; /* per worker */
 	} overload;
 	uint64_t drain_timeout_ns; /* SIGTERM: how long requests in flight may go on */
 	struct dns_conf dns;

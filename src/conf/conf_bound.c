@@ -20,12 +20,22 @@ times(uint64_t a, uint64_t b)
 	return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
 }
 
+/* One answer that comes compressed; what comes out grows by doubling. */
+static uint64_t
+decoded_bytes(uint64_t max_body)
+{
+	return plus(times(max_body, 2), coding_decoder_bytes(max_body));
+}
+
 /* One answer on its way in; a buffer that grows has half of itself to spare. */
 static uint64_t
 answer_bytes(const struct upstream_conf *up, uint64_t max_body)
 {
 	uint64_t n = times(plus(max_body, up->limits.header_bytes), 3) / 2;
 
+	/* A compressed one passes through the same buffer, of which little is needed then. */
+	if (max_body != 0 && decoded_bytes(max_body) > n)
+		n = plus(decoded_bytes(max_body), up->limits.header_bytes);
 	return plus(n, CONNECTION_BYTES);
 }
 
@@ -74,6 +84,27 @@ exchange_bytes(const struct listener_conf *l, const struct route_conf *route)
 	    plus(times(l->limits.header_bytes, 2), CONNECTION_BYTES));
 }
 
+/* What is compressed, which grows by doubling, and what compresses it. */
+static uint64_t
+compress_bytes(const struct route_conf *route)
+{
+	const struct compress_conf *c = &route->compress;
+	uint64_t most = 0, bodies = 0;
+
+	for (size_t i = 0; i < c->n_codings; i++) {
+		struct coding_setup setup = { .coding = c->codings[i] };
+		uint64_t n;
+
+		setup.level = (unsigned)(setup.coding == CODING_GZIP ? c->gzip_level : c->br_level);
+		n = coding_encoder_bytes(&setup);
+		if (n > most)
+			most = n;
+	}
+	for (size_t i = 0; i < route->n_calls; i++)
+		bodies = plus(bodies, route->calls[i].max_body_bytes);
+	return c->n_codings == 0 ? 0 : plus(plus(most, CONNECTION_BYTES), times(bodies, 2));
+}
+
 uint64_t
 conf_bound_route(const struct conf *c, const struct route_conf *route)
 {
@@ -85,6 +116,7 @@ conf_bound_route(const struct conf *c, const struct route_conf *route)
 		if (n > most)
 			most = n;
 	}
+	most = plus(most, compress_bytes(route));
 	if (route->kind == ROUTE_BATCH)
 		most = plus(most, batch_bytes(c, route));
 	return plus(most, calls_bytes(c, route));

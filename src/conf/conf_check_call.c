@@ -3,6 +3,7 @@
 
 #include "base/near.h"
 #include "codec/json_path.h"
+#include "conf/conf_check_coding.h"
 #include "conf/conf_check_text.h"
 #include "conf/yaml_tree.h"
 #include "gather/forward_set.h"
@@ -225,6 +226,7 @@ conf_check_call(const struct conf_check *check, const struct route_conf *route,
 	check_root_is_object(check, route, call);
 	check_timeout_fits(check, route, call);
 	check_accepts_something(check, call);
+	conf_check_coding_call(check, call);
 	if (params != NULL) {
 		struct template_params own = *params;
 

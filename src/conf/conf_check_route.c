@@ -2,6 +2,7 @@
 #include "conf/conf_check_route.h"
 
 #include "conf/conf_check_call.h"
+#include "conf/conf_check_coding.h"
 #include "conf/conf_check_text.h"
 #include "conf/yaml_tree.h"
 #include "gather/answer_shape.h"
@@ -308,6 +309,7 @@ check_route(
 		check_proxy(check, route, params);
 	if (route->kind == ROUTE_REPLY)
 		check_reply(check, &route->reply, conf_check_place(route->pos, "reply"), params);
+	conf_check_coding_route(check, route);
 	check_body_limit(check, route);
 	check_require(check, route);
 	if (params != NULL && route->kind != ROUTE_CALLS)

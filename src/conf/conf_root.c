@@ -216,6 +216,18 @@ static const struct conf_row overload_rows[] = {
 	    .since = "0.1",
 	    .doc = "What may wait.",
 	},
+	{
+	    .key = "compression_memory",
+	    .type = CONF_SIZE,
+	    .offset = offsetof(struct conf, overload.compression_bytes),
+	    .max = UINT64_C(1) << 40,
+	    .fallback = "64MiB",
+	    .unit = "per worker",
+	    .since = "0.1",
+	    .doc = "What the answers that are being compressed may take: 280 KiB each with `gzip` (less when "
+		   "they are known to be small), 1 to 4 MiB with `br`, by its level. When it is used up, answers "
+		   "leave uncompressed.",
+	},
 };
 static const struct conf_section overload_section = {
 	.rows = overload_rows,

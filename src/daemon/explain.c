@@ -6,6 +6,7 @@
 
 #include "base/near.h"
 #include "base/rnd.h"
+#include "codec/accept.h"
 #include "codec/json_scan.h"
 #include "codec/uri.h"
 #include "conf/conf_bound.h"
@@ -161,6 +162,23 @@ put_parameters(struct explain *x, const struct route_conf *route)
 		    STR_FMT(x->canned.request.params[i]));
 }
 
+/* What an answer would be sent as that can be compressed at all. */
+static void
+put_compression(struct explain *x, const struct route_conf *route)
+{
+	const struct compress_conf *conf = &route->compress;
+	struct str coding;
+
+	if (conf->n_codings == 0)
+		return;
+	coding = coding_name(
+	    accept_coding(x->canned.request.headers, conf->codings, conf->n_codings));
+	explain_place_line(x->out, "compress", &route->pos, "compress.encodings");
+	explain_place_line(x->out, "compress from", &route->pos, "compress.min_size");
+	explain_place_line(x->out, "compress types", &route->pos, "compress.types");
+	buf_printf(x->out, "  this client gets %.*s\n", STR_FMT(coding));
+}
+
 static void
 put_route_limits(struct explain *x, const struct route_conf *route)
 {
@@ -169,6 +187,7 @@ put_route_limits(struct explain *x, const struct route_conf *route)
 	explain_place_line(x->out, "timeout", &route->pos, "timeout");
 	explain_place_line(x->out, "need", &route->pos, "need");
 	explain_place_line(x->out, "format", &route->pos, "format");
+	put_compression(x, route);
 	explain_place_line(x->out, "body", &route->pos, "request.body.max");
 	for (size_t i = 0; i < c->n_listeners; i++)
 		explain_place_line(x->out, "listener body", &c->listeners[i].pos, "limits.body");

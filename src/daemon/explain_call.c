@@ -106,6 +106,8 @@ put_limits(struct buf *out, const struct call_plan *cp)
 	explain_place_line(out, "timeout", call, "timeout");
 	put_upstream_limits(out, &cp->upstream->pos);
 	explain_place_line(out, "max_body", call, "max_body");
+	explain_place_line(out, "encodings", call, "accept_encoding");
+	explain_place_line(out, "max_ratio", call, "max_ratio");
 	explain_place_line(out, "accept", call, "accept");
 	explain_place_line(out, "pass_errors", call, "pass_errors");
 	explain_place_line(out, "forward", call, "forward.headers");

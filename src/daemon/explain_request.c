@@ -158,6 +158,7 @@ put_draft(struct buf *out, struct draft *d)
 		put_template(out, d, conf->headers.at[i].value.s, &d->cp->fields[i].value);
 		buf_add_char(out, '\n');
 	}
+	buf_add(out, d->cp->accept_encoding);
 	if (d->cp->json != NULL && !d->cp->has_content_type)
 		buf_add_c(out, "Content-Type: application/json\n");
 	body = body_of(d);

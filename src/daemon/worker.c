@@ -56,6 +56,7 @@ init_upstreams(struct worker *w)
 	for (size_t i = 0; i < c->n_upstreams; i++) {
 		upstream_init(&w->upstreams[i], &c->upstreams[i], i, &w->shared->upstreams[i],
 		    w->index, w->loop, &w->shared->shards[w->index]);
+		w->upstreams[i].coding = &w->coding;
 		use_tls(w, i);
 	}
 }
@@ -70,6 +71,7 @@ init_server(struct worker *w, const struct worker_setup *setup)
 		.admission = &w->admission,
 		.admission_wait_ns = w->shared->gen->conf->overload.queue_timeout_ns,
 		.metrics = metrics,
+		.coding = &w->coding,
 		.access_log = w->has_log ? &w->log_port : NULL,
 		.seed = setup->seed + 1,
 	};
@@ -96,6 +98,7 @@ worker_new(const struct worker_setup *setup)
 	json_scan_init(&w->js, setup->seed);
 	limiter_init(&w->admission, w->shared->admission, w->index, w->loop);
 	w->tls_io = tls_io_new();
+	coding_store_init(&w->coding, w->shared->gen->conf->overload.compression_bytes);
 	init_upstreams(w);
 	w->env = (struct gather_env){ w->loop, w->upstreams, &w->js };
 	init_server(w, setup);
@@ -280,6 +283,7 @@ worker_free(struct worker *w)
 	free(w->upstreams);
 	free(w->listeners);
 	json_scan_fini(&w->js);
+	coding_store_fini(&w->coding);
 	tls_io_free(w->tls_io);
 	free(w);
 }

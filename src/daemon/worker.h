@@ -5,6 +5,7 @@
 #ifndef DAEMON_WORKER_H
 #define DAEMON_WORKER_H
 
+#include "codec/coding.h"
 #include "codec/json_scan.h"
 #include "daemon/shared.h"
 #include "server/access_log.h"
@@ -21,6 +22,7 @@ struct worker {
 	size_t n_upstreams;
 	struct limiter admission;
 	struct json_scan js;
+	struct coding_store coding;
 	struct gather_env env;
 	struct access_log_port log_port;
 	bool has_log;

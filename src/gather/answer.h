@@ -19,6 +19,7 @@ struct answer {
 	struct iovec *body;      /* only to be read */
 	size_t n_body;
 	uint64_t body_bytes;
+	bool is_length_untold; /* to HEAD: what the length of the body would be is not known */
 };
 
 /* A body of one piece. */

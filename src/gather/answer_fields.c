@@ -42,6 +42,8 @@ compile_copy(struct plan *plan, const struct conf_text *text, struct copy_plan *
 		return fault_at(fault, text, "this field belongs to one connection and is never copied");
 	if (http_table_header(rest) == HEADER_DATE)
 		return fault_at(fault, text, "gatherd dates its own answers");
+	if (http_table_header(rest) == HEADER_CONTENT_ENCODING)
+		return fault_at(fault, text, "answers are decompressed before anything is made of them");
 	return ERR_NONE;
 }
 

@@ -83,6 +83,23 @@ static const struct conf_section batch_section = {
 	.doc = "How the items of a `for_each` are folded into fewer calls.",
 };
 
+static const char *
+parse_accept_encoding(void *base, const struct conf_text *text, struct arena *a)
+{
+	struct call_conf *call = base;
+	enum coding coding;
+
+	(void)a;
+	if (!coding_find(text->s, &coding) || coding == CODING_IDENTITY ||
+	    !str_eq(text->s, coding_name(coding)))
+		return "expected gzip, br or deflate";
+	for (size_t i = 0; i < call->n_asked_codings; i++)
+		if (call->asked_codings[i] == coding)
+			return "is in the list already";
+	call->asked_codings[call->n_asked_codings++] = coding;
+	return NULL;
+}
+
 #define CALL_LEVELS (CONF_IN_DEFAULTS | CONF_IN_UPSTREAM | CONF_IN_ROUTE)
 
 static const struct conf_row call_rows[] = {
@@ -211,6 +228,35 @@ static const struct conf_row call_rows[] = {
 	    .since = "0.1",
 	    .doc = "How large the body of the answer may be. Beyond it the call fails with "
 		   "`response_too_large`.",
+	},
+	{
+	    .key = "accept_encoding",
+	    .type = CONF_PARSED_LIST,
+	    .levels = CALL_LEVELS,
+	    .parse = parse_accept_encoding,
+	    .form = "[ gzip, br ]",
+	    .fallback = "[]",
+	    .since = "0.1",
+	    .doc = "The codings that the upstream is asked for, in `Accept-Encoding`: `gzip`, `br`, `deflate`. "
+		   "Empty: no such field is sent. An answer that comes compressed by one of them is decompressed "
+		   "whether it was asked for or not; any other coding, or several at once, fails the call with "
+		   "`content_coding_unknown`, and what is damaged, cut short or followed by other bytes with "
+		   "`content_coding_invalid`. On the way between machines that are near each other it costs "
+		   "more time than it saves.",
+	},
+	{
+	    .key = "max_ratio",
+	    .type = CONF_COUNT,
+	    .levels = CALL_LEVELS,
+	    .offset = offsetof(struct call_conf, max_ratio),
+	    .min = 1,
+	    .max = 1000000,
+	    .fallback = "200",
+	    .unit = "times",
+	    .since = "0.1",
+	    .doc = "How much larger an answer that comes compressed may become. Beyond it, once it is over "
+		   "64 KiB, the call fails with `decoded_ratio`; beyond `max_body`, which also bounds the "
+		   "compressed bytes, with `decoded_too_large`.",
 	},
 	{
 	    .key = "as",

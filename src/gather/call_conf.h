@@ -6,6 +6,7 @@
 
 #include "base/conf_row.h"
 #include "base/conf_value.h"
+#include "codec/coding.h"
 #include "gather/shape.h"
 
 enum part_format { PART_JSON, PART_TEXT, PART_BASE64 };
@@ -34,6 +35,9 @@ struct call_conf {
 	struct status_set accept;
 	struct status_set pass_errors;
 	uint64_t max_body_bytes;
+	uint64_t max_ratio; /* of an answer that comes compressed */
+	enum coding asked_codings[CODING_COUNT]; /* accept_encoding */
+	size_t n_asked_codings;
 	enum part_format format;
 	struct conf_text into; /* none: under the call's name */
 	bool keep_last_duplicate; /* duplicate_keys: last */

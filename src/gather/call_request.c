@@ -112,7 +112,7 @@ build_fields(const struct call_plan *cp, const struct template_env *env, struct 
 	struct str type = content_type_of(cp, env->request);
 	bool has_body = cp->json != NULL || cp->body.n != 0 ||
 	    (http_table_method_flags(cp->method) & METHOD_HAS_BODY) != 0;
-	size_t room = type.n + 64;
+	size_t room = type.n + cp->accept_encoding.n + 64;
 	struct h1_write w;
 
 	for (size_t i = 0; i < cp->n_fields; i++) {
@@ -122,13 +122,14 @@ build_fields(const struct call_plan *cp, const struct template_env *env, struct 
 			return e;
 		room += cp->fields[i].name.n + values[i].n + 4;
 	}
-	if (cp->n_fields == 0 && !has_body) {
+	if (cp->n_fields == 0 && !has_body && cp->accept_encoding.n == 0) {
 		out->fields = STR("\r\n");
 		return ERR_NONE;
 	}
 	h1_write_init(&w, arena_alloc(arena, room), room);
 	for (size_t i = 0; i < cp->n_fields; i++)
 		h1_write_field(&w, cp->fields[i].name, values[i]);
+	h1_write_raw(&w, cp->accept_encoding);
 	if (!str_is_none(type))
 		h1_write_known(&w, HEADER_CONTENT_TYPE, type);
 	if (has_body)

@@ -48,6 +48,7 @@ struct call_plan {
 	struct forward_set forward_headers;
 	struct forward_set forward_query;
 	bool has_content_type;      /* `headers` sets it */
+	struct str accept_encoding; /* a field line; empty: none */
 	bool shares_forward;        /* forwards the same as the first call */
 	size_t index;               /* over all calls of the configuration, for metrics */
 };

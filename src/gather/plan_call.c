@@ -183,6 +183,18 @@ compile_shape(struct compiler *c)
 	return e;
 }
 
+static struct str
+accept_encoding_line(struct compiler *c)
+{
+	struct str line = STR("");
+
+	for (size_t i = 0; i < c->conf->n_asked_codings; i++)
+		line = arena_printf(c->setup->arena, "%.*s%s%.*s", STR_FMT(line),
+		    i == 0 ? "Accept-Encoding: " : ", ",
+		    STR_FMT(coding_name(c->conf->asked_codings[i])));
+	return line.n == 0 ? line : arena_printf(c->setup->arena, "%.*s\r\n", STR_FMT(line));
+}
+
 enum err_code
 plan_call_compile(const struct plan_call_setup *setup, const struct call_conf *conf,
     struct call_plan *cp, struct template_uses *uses)
@@ -196,6 +208,7 @@ plan_call_compile(const struct plan_call_setup *setup, const struct call_conf *c
 	cp->conf = conf;
 	cp->upstream = &setup->route->upstreams[conf->upstream];
 	cp->method = http_table_method(conf->method.s);
+	cp->accept_encoding = accept_encoding_line(&c);
 	forward_set_compile(
 	    setup->arena, &conf->forward.headers, &conf->headers, &cp->forward_headers);
 	forward_set_compile(setup->arena, &conf->forward.query, &conf->query, &cp->forward_query);

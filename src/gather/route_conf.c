@@ -288,6 +288,15 @@ static const struct conf_row rows[] = {
 	    .doc = "The merged answer of a route with `calls`. `headers.set` holds for `proxy` "
 		   "as well.",
 	},
+	{
+	    .key = "compress",
+	    .type = CONF_SECTION,
+	    .levels = CONF_IN_DEFAULTS,
+	    .section = &compress_conf_section,
+	    .is_optional = true,
+	    .since = "0.1",
+	    .doc = "Compresses the answers. Without it they are sent as they are.",
+	},
 };
 const struct conf_section route_conf_section = {
 	.rows = rows,

@@ -1,4 +1,4 @@
-/* What the file says of one route and its calls, after inheritance. Templates are not compiled yet. */
+/* What the file says of one route, after inheritance. Templates are not compiled yet. */
 #ifndef GATHER_ROUTE_CONF_H
 #define GATHER_ROUTE_CONF_H
 
@@ -8,6 +8,7 @@
 #include "base/conf_value.h"
 #include "gather/batch_conf.h"
 #include "gather/call_conf.h"
+#include "gather/compress_conf.h"
 #include "gather/proxy_conf.h"
 #include "gather/response_conf.h"
 #include "gather/require.h"
@@ -43,6 +44,7 @@ struct route_conf {
 	struct reply_conf reply;
 	struct batch_conf batch;
 	struct response_conf response;
+	struct compress_conf compress;
 };
 
 /*

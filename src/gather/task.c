@@ -115,6 +115,7 @@ task_init(struct task *t, const struct call_plan *plan, const struct gather_env 
 	t->fields = NULL;
 	call_init(&t->call, &env->upstreams[plan->conf->upstream], arena, &events, t);
 	t->call.max_body_bytes = plan->conf->max_body_bytes;
+	t->call.max_ratio = plan->conf->max_ratio;
 	t->call.metric_index = plan->index;
 }
 

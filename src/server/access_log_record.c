@@ -5,6 +5,7 @@
 
 #include "base/compiler.h"
 #include "codec/json_write.h"
+#include "server/compress.h"
 #include "server/exchange.h"
 #include "server/proxy.h"
 #include "upstream/upstream.h"
@@ -180,6 +181,8 @@ access_log_record_write(const struct exchange *x, struct access_log_record_clock
 	put_reason(&pen, STR(",\"reason\":"), x->reason);
 	put_u64(&pen, STR(",\"bytes_in\":"), x->bytes_in);
 	put_u64(&pen, STR(",\"bytes_out\":"), x->bytes_out);
+	if (UNLIKELY(x->compress != NULL))
+		put_text(&pen, STR(",\"encoding\":"), coding_name(x->compress->coding));
 	put_ms(&pen, STR(",\"ms\":"), took_ns);
 	if (is_upgraded)
 		put_text(&pen, STR(",\"upgrade\":"), x->proxy->protocol);

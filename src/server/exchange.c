@@ -6,6 +6,7 @@
 #include "server/access_log.h"
 #include "server/admin.h"
 #include "server/batch.h"
+#include "server/compress.h"
 #include "server/parts.h"
 #include "server/proxy.h"
 #include "server/reply.h"
@@ -51,6 +52,7 @@ exchange_init(struct exchange *x, const struct exchange_ops *ops, struct listene
 	x->gather = NULL;
 	x->parts = NULL;
 	x->batch = NULL;
+	x->compress = NULL;
 	x->outer = NULL;
 	x->proxy = NULL;
 	x->answer = (struct answer){ 0 };
@@ -173,6 +175,8 @@ cancel_work(struct exchange *x)
 		proxy_cancel(x->proxy);
 	if (x->batch != NULL)
 		batch_cancel(x->batch);
+	if (x->compress != NULL)
+		compress_cancel(x->compress);
 }
 
 void
@@ -440,8 +444,20 @@ step_admin(struct exchange *x)
 }
 
 static enum step_result
+respond(struct exchange *x)
+{
+	if (compress_is_asked(x) && !compress_answer(x))
+		return STEP_WAIT;
+	x->state = EXCHANGE_FLUSH;
+	x->ops->send_answer(x, &x->answer);
+	return STEP_WAIT;
+}
+
+static enum step_result
 step_respond(struct exchange *x)
 {
+	if (x->compress != NULL) /* it has come again */
+		return respond(x);
 	if (x->arena.is_over)
 		answer_with(x, ERR_BUDGET);
 	if (x->route != NULL && x->route->conf->n_formats > 1)
@@ -451,9 +467,7 @@ step_respond(struct exchange *x)
 	x->reason = x->answer.reason;
 	if (x->answer.status == 503 && x->answer.retry_after_s == 0 && x->reason != ERR_NONE)
 		x->answer.retry_after_s = 1;
-	x->state = EXCHANGE_FLUSH;
-	x->ops->send_answer(x, &x->answer);
-	return STEP_WAIT;
+	return respond(x);
 }
 
 static const struct {
@@ -543,6 +557,10 @@ on_timer(void *arg)
 		exchange_go(x, EXCHANGE_REPLY);
 	else if (x->state == EXCHANGE_BATCH)
 		batch_on_deadline(x->batch);
+	else if (x->state == EXCHANGE_RESPOND)
+		exchange_go(x, EXCHANGE_RESPOND);
+	else if (x->compress != NULL)
+		exchange_on_writable(x);
 }
 
 /* Room for n more bytes of a body within its limit; exact when the length is known. */
@@ -604,6 +622,8 @@ void
 exchange_on_writable(struct exchange *x)
 {
 	TAG_CHECK(x, EXCHANGE_TAG);
+	if (x->compress != NULL && !compress_on_writable(x->compress))
+		return;
 	if (x->proxy != NULL && x->state == EXCHANGE_PROXY)
 		proxy_on_writable(x->proxy);
 	else if (x->parts != NULL && x->state == EXCHANGE_GATHER)

@@ -25,6 +25,7 @@
 #define EXCHANGE_TAG UINT32_C(0x65786368)
 
 struct batch;
+struct compress;
 struct exchange;
 struct parts;
 struct proxy;
@@ -117,6 +118,7 @@ struct exchange {
 	struct parts *parts;   /* likewise: its answer is streamed */
 	struct proxy *proxy;   /* likewise */
 	struct batch *batch;   /* likewise */
+	struct compress *compress; /* likewise; NULL: the answer leaves as it is */
 	struct exchange *outer; /* the batch that it is an entry of, which outlives it; NULL: none */
 	struct answer answer;
 

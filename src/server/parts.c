@@ -7,6 +7,7 @@
 #include "codec/accept.h"
 #include "gather/answer_fields.h"
 #include "gather/meta.h"
+#include "server/compress.h"
 #include "server/respond.h"
 #include "server/server.h"
 
@@ -94,7 +95,7 @@ push(struct parts *p)
 	struct exchange *x = p->exchange;
 
 	for (fill(p); p->piece.n > 0; fill(p)) {
-		if (x->ops->send_piece(x, buf_str(&p->piece)) == 0)
+		if (compress_send_piece(x, buf_str(&p->piece)) == 0)
 			return false;
 		buf_clear(&p->piece);
 	}
@@ -123,7 +124,7 @@ send_head(struct parts *p)
 
 	x->status = head.status;
 	p->is_head_sent = true;
-	x->ops->send_head(x, &head);
+	compress_send_head(x, &head);
 }
 
 /* ---- the flow */
@@ -141,7 +142,7 @@ end(struct parts *p)
 
 	parts_cancel(p); /* the answer may be out, and all of this freed, before the turn ends */
 	x->state = EXCHANGE_FLUSH;
-	x->ops->send_end(x);
+	compress_send_end(x);
 }
 
 /* Sends what there is; ends the answer when nothing will follow. */

@@ -4,6 +4,7 @@
 #include "base/compiler.h"
 #include "codec/h1_write.h"
 #include "gather/forward.h"
+#include "server/compress.h"
 #include "server/respond.h"
 #include "server/server.h"
 #include "server/tunnel.h"
@@ -233,7 +234,7 @@ on_head(struct call *c, const struct h1_head *head, const struct h1_frame *frame
 	}
 	x->status = head->status;
 	p->is_head_sent = true;
-	x->ops->send_head(x, &out);
+	compress_send_head(x, &out);
 	return ERR_NONE;
 }
 
@@ -242,7 +243,7 @@ on_body(struct call *c, struct str piece)
 {
 	struct proxy *p = c->owner;
 
-	return p->exchange->ops->send_piece(p->exchange, piece);
+	return compress_send_piece(p->exchange, piece);
 }
 
 void
@@ -262,7 +263,7 @@ on_done(struct call *c)
 		return;
 	}
 	x->state = EXCHANGE_FLUSH;
-	x->ops->send_end(x);
+	compress_send_end(x);
 }
 
 /* ---- the tunnel */

@@ -16,6 +16,7 @@
 
 struct access_log_port;
 struct admin_view;
+struct coding_store;
 struct cconn_h1_stream;
 struct inbuf;
 
@@ -26,6 +27,7 @@ struct server_setup {
 	struct limiter *admission;          /* this worker's view of the daemon's semaphore */
 	uint64_t admission_wait_ns;         /* overload.queue.timeout */
 	struct metric_shard *metrics;       /* this worker's */
+	struct coding_store *coding;        /* likewise; NULL: no route compresses */
 	struct access_log_port *access_log; /* NULL: no log */
 	const struct admin_view *admin;     /* NULL: no admin listener here */
 	uint64_t seed;                      /* for trace ids */

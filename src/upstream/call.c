@@ -345,7 +345,7 @@ on_end(void *owner, enum err_code e)
 		return;
 	}
 	c->body = uconn_h1_body(&c->attempt);
-	if (!is_streamed(c))
+	if (!is_streamed(c) && c->attempt.decode == NULL)
 		upstream_note_bytes(c->upstream, c->attempt.in_n);
 	finish(c, e);
 }
@@ -416,6 +416,7 @@ call_start(struct call *c, const struct h1_request *request, uint64_t deadline_n
 
 	c->request = request;
 	c->attempt.max_body_bytes = c->max_body_bytes;
+	c->attempt.max_ratio = c->max_ratio;
 	if (c->times.started == 0)
 		c->times.started = now;
 	c->deadline_ns = total < deadline_ns ? total : deadline_ns;

@@ -89,6 +89,7 @@ struct call {
 
 	/* Set by the owner between call_init() and call_start(). */
 	size_t max_body_bytes; /* of a collected body; 0: none may come */
+	uint64_t max_ratio;    /* of a collected body that is decompressed; 0: it is not */
 	size_t metric_index;   /* of the call over the whole configuration */
 	bool shares_permit;    /* with siblings: one not held yet comes by call_hand_permit(); at the end it stays */
 

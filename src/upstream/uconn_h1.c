@@ -13,6 +13,7 @@
 #include "net/stream_tls.h"
 #include "upstream/endpoint.h"
 #include "upstream/uconn.h"
+#include "upstream/uconn_decode.h"
 #include "upstream/upstream.h"
 
 #define MAX_INTERIM 16           /* 1xx answers before the final one */
@@ -36,6 +37,8 @@ is_clean(const struct uconn_h1 *x, bool is_persistent)
 static void
 end(struct uconn_h1 *x, enum err_code e, bool may_reuse)
 {
+	if (UNLIKELY(x->decode != NULL))
+		uconn_decode_stop(x->decode);
 	pool_unlease(&x->lease, may_reuse);
 	x->events->on_end(x->owner, e);
 }
@@ -58,6 +61,8 @@ uconn_h1_leave(struct uconn_h1 *x, bool is_cut)
 void
 uconn_h1_cancel(struct uconn_h1 *x)
 {
+	if (UNLIKELY(x->decode != NULL))
+		uconn_decode_stop(x->decode);
 	if (x->lease.state != LEASE_NONE)
 		pool_unlease(&x->lease, false);
 }
@@ -247,6 +252,8 @@ reserve_body(struct uconn_h1 *x)
 static enum err_code
 collect(struct uconn_h1 *x, struct str payload)
 {
+	if (UNLIKELY(x->decode != NULL))
+		return uconn_decode_feed(x->decode, payload);
 	if (payload.n > x->max_body_bytes - (x->body_end - x->body_at))
 		return ERR_RESPONSE_TOO_LARGE;
 	if (payload.n != 0 && payload.p != x->in + x->body_end)
@@ -280,7 +287,7 @@ is_live(const struct uconn_h1 *x)
 static void
 rewind_stream(struct uconn_h1 *x)
 {
-	if (x->is_collecting) {
+	if (x->is_collecting && LIKELY(x->decode == NULL)) {
 		/* Payload was moved down over the framing; what was read so far is decoded. */
 		x->in_n = x->raw_at = x->body_end;
 	} else if (!x->is_paused) {
@@ -291,7 +298,9 @@ rewind_stream(struct uconn_h1 *x)
 static void
 complete(struct uconn_h1 *x)
 {
-	end(x, ERR_NONE, is_clean(x, x->is_persistent));
+	enum err_code e = UNLIKELY(x->decode != NULL) ? uconn_decode_end(x->decode) : ERR_NONE;
+
+	end(x, e, is_clean(x, x->is_persistent));
 }
 
 /* Decodes what is in the buffer. False when the answer has ended or reading is paused. */
@@ -416,6 +425,22 @@ take_upgrade(struct uconn_h1 *x, const struct h1_head *head)
 	return e;
 }
 
+/* RFC 9110 8.4: a body that is merged, and so read, is needed without its coding. */
+static enum err_code
+begin_decoding(struct uconn_h1 *x, const struct h1_head *head)
+{
+	const struct coding_limits limits = { x->max_body_bytes, x->max_ratio };
+	enum err_code e;
+
+	if (!x->is_collecting || x->max_ratio == 0 || x->frame.kind == H1_FRAME_NONE)
+		return ERR_NONE;
+	e = uconn_decode_start(
+	    &x->decode, &head->fields, x->lease.pool->endpoint->upstream, &limits, x->arena);
+	if (x->decode != NULL) /* the buffer is emptied after each read, and needs not hold it all */
+		grow(x, STREAM_BUFFER_BYTES);
+	return e;
+}
+
 static enum err_code
 take_head(struct uconn_h1 *x, const struct h1_head *head)
 {
@@ -432,9 +457,11 @@ take_head(struct uconn_h1 *x, const struct h1_head *head)
 	if (x->is_collecting && x->frame.kind == H1_FRAME_LENGTH &&
 	    x->frame.length > x->max_body_bytes)
 		return ERR_RESPONSE_TOO_LARGE;
-	if (x->is_collecting)
+	if (UNLIKELY(header_find(&head->fields, HEADER_CONTENT_ENCODING) != NULL))
+		e = begin_decoding(x, head);
+	if (x->is_collecting && x->decode == NULL)
 		reserve_body(x);
-	return ERR_NONE;
+	return e;
 }
 
 /* False when more bytes are needed or the answer has ended. */
@@ -480,6 +507,8 @@ read_ended(struct uconn_h1 *x, enum io_status io)
 	x->is_eof = true;
 	if (io == IO_EOF && x->has_head)
 		e = h1_frame_eof(&x->frame);
+	if (e == ERR_NONE && x->decode != NULL)
+		e = uconn_decode_end(x->decode);
 	end(x, e, false);
 }
 
@@ -558,6 +587,7 @@ reset(struct uconn_h1 *x)
 	x->has_begun = x->is_upgraded = false;
 	x->n_interim = 0;
 	x->head = NULL;
+	x->decode = NULL; /* of an attempt before this one; the arena has it */
 	x->in_n = x->body_at = x->body_end = x->raw_at = 0;
 }
 
@@ -582,5 +612,7 @@ uconn_h1_start(struct uconn_h1 *x, struct pool *pool, const struct h1_request *r
 struct str
 uconn_h1_body(const struct uconn_h1 *x)
 {
+	if (UNLIKELY(x->decode != NULL))
+		return buf_str(&x->decode->body);
 	return str_of(x->in + x->body_at, x->body_end - x->body_at);
 }

@@ -12,6 +12,8 @@
 #include "codec/h1_head.h"
 #include "upstream/pool.h"
 
+struct uconn_decode;
+
 /* What goes out, in canonical form; the memory stays until the answer is there. */
 struct h1_request {
 	struct str client_ip;  /* for a PROXY header, where the upstream wants one; empty: unknown */
@@ -65,6 +67,8 @@ struct uconn_h1 {
 	struct h1_head *head; /* in the arena once a head came in pieces; else NULL */
 	struct h1_frame frame;
 	size_t max_body_bytes;
+	uint64_t max_ratio; /* of a collected body that comes compressed; 0: it is left as it is */
+	struct uconn_decode *decode; /* in the arena; NULL: the body is kept as it comes */
 
 	/* What arrived: [0, body_at) the head, [body_at, body_end) payload, [raw_at, in_n) not decoded. */
 	char *in;
@@ -80,7 +84,7 @@ struct uconn_h1 {
 
 /*
  * Takes a lease for `request` and sends it when there is a connection. Zero the struct and set events, owner, arena
- * and max_body_bytes before the first use; it may be started again after on_end. first_buffer:
+ * and max_body_bytes (perhaps max_ratio) before the first use; it may be started again after on_end. first_buffer:
  * bytes for the first read of a collected answer. Only on_leased comes from inside.
  */
 void uconn_h1_start(struct uconn_h1 *x, struct pool *pool, const struct h1_request *request,

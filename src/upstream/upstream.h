@@ -20,6 +20,8 @@ struct upstream_slots {
 
 void upstream_slots_init(struct upstream_slots *slots, const struct upstream_conf *conf);
 
+struct coding_store;
+
 struct upstream {
 	const struct upstream_conf *conf;
 	struct loop *loop;
@@ -34,6 +36,7 @@ struct upstream {
 	struct tls_client *tls; /* owned; NULL: no server has an https URL */
 	struct rnd rnd;
 	struct metric_shard *metrics; /* the worker's */
+	struct coding_store *coding;  /* likewise; NULL: no call has a max_ratio */
 	size_t index;                 /* in the configuration, for metrics */
 	size_t expected_bytes;        /* of an answer, its head included; follows what comes */
 	struct h1_head head;          /* scratch: see upstream_scratch_head() */

@@ -44,6 +44,7 @@ struct rig {
 	struct upstream upstream;
 	struct limiter admission;
 	struct json_scan js;
+	struct coding_store coding;
 	struct gather_env gather;
 	struct site *site;
 	struct admin_view admin;
@@ -187,6 +188,8 @@ rig_start_upstream(struct rig *r)
 	    mem_world_listen(r->world, r->loop, &r->upstream_addr, &rig_accepts, r);
 	limiter_init(&r->admission, &r->admission_slot, 0, r->loop);
 	json_scan_init(&r->js, 1);
+	coding_store_init(&r->coding, 64 << 20);
+	r->upstream.coding = &r->coding;
 	r->gather = (struct gather_env){ .loop = r->loop, .upstreams = &r->upstream, .js = &r->js };
 }
 
@@ -221,6 +224,7 @@ rig_start(struct rig *r)
 				    .admission = &r->admission,
 				    .admission_wait_ns = NS_PER_SEC,
 				    .metrics = &r->metrics,
+				    .coding = &r->coding,
 				    .access_log = r->access_log,
 				    .admin = &r->admin,
 				    .seed = 1 });
@@ -336,6 +340,7 @@ rig_close(struct rig *r)
 	upstream_fini(&r->upstream);
 	limiter_fini(&r->admission);
 	json_scan_fini(&r->js);
+	coding_store_fini(&r->coding); /* which asserts that every state has come back */
 	for (size_t i = 0; i < r->n_up; i++) {
 		stream_close(&r->up[i].stream);
 		buf_fini(&r->up[i].in);
