@@ -100,7 +100,8 @@
 	X(MERGE_CONFLICT, 502, "merge_conflict", "two parts claim the same place in the answer") \
 	X(BATCH_TIMEOUT, 504, "batch_timeout", "the time of the batch was over before that of its entry") \
 	X(CANCELLED, 502, "cancelled", "the call was cancelled because the answer was already decided") \
-	X(BUDGET, 502, "budget", "the request needs more memory than it may have") \
+	X(BUDGET, 502, "budget", \
+	    "the request needs more memory than it may have; a larger max_body of its calls gives it more") \
 	/* files and the system */ \
 	X(BAD_CONFIG, 500, "bad_config", "the configuration is not valid") \
 	X(SYSTEM, 500, "system", "a system call failed")

@@ -6,6 +6,7 @@
 #include "conf/conf_check_text.h"
 #include "conf/yaml_tree.h"
 #include "gather/answer_shape.h"
+#include "gather/fanout.h"
 #include "gather/plan.h"
 #include "server/router.h"
 
@@ -299,12 +300,40 @@ check_body_limit(const struct conf_check *check, const struct route_conf *route)
 		    "is over limits.body of every listener");
 }
 
+/* What max_items lets in must fit into what the request may have. */
+static void
+check_items_fit(const struct conf_check *check, const struct route_conf *route)
+{
+	const struct conf *c = check->conf;
+	uint64_t body = 0, bodies = 0;
+
+	for (size_t i = 0; i < c->n_listeners; i++)
+		body = c->listeners[i].limits.body > body ? c->listeners[i].limits.body : body;
+	if (route->max_request_body_bytes != 0 && route->max_request_body_bytes < body)
+		body = route->max_request_body_bytes;
+	for (size_t i = 0; i < route->n_calls; i++)
+		bodies += route->calls[i].max_body_bytes; /* at most 64 times 1 GiB */
+	for (size_t i = 0; i < route->n_calls; i++) {
+		const struct call_conf *call = &route->calls[i];
+		uint64_t need = call->for_each.max_items * FANOUT_ITEM_BYTES;
+
+		if (str_is_none(call->for_each.list.s) || need <= route_conf_arena_bytes(body, bodies))
+			continue;
+		conf_error_warn(check->errors, conf_check_place(call->pos, "max_items"),
+		    "so many items take %llu MiB and the request may have %llu: a larger max_body of the call gives it "
+		    "more, or else it fails with budget",
+		    (unsigned long long)(need >> 20), (unsigned long long)(route_conf_arena_bytes(body, bodies) >> 20));
+	}
+}
+
 static void
 check_route(
     const struct conf_check *check, struct route_conf *route, const struct template_params *params)
 {
-	if (route->kind == ROUTE_CALLS)
+	if (route->kind == ROUTE_CALLS) {
 		check_calls(check, route, params);
+		check_items_fit(check, route);
+	}
 	if (route->kind == ROUTE_PROXY)
 		check_proxy(check, route, params);
 	if (route->kind == ROUTE_REPLY)

@@ -8,6 +8,9 @@
 
 #include "gather/task.h"
 
+/* What an item takes of the request's memory, beside its own bytes and its result. */
+#define FANOUT_ITEM_BYTES 80
+
 struct fanout;
 
 struct fanout_setup {

@@ -5,16 +5,24 @@
 
 #include "codec/json_iter.h"
 
+/* Documents of this size may hold many values: they are counted first, so that the list need not grow. */
+#define LARGE_BYTES 16384
+
 /* A growing list in an arena. */
 struct list {
 	struct arena *arena;
 	struct json_value *at;
 	size_t n, cap;
+	bool is_counting;
 };
 
 static void
 add(struct list *l, struct json_value v)
 {
+	if (l->is_counting) {
+		l->n++;
+		return;
+	}
 	if (l->n == l->cap) {
 		size_t cap = l->cap == 0 ? 16 : l->cap * 2;
 		struct json_value *at = arena_alloc(l->arena, cap * sizeof *at);
@@ -56,10 +64,15 @@ size_t
 values_collect(const struct json_path *path, struct json_value root, struct arena *arena,
     struct json_value **out)
 {
-	struct list l = { .arena = arena };
+	struct list l = { .arena = arena, .is_counting = root.kind != JSON_NONE && root.text.n > LARGE_BYTES };
 
 	if (root.kind != JSON_NONE)
 		collect(path, root, &l);
+	if (l.is_counting) {
+		l = (struct list){ .arena = arena, .cap = l.n };
+		l.at = arena_alloc(arena, l.cap * sizeof *l.at);
+		collect(path, root, &l);
+	}
 	*out = l.at;
 	return l.n;
 }

@@ -522,6 +522,21 @@ def test_results_over_the_budget_end_the_for_each(gatherd, upstream):
 
 
 @pytest.mark.sanitize
+@pytest.mark.alone
+def test_hundreds_of_thousands_of_items_need_room_that_max_body_gives(gatherd, upstream):
+    n = 300000
+    up = upstream(json_reply(lambda r: r.body)).on("/list", json_reply(json.dumps(list(range(n))).encode()))
+    each = {"path": "/echo", "method": "POST", "json": "{items}", "for_each": "{calls.list.body}", "max_items": n,
+            "batch": {"max": 10000}}
+    listed = {"path": "/list", "max_body": "3MiB"}
+    d = gatherd([route("/small", list=listed, each={**each, "max_body": "200KiB"}),
+                 route("/large", list=listed, each={**each, "max_body": "32MiB"})], {"up": up})
+    problem = expect.is_problem(d.get("/small"), 502, "budget")
+    assert "max_body" in problem["detail"]
+    assert d.get("/large").json()["each"] == list(range(n))
+    assert d.memory() < 120 << 20
+
+
 def test_what_another_call_said_cannot_leave_its_place(gatherd, upstream):
     """Slashes, dots, percent signs and line ends of upstreams: encoded, or the call is not sent; nobody blames the client."""
     said = {"../../a": "..%2F..%2Fa", "%2e%2e": "%252e%252e", "a?b=c#d&e": "a%3Fb%3Dc%23d%26e", "//h/": "%2F%2Fh%2F",

@@ -254,6 +254,13 @@ START_TEST(warnings_do_not_refuse)
 		     "a name is sent as it stands: only values have references");
 	ck_assert_uint_eq(errors.n, 2);
 	arena_reset(&arena);
+	load_text(HEAD "routes:\n  - { path: /a, calls: { c: { upstream: u, path: /, for_each: \"{query.x[]}\", "
+		       "max_items: 500000 } } }\n",
+	    ERR_NONE);
+	assert_error("t:5:89: warning: routes[0].calls.c.max_items: "
+		     "so many items take 38 MiB and the request may have 14: a larger max_body of the call gives it "
+		     "more, or else it fails with budget");
+	arena_reset(&arena);
 }
 END_TEST
 
