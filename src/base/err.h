@@ -38,6 +38,7 @@
 	X(INTERNAL, 500, "internal", "gatherd broke one of its own rules") \
 	X(CODING_UNKNOWN, 501, "coding_unknown", "the transfer coding is not implemented") \
 	X(METHOD_UNKNOWN, 501, "method_unknown", "the method is not implemented") \
+	X(PLAIN_HTTP, 400, "plain_http", "plain HTTP was sent to a port that speaks TLS: use https") \
 	X(VERSION_UNKNOWN, 505, "version_unknown", "the HTTP major version is not supported") \
 	/* shedding */ \
 	X(OVERLOADED, 503, "overloaded", "the daemon is at its concurrency limit and its queue is full") \

@@ -567,6 +567,21 @@ stream_tls_connect(struct tls_peer *peer, struct loop *loop, const struct addr *
 	return &t->base;
 }
 
+struct stream *
+stream_tls_unwrap(struct stream **s)
+{
+	struct stream_tls *t = tls_of(*s);
+	struct stream *below = t->below;
+
+	assert(t->state == TLS_STATE_FAILED);
+	*s = NULL;
+	t->below = NULL;
+	t->base.events = NULL;
+	t->base.owner = NULL;
+	detach(t);
+	return below;
+}
+
 struct tls_identity *
 stream_tls_identity(struct stream *s)
 {

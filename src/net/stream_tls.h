@@ -21,6 +21,11 @@ struct stream *stream_tls_accept(struct tls_gate *gate, struct stream *below);
 /* As stream_connect(); peer says what to ask of the server, and outlives the stream. */
 struct stream *stream_tls_connect(struct tls_peer *peer, struct loop *loop, const struct addr *to,
     const struct stream_events *events, void *owner);
+/*
+ * The stream below one whose handshake has failed with ERR_PLAIN_HTTP, for an answer to who speaks no TLS: the caller's
+ * now, without an owner. *s is closed and NULL.
+ */
+struct stream *stream_tls_unwrap(struct stream **s);
 /* Who the peer of an established stream is; NULL: it showed no certificate. The caller frees it. */
 struct tls_identity *stream_tls_identity(struct stream *s);
 

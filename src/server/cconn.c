@@ -241,6 +241,12 @@ on_connected(void *arg, enum err_code e)
 	struct cconn *c = arg;
 
 	TAG_CHECK(c, CCONN_TAG);
+	if (e == ERR_PLAIN_HTTP) {
+		c->stream = stream_tls_unwrap(&c->stream);
+		stream_set_owner(c->stream, &stream_events, c);
+		cconn_h1_refuse(c, e);
+		return;
+	}
 	if (e != ERR_NONE) {
 		cconn_close(c);
 		return;

@@ -414,6 +414,12 @@ cconn_h1_on_readable(struct cconn *c)
 }
 
 void
+cconn_h1_refuse(struct cconn *c, enum err_code e)
+{
+	refuse(stream_begin(c), e);
+}
+
+void
 cconn_h1_on_read_timeout(struct cconn *c)
 {
 	struct cconn_h1_stream *stream = c->h1;

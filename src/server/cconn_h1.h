@@ -50,6 +50,8 @@ struct cconn_h1_stream {
 
 /* The stream can be read: state is not LINGER. */
 void cconn_h1_on_readable(struct cconn *c);
+/* Answers with an error to what cannot be read, and closes; no request has begun. */
+void cconn_h1_refuse(struct cconn *c, enum err_code e);
 /* The head or the body did not come in time. */
 void cconn_h1_on_read_timeout(struct cconn *c);
 /* n bytes of the answer are with the kernel. */

@@ -87,13 +87,44 @@ def test_staples_the_response_of_its_file(gatherd, pki, pair):
     assert "OCSP Response Status: successful" in tls.s_client(d.port, "-status")
 
 
-def test_plain_http_to_a_tls_port_is_cut(gatherd, pair):
+def drain(sock):
+    """All that comes until the peer closes or resets."""
+    came = b""
+    sock.settimeout(10)
+    try:
+        while True:
+            more = sock.recv(65536)
+            if not more:
+                return came
+            came += more
+    except (ConnectionError, ssl.SSLError):
+        return came
+
+
+@pytest.mark.parametrize("start", ["GET /hello", "POST /a", "HEAD /hello", "PUT /" + "x" * 3000])
+def test_plain_http_to_a_tls_port_is_told(gatherd, pki, pair, start):
     d = gatherd(HELLO, listener=listener(pair))
     with d.client() as client:
-        client.send(b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")
-        with pytest.raises((AssertionError, wire.Closed, ConnectionError, ValueError)):
-            client.read_response()
-    assert d.metric("gatherd_client_handshakes_total", reason="tls_protocol") == 1
+        client.send(start.encode() + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        response = client.read_response()
+        assert (response.status, response.header("Connection"), response.json()["reason"]) == (400, "close", "plain_http")
+        assert client.is_closed()
+    assert d.metric("gatherd_client_handshakes_total", reason="plain_http") == 1
+    record = d.access_log()[0]
+    assert (record["status"], record["reason"]) == (400, "plain_http")
+    with tls.Client(d.port, pki.ca) as client:
+        assert client.request("/hello").status == 200
+
+
+def test_what_is_neither_tls_nor_http_is_cut(gatherd, pki, pair):
+    d = gatherd(HELLO, listener=listener(pair))
+    for noise in (b"SSH-2.0-x\r\n", b"\x00" * 100, b"\x80\x2e\x01\x00\x02" + bytes(43), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                  b"\x16\x03\x01\xff\xff" + b"\x01" * 70000, b"\x17\x03\x03\x00\x05hello", b"\x15\x03\x01\x00\x02\x02\x28"):
+        with d.client() as client:
+            client.send(noise)
+            assert len(drain(client.sock)) <= 7, "an alert at most"
+    assert d.metric("gatherd_client_handshakes_total", reason="none") == 0
+    assert d.metric("gatherd_client_handshakes_total") == 7
 
 
 def test_upstreams_hear_that_it_was_https(gatherd, upstream, pki, pair):
