@@ -6,7 +6,7 @@
  * REQUEST is a file with a whole HTTP request, BODY the size that every answer's body must have. Each of CLIENTS
  * connections sends its next request when it has the answer; with RATE they take turns, so many requests a second in
  * all, and latency counts from when a request was due. A connection that the server closes behind an answer is opened
- * again. Prints one JSON object. One thread, one epoll; owns its sockets.
+ * again. Says "ready" when all are connected, waits for a line, measures, and prints one JSON object. One thread, one epoll; owns its sockets.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -278,6 +278,18 @@ open_clients(void)
 		client_connect(&load.clients[i]);
 }
 
+/* What connecting cost the server is not measured, unless the request ends its connection. */
+static void
+await_start(void)
+{
+	char line[2];
+
+	printf("ready\n");
+	fflush(stdout);
+	if (read(STDIN_FILENO, line, 1) != 1)
+		fail("nobody waits for the figures");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -297,6 +309,7 @@ main(int argc, char **argv)
 	load.is_paced = n[5] > 0;
 	load.epoll = epoll_create1(0);
 	open_clients();
+	await_start();
 	start = now_ns();
 	load.end = start + n[4] * 1000000;
 	if (load.is_paced)
