@@ -4,6 +4,7 @@
     shapes.py                        every shape, every server that is installed
     shapes.py --shapes 5x2k,3x200k --rounds 6 --seconds 2 --out shapes.json
     shapes.py --latency              one request at a time: latency above an upstream that takes 5 ms
+    shapes.py --workers              what a second worker adds to the cost of a request, with an upstream limit in force
     shapes.py --list
 
 A stub answers as upstream, a load generator asks; both on one core, the measured server on the other. All servers get
@@ -113,14 +114,14 @@ def alike(value, expected, roughly):
 class Server:
     """A measured server, started for one shape."""
 
-    def __init__(self, bench, name):
-        self.bench, self.name = bench, name
-        self.folder = os.path.join(bench.folder, name)
-        os.makedirs(self.folder, exist_ok=True)
+    def __init__(self, bench, name, shape):
+        self.bench, self.name, self.shape = bench, name, shape
+        self.folder = tempfile.mkdtemp(prefix=name, dir=bench.folder)
+        os.chmod(self.folder, 0o755)
         self.process = self.port = None
 
     def start(self):
-        shape, upstreams = self.bench.shape, self.bench.upstreams
+        shape, upstreams = self.shape, self.bench.upstreams
         if self.name == "floor":
             self.process = spawn([program("bench_floor"), shape.form, "POST" if shape.post else "GET", shape.calls]
                                  + upstreams, SERVER_CORE, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -138,7 +139,7 @@ class Server:
         self.wait()
 
     def configuration(self):
-        shape, upstreams = self.bench.shape, self.bench.upstreams
+        shape, upstreams = self.shape, self.bench.upstreams
         if self.name == "gatherd":
             return json.dumps(peers.gatherd(shape, self.port, upstreams), indent=1)
         return peers.nginx(shape, self.port, upstreams, self.folder, self.name == "nginx-luajson")
@@ -217,35 +218,45 @@ class Bench:
             f.write(content)
         return path
 
+    def start_load(self, server, seconds, clients, rate, core=LOAD_CORE):
+        process = spawn([program("bench_load"), server.port, self.request, server.size, clients, int(seconds * 1000),
+                         rate], core, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process.stdout.readline()
+        return process
+
     def measure(self, server, seconds, clients=None, rate=None):
         """A row: what bench_load says, and the server's CPU time per request meanwhile."""
-        rate = self.shape.rate if rate is None else rate
-        process = spawn([program("bench_load"), server.port, self.request, server.size, clients or self.shape.clients,
-                         int(seconds * 1000), rate], LOAD_CORE, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        process.stdout.readline()
+        load = self.start_load(server, seconds, clients or self.shape.clients, self.shape.rate if rate is None else rate)
+        return self.measure_loads([server], [load])
+
+    def measure_loads(self, servers, loads):
+        """The sums over some loads on some servers; the rest of the row is the first load's."""
         time.sleep(SETTLE_SECONDS)
-        before = server.cpu_ns()
-        out = process.communicate("\n")[0]
-        used = [b - a for a, b in zip(before, server.cpu_ns())]
-        if process.returncode != 0:
-            raise Wrong("%s: the load was refused" % server.name)
-        row = json.loads(out)
+        before = [s.cpu_ns() for s in servers]
+        for load in loads:
+            load.stdin.write("\n")
+            load.stdin.flush()
+        rows = [json.loads(load.communicate()[0] or "null") for load in loads]
+        used = [sum(b[i] - a[i] for a, b in zip(before, (s.cpu_ns() for s in servers))) for i in range(3)]
+        if None in rows:
+            raise Wrong("%s: the load was refused" % servers[0].name)
         share = used[1] / max(1, used[1] + used[2])
-        done = max(1, row["done"])
-        return dict(row, cpu_us=used[0] / 1000 / done, user_us=used[0] * share / 1000 / done, peer=server.name)
+        done = max(1, sum(row["done"] for row in rows))
+        return dict(rows[0], done=done, wrong=sum(row["wrong"] for row in rows), cpu_us=used[0] / 1000 / done,
+                    user_us=used[0] * share / 1000 / done, peer=servers[0].name)
 
     def close(self):
         self.stub.stdin.close()
         self.stub.wait()
 
 
-def started(bench, names):
+def started(bench, names, shape=None):
     servers = []
     for name in names:
         if name.startswith("nginx") and (not peers.nginx_is_there()
                                          or (name == "nginx-luajson" and bench.shape.form == "proxy")):
             continue
-        server = Server(bench, name)
+        server = Server(bench, name, shape or bench.shape)
         try:
             server.start()
             server.size = len(server.ask())
@@ -337,6 +348,47 @@ def run_latency(args, folder):
     return {"what": "latency", "rows": rows}
 
 
+def run_workers(args, folder):
+    """
+    Load and stub share the cores with what is measured, so a second thread costs more in any program: the floor does too,
+    run twice. What is left when that is divided out is the second worker's own.
+    """
+    cores = set(range(os.cpu_count() or 1))
+    rows = {}
+    for name in ("A", "B"):
+        shape = SHAPES[name]._replace(limit=args.limit, clients=32)
+        bench = Bench("workers-" + name, shape, folder)
+        os.sched_setaffinity(bench.stub.pid, cores)
+        one, two = (started(bench, ["gatherd"], shape._replace(workers=n)) for n in (1, 2))
+        floors = started(bench, ["floor"]) + started(bench, ["floor"])
+        for server in one + two + floors:
+            for pid, tid in threads(server.process.pid):
+                os.sched_setaffinity(int(tid), cores)
+        sets = {"floor": floors[:1], "floor twice": floors, "one worker": one, "two workers": two}
+        cpu = collections.defaultdict(list)
+        try:
+            for number in range(args.rounds + 1):
+                for what, servers in sets.items():
+                    loads = [bench.start_load(servers[i % len(servers)], args.seconds, shape.clients // 2, 0, cores)
+                             for i in range(2)]
+                    row = bench.measure_loads(servers, loads)
+                    if number > 0:  # the first round warms them
+                        cpu[what].append(row["cpu_us"])
+        finally:
+            for server in one + two + floors:
+                server.stop()
+            bench.close()
+        rows[name] = {what: statistics.median(v) for what, v in cpu.items()}
+        rows[name]["ratio"] = statistics.median(
+            (b / a) / (d / c) for a, b, c, d in zip(*(cpu[w] for w in ("one worker", "two workers", "floor", "floor twice"))))
+    print("\n| CPU µs per request, limit of %d calls | floor | floor twice | one worker | two workers | two to one, over the "
+          "floor's |\n| --- | --: | --: | --: | --: | --: |" % args.limit)
+    for name, row in rows.items():
+        print("| %s | %.1f | %.1f | %.1f | %.1f | %.3f |" % (SHAPES[name].title, row["floor"], row["floor twice"],
+                                                          row["one worker"], row["two workers"], row["ratio"]))
+    return {"what": "workers", "rows": rows}
+
+
 def run_shapes(args, folder):
     rows, of_shapes = [], {}
     for name in args.shapes.split(","):
@@ -359,6 +411,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--latency", action="store_true")
+    parser.add_argument("--workers", action="store_true")
+    parser.add_argument("--limit", type=int, default=48, help="of each upstream, with --workers")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--out")
     args = parser.parse_args()
@@ -369,7 +423,8 @@ def main():
     folder = tempfile.mkdtemp(prefix="shapes-")
     os.chmod(folder, 0o755)
     try:
-        result = run_latency(args, folder) if args.latency else run_shapes(args, folder)
+        run = run_latency if args.latency else run_workers if args.workers else run_shapes
+        result = run(args, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     result["versions"] = [peers.version([os.path.join(BUILD, "gatherd"), "--version"])]
