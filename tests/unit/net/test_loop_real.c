@@ -1,5 +1,6 @@
 #include "net/loop_real.h"
 
+#include <event2/event.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -46,6 +47,39 @@ START_TEST(a_turn_waits_no_longer_than_it_may)
 	loop_turn(loop, 0);
 	loop_turn(loop, 10 * NS_PER_MS);
 	ck_assert_uint_ge(clock_mono_ns() - start_ns, 10 * NS_PER_MS);
+	loop_free(loop);
+}
+END_TEST
+
+/* Leaves the byte there, for a while. */
+static void
+on_byte(evutil_socket_t fd, short what, void *arg)
+{
+	int *n = arg;
+	char byte;
+
+	(void)what;
+	if (++*n == 100)
+		ck_assert_int_eq(read(fd, &byte, 1), 1);
+}
+
+START_TEST(a_turn_looks_once_for_what_is_ready)
+{
+	struct loop *loop = loop_real_new();
+	struct event *ev;
+	int fd[2], n = 0;
+
+	ck_assert_int_eq(pipe(fd), 0);
+	ck_assert_int_eq(write(fd[1], "x", 1), 1);
+	ev = event_new(loop_real_base(loop), fd[0], EV_READ | EV_PERSIST, on_byte, &n);
+	event_add(ev, NULL);
+	loop_turn(loop, TIMER_NEVER);
+	ck_assert_int_eq(n, 1);
+	loop_turn(loop, 0); /* as when other work is there */
+	ck_assert_int_eq(n, 2);
+	event_free(ev);
+	close(fd[0]);
+	close(fd[1]);
 	loop_free(loop);
 }
 END_TEST
@@ -123,4 +157,4 @@ START_TEST(stops_from_another_thread_while_it_waits)
 END_TEST
 
 UNIT_MAIN("loop_real", timers_fire_on_time, a_turn_waits_no_longer_than_it_may,
-    no_message_of_other_threads_is_lost, stops_from_another_thread_while_it_waits)
+    a_turn_looks_once_for_what_is_ready, no_message_of_other_threads_is_lost, stops_from_another_thread_while_it_waits)
