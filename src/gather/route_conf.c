@@ -199,7 +199,7 @@ static const struct conf_row rows[] = {
 	    .since = "0.1",
 	    .doc =
 		"The budget of the whole request, the calls included. For proxy routes: until the "
-		"head of the answer.",
+		"head of the answer, without the time in which the request's body is streamed.",
 	},
 	{
 	    .key = "request",

@@ -17,6 +17,9 @@
 /* Most that is read ahead of need: pipelined requests, or a body that is not wanted yet. */
 #define READ_AHEAD_BYTES 16384
 #define STREAMS_MAX_FREE 1024
+/* A body that comes more slowly on average uses up timeouts.body: with no end to that, bytes far apart hold for
+ * days what a request holds. */
+#define BODY_BYTES_PER_SEC 500
 /* A stream on the free list keeps an output buffer up to this size. */
 #define STREAM_KEEP_OUT_BYTES 16384
 
@@ -266,6 +269,34 @@ on_head_bytes(struct cconn *c, struct str bytes)
 
 /* ---- the body */
 
+/* How far the client is behind a pace of BODY_BYTES_PER_SEC. */
+static uint64_t
+behind_ns(const struct cconn_h1_stream *stream)
+{
+	uint64_t now_ns = stream->conn->stream->loop->now_ns;
+	uint64_t elapsed_s = (now_ns - stream->body_since_ns) / NS_PER_SEC;
+	uint64_t paid_s = (stream->exchange.bytes_in - stream->body_since_bytes) / BODY_BYTES_PER_SEC;
+
+	return elapsed_s > paid_s ? (elapsed_s - paid_s) * NS_PER_SEC : 0;
+}
+
+static void
+await_body(struct cconn_h1_stream *stream)
+{
+	uint64_t body_ns = stream->conn->listener->conf->timeouts.body_ns;
+	uint64_t behind = behind_ns(stream);
+
+	cconn_await_read(stream->conn, behind < body_ns ? body_ns - behind : 1);
+}
+
+void
+cconn_h1_ask_for_body(struct cconn_h1_stream *stream)
+{
+	stream->body_since_ns = stream->conn->stream->loop->now_ns;
+	stream->body_since_bytes = stream->exchange.bytes_in;
+	await_body(stream);
+}
+
 static void
 on_body_progress(struct cconn *c, enum h1_progress progress)
 {
@@ -273,7 +304,7 @@ on_body_progress(struct cconn *c, enum h1_progress progress)
 
 	if (progress == H1_MORE) {
 		if (stream->is_body_wanted)
-			cconn_await_read(c, c->listener->conf->timeouts.body_ns);
+			await_body(stream);
 		return;
 	}
 	stream->is_body_wanted = false;

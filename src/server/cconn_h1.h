@@ -28,6 +28,8 @@ struct cconn_h1_stream {
 	struct h1_head head;
 	enum h1_progress progress; /* of the head */
 	struct h1_frame frame;     /* of the request's body */
+	uint64_t body_since_ns;    /* when the client was last asked for more of it */
+	uint64_t body_since_bytes; /* exchange.bytes_in at that time */
 	enum cconn_h1_answer answer;
 	bool has_own_fields; /* the head came in pieces: head.fields is in the arena */
 	bool is_head_complete;
@@ -71,6 +73,8 @@ void cconn_h1_drop(struct cconn *c);
  * when that was all, so that another request may follow.
  */
 bool cconn_h1_settle_body(struct cconn_h1_stream *stream);
+/* From now on the client's time for the body runs. */
+void cconn_h1_ask_for_body(struct cconn_h1_stream *stream);
 /* Frees a stream of the free list. */
 void cconn_h1_free_stream(struct server *s, struct cconn_h1_stream *stream);
 

@@ -294,7 +294,7 @@ want_body(struct exchange *x, bool is_wanted)
 		return;
 	}
 	send_continue(stream);
-	cconn_await_read(c, c->listener->conf->timeouts.body_ns);
+	cconn_h1_ask_for_body(stream);
 	if (c->in != NULL)
 		loop_defer(x->server->loop, &c->later);
 	else

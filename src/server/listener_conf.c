@@ -84,7 +84,8 @@ static const struct conf_row timeout_rows[] = {
 	    .max = 3600 * NS_PER_SEC,
 	    .fallback = "30s",
 	    .since = "0.1",
-	    .doc = "How long a client may be silent in the middle of a request body. Then 408.",
+	    .doc = "How long a client may be silent in the middle of a request body. Then 408. The time by which a "
+		   "body is behind 500 bytes a second counts as silence.",
 	},
 	{
 	    .key = "idle",

@@ -203,6 +203,47 @@ START_TEST(slow_bodies_time_out)
 }
 END_TEST
 
+/* Never silent for long, and yet it does not hold its place for days. */
+START_TEST(dripping_bodies_time_out)
+{
+	int seconds = 0;
+
+	rig_open(&r);
+	r.upstream_conf.timeouts.total_ns = 3600 * NS_PER_SEC;
+	rig_proxy(&r, "/up");
+	rig_start(&r);
+	rig_ask(&r, "POST /up HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+	for (; seconds < 100 && r.client[0].in.n == 0; seconds++) {
+		rig_put(&r.client[0], STR("abc"));
+		rig_wait(&r, NS_PER_SEC);
+	}
+	rig_assert_begins(&r.client[0], "HTTP/1.1 408 ");
+	ck_assert_int_ge(seconds, 29);
+	ck_assert_int_le(seconds, 33);
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(bodies_of_a_steady_pace_may_take_their_time)
+{
+	char piece[1024];
+
+	memset(piece, 'x', sizeof(piece));
+	rig_open(&r);
+	r.upstream_conf.timeouts.total_ns = 3600 * NS_PER_SEC;
+	rig_proxy(&r, "/up");
+	rig_start(&r);
+	rig_ask(&r, "POST /up HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+	for (int i = 0; i < 100; i++) {
+		rig_put(&r.client[0], str_of(piece, sizeof(piece)));
+		rig_wait(&r, 2 * NS_PER_SEC);
+	}
+	ck_assert_uint_eq(r.client[0].in.n, 0);
+	ck_assert(!r.client[0].is_ended);
+	rig_close(&r);
+}
+END_TEST
+
 START_TEST(says_continue_only_when_the_body_is_wanted)
 {
 	setup();
@@ -408,7 +449,8 @@ UNIT_MAIN("cconn_h1", answers_and_keeps_the_connection, idle_connections_hold_no
     takes_heads_byte_by_byte, answers_pipelined_requests_in_order, thousand_pipelined_requests,
     closes_when_asked, http_1_0_closes_unless_told, head_has_no_body, refuses_and_lingers,
     lingering_ends_with_the_client, slow_heads_time_out, silent_connections_close_silently,
-    slow_bodies_time_out, says_continue_only_when_the_body_is_wanted,
+    slow_bodies_time_out, dripping_bodies_time_out,
+    bodies_of_a_steady_pace_may_take_their_time, says_continue_only_when_the_body_is_wanted,
     bodies_nobody_wants_are_dropped, bounds_bodies, broken_chunks_are_refused,
     a_client_that_takes_nothing_is_cut_off, large_answers_arrive_whole, limits_connections,
     draining_closes_after_the_answer, draining_gives_idle_connections_a_second,
