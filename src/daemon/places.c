@@ -6,11 +6,8 @@
 
 #include "base/mem.h"
 
-/*
- * RFC 2782: a weight of 0 means "next to no calls" beside others that have more, and the same as theirs beside
- * others of 0.
- */
-#define SRV_WEIGHT_SCALE 256
+/* RFC 2782: beside others, a weight of 0 means next to no calls. */
+#define NEXT_TO_NONE 64
 
 /* ---- what is kept of the answer before */
 
@@ -67,7 +64,7 @@ add_host(struct places *p, const struct dns_host *host, const struct server_conf
 	struct place at = { .weight = server->weight };
 
 	if (server->is_srv) {
-		at.weight = host->weight * (uint64_t)SRV_WEIGHT_SCALE + 1;
+		at.weight = host->weight;
 		at.priority = host->priority;
 	}
 	for (int k = 0; k < DNS_FAMILIES; k++)
@@ -75,6 +72,42 @@ add_host(struct places *p, const struct dns_host *host, const struct server_conf
 			addr_of_bytes(host->family[k].ip[i], k == DNS_V4 ? 4 : 16, port, &at.addr);
 			add(p, &at);
 		}
+}
+
+static uint64_t
+common_divisor(uint64_t a, uint64_t b)
+{
+	while (b != 0) {
+		uint64_t rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/*
+ * SRV's weights are relative, those of the balance also say how many calls a server takes as lightly as another
+ * takes one: as small as they can be. All of 0 are all the same.
+ */
+static void
+settle_weights(struct places *p)
+{
+	uint64_t divisor = 0;
+	bool has_none = false;
+
+	for (size_t i = 0; i < p->n; i++) {
+		divisor = common_divisor(divisor, p->at[i].weight);
+		has_none |= p->at[i].weight == 0;
+	}
+	for (size_t i = 0; i < p->n; i++) {
+		uint64_t *w = &p->at[i].weight;
+
+		if (*w == 0)
+			*w = 1;
+		else
+			*w = *w / divisor * (has_none ? NEXT_TO_NONE : 1);
+	}
 }
 
 static int
@@ -98,6 +131,8 @@ places_make(struct places *out, const struct dns_answer *answer, const struct se
 	*out = (struct places){ .at = mem_calloc(PLACES_MAX, sizeof *out->at) };
 	for (size_t i = 0; i < answer->n_hosts; i++)
 		add_host(out, &answer->hosts[i], server);
+	if (server->is_srv)
+		settle_weights(out);
 	qsort(out->at, out->n, sizeof *out->at, compare);
 	out->at = mem_realloc(out->at, (out->n + 1) * sizeof *out->at);
 }

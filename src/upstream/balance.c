@@ -3,17 +3,27 @@
 
 #include "upstream/upstream.h"
 
+/* How long one that could not be reached is left alone, where others of another priority can take its calls. */
+#define OUT_NS (5 * NS_PER_SEC)
+
+/* What is chosen from. */
+struct choice {
+	struct endpoint *const *at;
+	size_t n;
+	const struct endpoint *avoid;
+};
+
 /* Smooth weighted round robin: each turn everyone gains its weight, the richest is taken and pays the sum. */
 static struct endpoint *
-round_robin(struct upstream *up, const struct endpoint *avoid)
+round_robin(const struct choice *from)
 {
 	struct endpoint *best = NULL;
 	int64_t sum = 0;
 
-	for (size_t i = 0; i < up->n_endpoints; i++) {
-		struct endpoint *ep = up->endpoints[i];
+	for (size_t i = 0; i < from->n; i++) {
+		struct endpoint *ep = from->at[i];
 
-		if (ep == avoid)
+		if (ep == from->avoid)
 			continue;
 		ep->credit += (int64_t)ep->weight;
 		sum += (int64_t)ep->weight;
@@ -45,25 +55,75 @@ is_preferred(struct upstream *up, const struct endpoint *a, const struct endpoin
 }
 
 static struct endpoint *
-least_loaded(struct upstream *up, const struct endpoint *avoid)
+least_loaded(struct upstream *up, const struct choice *from)
 {
-	size_t n = up->n_endpoints;
+	size_t n = from->n;
 	size_t i = (size_t)rnd_below(&up->rnd, n);
 	size_t j = (i + 1 + (size_t)rnd_below(&up->rnd, n - 1)) % n;
-	struct endpoint *a = up->endpoints[i], *b = up->endpoints[j];
-	bool takes_b = a == avoid || (b != avoid && is_preferred(up, b, a));
+	struct endpoint *a = from->at[i], *b = from->at[j];
+	bool takes_b = a == from->avoid || (b != from->avoid && is_preferred(up, b, a));
 
 	endpoint_fade(takes_b ? a : b);
 	return takes_b ? b : a;
 }
 
+static struct endpoint *
+pick_from(struct upstream *up, const struct choice *from)
+{
+	if (from->n == 1)
+		return from->at[0];
+	if (up->conf->balance == BALANCE_ROUND_ROBIN)
+		return round_robin(from);
+	return least_loaded(up, from);
+}
+
+/* ---- priorities (RFC 2782) */
+
+/* Its time has come to be tried: by this one call, others leave it alone as before. */
+static bool
+is_to_be_tried(struct endpoint *ep)
+{
+	uint64_t now = ep->upstream->loop->now_ns;
+
+	if (ep->out_since_ns == 0 || now < ep->out_since_ns + OUT_NS)
+		return false;
+	ep->out_since_ns = now;
+	return true;
+}
+
+/*
+ * The endpoints of the lowest priority number of which one can be reached, as far as is known; when that holds for
+ * none, all but the one to avoid.
+ */
+static struct endpoint *
+pick_by_priority(struct upstream *up, const struct endpoint *avoid)
+{
+	struct choice from = { .at = up->candidates };
+
+	for (size_t i = 0; i < up->n_endpoints; i++) {
+		struct endpoint *ep = up->endpoints[i];
+
+		if (from.n != 0 && ep->priority != from.at[0]->priority)
+			break;
+		if (ep == avoid)
+			continue;
+		if (is_to_be_tried(ep))
+			return ep;
+		if (ep->out_since_ns == 0)
+			up->candidates[from.n++] = ep;
+	}
+	if (from.n == 0)
+		from = (struct choice){ up->endpoints, up->n_endpoints, avoid };
+	return pick_from(up, &from);
+}
+
 struct endpoint *
 balance_pick(struct upstream *up, const struct endpoint *avoid)
 {
-	assert(up->n_endpoints > 0);
-	if (up->n_endpoints == 1)
-		return up->endpoints[0];
-	if (up->conf->balance == BALANCE_ROUND_ROBIN)
-		return round_robin(up, avoid);
-	return least_loaded(up, avoid);
+	struct choice from = { up->endpoints, up->n_endpoints, avoid };
+
+	assert(from.n > 0);
+	if (from.n > 1 && from.at[0]->priority != from.at[from.n - 1]->priority)
+		return pick_by_priority(up, avoid);
+	return pick_from(up, &from);
 }

@@ -1,6 +1,7 @@
 /*
  * Which endpoint takes the next call: round robin by weight, or most likely the less loaded of two taken at random
  * (Mitzenmacher, "The power of two choices", 2001) by latency and calls in flight; equal ones share by weight.
+ * Of several priorities (RFC 2782) only the first one that can be reached gets calls.
  */
 #ifndef UPSTREAM_BALANCE_H
 #define UPSTREAM_BALANCE_H

@@ -216,14 +216,18 @@ is_stale(const struct call *c, enum err_code e)
 	    c->request->is_idempotent && !c->request->is_streamed;
 }
 
-/* No connection came about, so nothing was sent: another server may do. Each is tried once at most. */
+/* No connection came about, so nothing was sent. */
+static bool
+is_unreachable(enum err_code e)
+{
+	return e == ERR_CONNECT_REFUSED || e == ERR_CONNECT_FAILED || e == ERR_CONNECT_TIMEOUT;
+}
+
+/* Another server may do. Each is tried once at most. */
 static bool
 may_redispatch(const struct call *c, enum err_code e)
 {
-	bool is_unreachable = e == ERR_CONNECT_REFUSED || e == ERR_CONNECT_FAILED ||
-	    e == ERR_CONNECT_TIMEOUT;
-
-	if (!is_unreachable || c->n_redispatches >= REDISPATCH_MAX)
+	if (!is_unreachable(e) || c->n_redispatches >= REDISPATCH_MAX)
 		return false;
 	/* One that is leaving is not among the upstream's any more. */
 	return c->n_redispatches + 1u < c->upstream->n_endpoints + c->endpoint->is_leaving;
@@ -335,9 +339,10 @@ on_end(void *owner, enum err_code e)
 		begin_attempt(c, NULL);
 		return;
 	}
+	if (is_unreachable(e))
+		endpoint_note_unreachable(c->endpoint);
 	if (may_redispatch(c, e)) {
 		c->n_redispatches++;
-		endpoint_note_unreachable(c->endpoint);
 		metric_add(
 		    c->upstream->metrics, METRIC_UPSTREAM_REDISPATCHES, c->upstream->index, 0, 1);
 		begin_attempt(c, c->endpoint);

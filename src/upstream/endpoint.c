@@ -67,6 +67,7 @@ endpoint_close(struct endpoint *ep)
 void
 endpoint_note_latency(struct endpoint *ep, uint64_t ns)
 {
+	ep->out_since_ns = 0;
 	if (ep->latency_ewma_ns == 0)
 		ep->latency_ewma_ns = ns;
 	else
@@ -78,6 +79,7 @@ endpoint_note_unreachable(struct endpoint *ep)
 {
 	uint64_t cost = ep->upstream->conf->timeouts.connect_ns;
 
+	ep->out_since_ns = ep->upstream->loop->now_ns;
 	if (ep->latency_ewma_ns < cost)
 		ep->latency_ewma_ns = cost;
 }

@@ -31,6 +31,7 @@ struct endpoint {
 	uint64_t latency_ewma_ns; /* of answers' first bytes, decayed by arrivals; 0: none measured yet */
 	uint32_t active;          /* calls on it now, waiting included */
 	int64_t credit;           /* of round robin */
+	uint64_t out_since_ns;    /* it could not be reached then, nor was it since; 0: it can, as far as is known */
 	uint64_t weight;          /* from 1 */
 	bool is_named;            /* its address comes of a name, and may go */
 	bool is_leaving;          /* the name of its server does not have this address any more */
@@ -46,7 +47,7 @@ void endpoint_use_tls(struct endpoint *ep, struct tls_client *client);
 void endpoint_close(struct endpoint *ep);
 /* An answer began ns after its request left. */
 void endpoint_note_latency(struct endpoint *ep, uint64_t ns);
-/* It could not be reached: it counts as slow until it was passed over for a while. */
+/* It could not be reached: it counts as slow until it was passed over for a while, and as out until it answers. */
 void endpoint_note_unreachable(struct endpoint *ep);
 /* Another one was preferred: what is known of this one fades, so that it is tried again some time. */
 void endpoint_fade(struct endpoint *ep);

@@ -24,6 +24,16 @@ make_endpoint(struct upstream *up, const struct server_conf *server, const struc
 	return ep;
 }
 
+/* An empty list for so many. */
+static void
+make_room(struct upstream *up, size_t n)
+{
+	up->endpoints = mem_calloc(n, sizeof(*up->endpoints));
+	free(up->candidates);
+	up->candidates = mem_calloc(n, sizeof(*up->candidates));
+	up->n_endpoints = 0;
+}
+
 /* Behind those of the same priority, so that the order of the file holds among them. */
 static void
 insert(struct upstream *up, struct endpoint *ep)
@@ -61,8 +71,7 @@ sort_out(struct upstream *up, const struct server_conf *server, const struct pla
 	struct endpoint **old = up->endpoints;
 	size_t n_old = up->n_endpoints;
 
-	up->endpoints = mem_calloc(n_old + n, sizeof(*up->endpoints));
-	up->n_endpoints = 0;
+	make_room(up, n_old + n);
 	for (size_t i = 0; i < n_old; i++) {
 		struct endpoint *ep = old[i];
 		const struct place *at = find_place(places, n, &ep->addr);
@@ -127,7 +136,7 @@ add_endpoints(struct upstream *up)
 
 	for (size_t i = 0; i < up->conf->n_servers; i++)
 		n += up->conf->servers[i].n_addrs;
-	up->endpoints = mem_calloc(n, sizeof(*up->endpoints));
+	make_room(up, n);
 	for (size_t i = 0; i < up->conf->n_servers; i++) {
 		const struct server_conf *server = &up->conf->servers[i];
 
@@ -193,7 +202,8 @@ upstream_fini(struct upstream *up)
 	tls_client_free(up->tls);
 	up->tls = NULL;
 	free(up->endpoints);
-	up->endpoints = NULL;
+	free(up->candidates);
+	up->endpoints = up->candidates = NULL;
 	free(up->fields);
 	up->fields = NULL;
 	limiter_fini(&up->limiter);

@@ -29,6 +29,7 @@ struct upstream {
 	struct limiter turn;
 	struct endpoint **endpoints; /* owned list of owned; in the order of their priorities */
 	size_t n_endpoints;
+	struct endpoint **candidates;  /* owned; scratch space of balance_pick(), as long as the list */
 	LIST_HEAD(, endpoint) leaving; /* owned; they serve the calls that are on them */
 	struct defer sweep;            /* of those that serve none any more */
 	enum err_code absence;         /* why there is no endpoint */

@@ -313,3 +313,91 @@ def test_check_and_explain_ask_nobody(gatherd, dns_server, pair):
     dumped = daemon_module.run("dump", "--effective", "-c", d.config_path)
     assert "on_resolve_failure: refuse" in dumped.stdout and "dns: users.test" in dumped.stdout, dumped.stdout
     assert len(server.queries) == count
+
+
+# ---- SRV
+
+SRV = "_http._tcp.users.test"
+
+
+def discover(name=SRV, **more):
+    return {"up": {"discover": {"srv": name}, **more}}
+
+
+def srv_line(port, target="a.test", priority=0, weight=0):
+    return "srv-host=%s,%s,%d,%d,%d" % (SRV, target, port, priority, weight)
+
+
+@pytest.mark.sanitize
+def test_srv_names_servers_ports_and_weights(gatherd, dns_server, upstream):
+    ups = [upstream(), upstream(), upstream()]
+    server = dns_server(dns.Dnsmasq, {"a.test": ["127.0.0.1"]},
+                        [srv_line(ups[0].port, weight=10), srv_line(ups[1].port, weight=30), srv_line(ups[2].port, weight=0)])
+    d = gatherd([ROUTE], discover(balance="round_robin"), dns=conf(server))
+    for _ in range(120):
+        assert d.get("/x").status == 200
+    counts = [len(u.requests) for u in ups]
+    assert 28 <= counts[0] <= 31 and 87 <= counts[1] <= 91 and counts[2] <= 2, counts
+    assert ups[0].requests[0].header("Host") == "users.test"
+    assert {r["calls"][0]["server"] for r in d.access_log(120)} >= {"127.0.0.1:%d" % u.port for u in ups[:2]}
+
+
+@pytest.mark.sanitize
+def test_srv_priorities_are_for_what_cannot_be_reached(gatherd, dns_server, upstream):
+    first, second = upstream(), upstream()
+    server = dns_server(dns.Dnsmasq, {"a.test": ["127.0.0.1"]},
+                        [srv_line(first.port, priority=1, weight=5), srv_line(second.port, priority=2, weight=5)])
+    d = gatherd([ROUTE], discover(), dns=conf(server))
+    for _ in range(20):
+        assert d.get("/x").status == 200
+    assert len(first.requests) == 20 and not second.requests
+    first.stop()
+    for _ in range(20):
+        assert d.get("/x").status == 200
+    assert len(second.requests) == 20
+    first.start()
+    wait.until(lambda: d.get("/x").status == 200 and len(first.requests) > 20, "the first one to be tried again", timeout=15)
+    count = len(second.requests)
+    for _ in range(20):
+        assert d.get("/x").status == 200
+    assert len(second.requests) == count
+
+
+def test_srv_records_come_and_go_without_a_failed_request(gatherd, dns_server, upstream):
+    ups = [upstream(json_reply(b'{"from":%d}' % i)) for i in (1, 2)]
+    server = dns_server(dns.Dns)
+
+    def point_at(*which):
+        server.zone = {(SRV, "SRV"): [dns.srv(SRV, "%d.test" % i, ups[i - 1].port, ttl=1) for i in which],
+                       ("1.test", "A"): [dns.a("1.test", "127.0.0.1")], ("2.test", "A"): [dns.a("2.test", "127.0.0.1")]}
+    point_at(1)
+    d = gatherd([ROUTE], discover(), dns=conf(server, ttl={"min": "100ms", "max": "200ms", "negative": "200ms"}))
+    asker = Asker(d)
+    for which in ((1, 2), (2,), (1,)):
+        point_at(*which)
+        wait.until(lambda: d.metric("gatherd_dns_addresses", upstream="up") == len(which), "as many servers")
+        wait.until(lambda: from_server(d, which[0]), "an answer of the first of them")
+    server.zone = {}
+    wait.until(lambda: d.metric("gatherd_dns_lookups_total", upstream="up", reason="dns_not_found"), "a denial")
+    assert from_server(d, 1)
+    asker.stop()
+
+
+def test_a_target_that_nobody_knows_is_left_out(gatherd, dns_server, upstream):
+    """And one whose look-up fails later keeps the address that it had."""
+    ups = [upstream(json_reply(b'{"from":%d}' % i)) for i in (1, 2)]
+    is_broken = threading.Event()
+
+    def handler(query, is_tcp):
+        if is_broken.is_set() and dns.question_of(query)[0] == "2.test":
+            return dns.answer(query, rcode=2)
+        return server.from_zone(query, is_tcp)
+    server = dns_server(dns.Dns, handler)
+    server.zone = {(SRV, "SRV"): [dns.srv(SRV, "%d.test" % i, ups[i % 2].port) for i in (1, 2, 3)],
+                   ("1.test", "A"): [dns.a("1.test", "127.0.0.1")], ("2.test", "A"): [dns.a("2.test", "127.0.0.1")]}
+    d = gatherd([ROUTE], discover(), dns=conf(server, ttl={"min": "100ms", "max": "200ms", "negative": "200ms"}))
+    assert d.metric("gatherd_dns_addresses", upstream="up") == 2
+    is_broken.set()
+    count = len(server.asked("2.test"))
+    wait.until(lambda: len(server.asked("2.test")) >= count + 6, "more look-ups")
+    assert d.metric("gatherd_dns_addresses", upstream="up") == 2

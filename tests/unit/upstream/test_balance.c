@@ -7,7 +7,8 @@
 
 static struct upstream_conf conf;
 static struct endpoint endpoints[N];
-static struct endpoint *list[N];
+static struct endpoint *list[N], *candidates[N];
+static struct loop loop;
 static struct upstream up;
 
 static void
@@ -15,6 +16,9 @@ setup(enum balance_kind kind)
 {
 	conf = (struct upstream_conf){ .balance = kind, .timeouts = { .connect_ns = NS_PER_SEC } };
 	up = (struct upstream){ .conf = &conf, .endpoints = list, .n_endpoints = N };
+	up.candidates = candidates;
+	up.loop = &loop;
+	loop.now_ns = 1000 * NS_PER_SEC;
 	rnd_init(&up.rnd, 1);
 	for (size_t i = 0; i < N; i++) {
 		endpoints[i] = (struct endpoint){ .upstream = &up, .weight = 1 };
@@ -112,7 +116,55 @@ START_TEST(another_one_when_one_is_to_be_avoided)
 }
 END_TEST
 
-UNIT_MAIN("balance", round_robin_follows_the_weights, the_less_loaded_is_preferred,
+/* Endpoint 0 and 1 come first, 2 is for when neither can be reached. */
+START_TEST(the_first_priority_that_can_be_reached_gets_the_calls)
+{
+	static const enum balance_kind kinds[] = { BALANCE_ROUND_ROBIN, BALANCE_LEAST_LOADED };
+	int counts[N];
+
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		setup(kinds[k]);
+		endpoints[2].priority = 1;
+		pick_often(300, counts);
+		ck_assert_int_gt(counts[0], 0);
+		ck_assert_int_gt(counts[1], 0);
+		ck_assert_int_eq(counts[2], 0);
+		endpoint_note_unreachable(&endpoints[0]);
+		pick_often(300, counts);
+		ck_assert_int_eq(counts[1], 300);
+		ck_assert_ptr_eq(balance_pick(&up, &endpoints[1]), &endpoints[2]);
+		endpoint_note_unreachable(&endpoints[1]);
+		pick_often(300, counts);
+		ck_assert_int_eq(counts[2], 300);
+		endpoint_note_unreachable(&endpoints[2]);
+		pick_often(300, counts);
+		ck_assert_int_gt(counts[0] + counts[1], 0);
+		for (int i = 0; i < 100; i++)
+			ck_assert_ptr_ne(balance_pick(&up, &endpoints[0]), &endpoints[0]);
+	}
+}
+END_TEST
+
+START_TEST(one_call_after_a_while_tries_what_could_not_be_reached)
+{
+	int counts[N];
+
+	setup(BALANCE_LEAST_LOADED);
+	endpoints[1].priority = endpoints[2].priority = 1;
+	endpoint_note_unreachable(&endpoints[0]);
+	loop.now_ns += 5 * NS_PER_SEC;
+	pick_often(100, counts);
+	ck_assert_int_eq(counts[0], 1);
+	loop.now_ns += 5 * NS_PER_SEC;
+	ck_assert_ptr_eq(balance_pick(&up, NULL), &endpoints[0]);
+	endpoint_note_latency(&endpoints[0], NS_PER_MS);
+	pick_often(100, counts);
+	ck_assert_int_eq(counts[0], 100);
+}
+END_TEST
+
+UNIT_MAIN("balance", the_first_priority_that_can_be_reached_gets_the_calls,
+    one_call_after_a_while_tries_what_could_not_be_reached, round_robin_follows_the_weights, the_less_loaded_is_preferred,
     equal_loads_share_by_weight,
     one_that_cannot_be_reached_draws_no_calls_and_is_tried_again,
     another_one_when_one_is_to_be_avoided)
