@@ -73,8 +73,8 @@ enum metric_dim { DIM_NONE, DIM_LISTENER, DIM_ROUTE, DIM_CALL, DIM_UPSTREAM, DIM
 	    "Names of the upstream's servers looked up, by reason (none: found).") \
 	X(DNS_FAILING, GAUGE, "gatherd_dns_names_failing", UPSTREAM, NONE, \
 	    "Names of the upstream's servers whose last look-up has failed.") \
-	X(DNS_ADDRESSES, GAUGE, "gatherd_dns_addresses", UPSTREAM, NONE, \
-	    "Addresses that the names of the upstream's servers have.") \
+	X(DNS_SERVERS, GAUGE, "gatherd_dns_servers", UPSTREAM, NONE, \
+	    "Servers that the upstream's names stand for; one with addresses of both families counts once.") \
 	X(UPSTREAM_DECODED_IN, COUNTER, "gatherd_upstream_decompression_in_bytes_total", UPSTREAM, NONE, \
 	    "Bytes of compressed answers that were decompressed.") \
 	X(UPSTREAM_DECODED_OUT, COUNTER, "gatherd_upstream_decompression_out_bytes_total", UPSTREAM, NONE, \

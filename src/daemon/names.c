@@ -186,7 +186,7 @@ take(struct name *n, struct dns_answer *answer)
 	n->known = answer;
 	is_same = places_equal(&old, &n->places);
 	if (!is_same) {
-		metric_add(n->names->setup.metrics, METRIC_DNS_ADDRESSES, n->upstream, 0,
+		metric_add(n->names->setup.metrics, METRIC_DNS_SERVERS, n->upstream, 0,
 		    n->places.n - old.n);
 		log_change(n, &old);
 	}

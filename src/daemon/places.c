@@ -57,6 +57,44 @@ add(struct places *p, const struct place *at)
 		p->at[p->n++] = *at;
 }
 
+static int
+compare_ips(const void *a, const void *b)
+{
+	return memcmp(a, b, 16);
+}
+
+/* In an order that does not depend on the answer's: pairs stay together from one to the next. */
+static void
+sort_ips(struct dns_addrs *a)
+{
+	qsort(a->ip, a->n, sizeof a->ip[0], compare_ips);
+}
+
+/*
+ * DNS does not tell which addresses are those of one machine. So one of each family is taken for a server, as long
+ * as there are some: the IPv6 one, and an IPv4 one that connections may go to instead (RFC 8305); what is left over
+ * of IPv4 are servers of their own. A wrong guess costs nothing but that one server stands in for another.
+ */
+static void
+pair(struct places *p, const struct dns_host *host, unsigned port, struct place *at)
+{
+	const struct dns_addrs *v4 = &host->family[DNS_V4], *v6 = &host->family[DNS_V6];
+
+	at->has_other = v4->n != 0;
+	for (size_t i = 0; i < v6->n; i++) {
+		addr_of_bytes(v6->ip[i], 16, port, &at->addr);
+		if (at->has_other)
+			addr_of_bytes(v4->ip[i % v4->n], 4, port, &at->other);
+		add(p, at);
+	}
+	at->has_other = false;
+	at->other = (struct addr){ 0 };
+	for (size_t i = v6->n; i < v4->n; i++) {
+		addr_of_bytes(v4->ip[i], 4, port, &at->addr);
+		add(p, at);
+	}
+}
+
 static void
 add_host(struct places *p, const struct dns_host *host, const struct server_conf *server)
 {
@@ -67,11 +105,7 @@ add_host(struct places *p, const struct dns_host *host, const struct server_conf
 		at.weight = host->weight;
 		at.priority = host->priority;
 	}
-	for (int k = 0; k < DNS_FAMILIES; k++)
-		for (size_t i = 0; i < host->family[k].n; i++) {
-			addr_of_bytes(host->family[k].ip[i], k == DNS_V4 ? 4 : 16, port, &at.addr);
-			add(p, &at);
-		}
+	pair(p, host, port, &at);
 }
 
 static uint64_t
@@ -126,11 +160,14 @@ compare(const void *a, const void *b)
 }
 
 void
-places_make(struct places *out, const struct dns_answer *answer, const struct server_conf *server)
+places_make(struct places *out, struct dns_answer *answer, const struct server_conf *server)
 {
 	*out = (struct places){ .at = mem_calloc(PLACES_MAX, sizeof *out->at) };
-	for (size_t i = 0; i < answer->n_hosts; i++)
+	for (size_t i = 0; i < answer->n_hosts; i++) {
+		sort_ips(&answer->hosts[i].family[DNS_V4]);
+		sort_ips(&answer->hosts[i].family[DNS_V6]);
 		add_host(out, &answer->hosts[i], server);
+	}
 	if (server->is_srv)
 		settle_weights(out);
 	qsort(out->at, out->n, sizeof *out->at, compare);
@@ -149,6 +186,8 @@ places_fini(struct places *p)
 static bool
 is_same(const struct place *a, const struct place *b)
 {
+	if (a->has_other != b->has_other || (a->has_other && !addr_eq(&a->other, &b->other)))
+		return false;
 	return addr_eq(&a->addr, &b->addr) && a->weight == b->weight && a->priority == b->priority;
 }
 
@@ -163,22 +202,39 @@ places_equal(const struct places *a, const struct places *b)
 	return true;
 }
 
+static bool
+has_anywhere(const struct places *p, const struct addr *at)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (addr_eq(&p->at[i].addr, at) ||
+		    (p->at[i].has_other && addr_eq(&p->at[i].other, at)))
+			return true;
+	return false;
+}
+
 static void
-describe(const struct places *p, const struct places *other, char sign, struct buf *out)
+describe_one(const struct addr *at, const struct places *other, char sign, struct buf *out)
 {
 	char text[ADDR_TEXT_MAX];
 
+	if (!has_anywhere(other, at))
+		buf_printf(out, " %c%.*s", sign, (int)addr_format(at, text), text);
+}
+
+static void
+describe(const struct places *p, const struct places *other, char sign, struct buf *out)
+{
 	for (size_t i = 0; i < p->n; i++) {
-		if (has_address(other, &p->at[i].addr))
-			continue;
-		buf_printf(out, " %c%.*s", sign, (int)addr_format(&p->at[i].addr, text), text);
+		describe_one(&p->at[i].addr, other, sign, out);
+		if (p->at[i].has_other)
+			describe_one(&p->at[i].other, other, sign, out);
 	}
 }
 
 void
 places_describe_change(const struct places *old, const struct places *now, struct buf *out)
 {
-	buf_printf(out, "%zu %s:", now->n, now->n == 1 ? "address" : "addresses");
+	buf_printf(out, "%zu %s", now->n, now->n == 1 ? "server" : "servers");
 	describe(now, old, '+', out);
 	describe(old, now, '-', out);
 }

@@ -20,11 +20,11 @@ struct places {
  * old may be NULL.
  */
 void places_keep(struct dns_answer *answer, const struct dns_answer *old);
-/* Free with places_fini(); what *out held is forgotten. */
-void places_make(struct places *out, const struct dns_answer *answer, const struct server_conf *server);
+/* Sorts the answer. Free with places_fini(); what *out held is forgotten. */
+void places_make(struct places *out, struct dns_answer *answer, const struct server_conf *server);
 void places_fini(struct places *p);
 bool places_equal(const struct places *a, const struct places *b);
-/* "2 addresses: +10.0.0.2:80 -10.0.0.1:80" */
+/* "2 servers +10.0.0.2:80 -10.0.0.1:80" */
 void places_describe_change(const struct places *old, const struct places *now, struct buf *out);
 
 #endif

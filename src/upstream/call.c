@@ -233,6 +233,15 @@ may_redispatch(const struct call *c, enum err_code e)
 	return c->n_redispatches + 1u < c->upstream->n_endpoints + c->endpoint->is_leaving;
 }
 
+/* It went to the server's other address. */
+static void
+name_other(struct call *c)
+{
+	char *text = arena_alloc(c->arena, ADDR_TEXT_MAX);
+
+	c->server = str_of(text, addr_format(c->attempt.lease.uconn->other, text));
+}
+
 static void
 on_leased(void *owner)
 {
@@ -243,6 +252,8 @@ on_leased(void *owner)
 	c->state = CALL_SENDING;
 	c->times.leased = up->loop->now_ns;
 	c->is_reused = uconn_is_reused(c->attempt.lease.uconn);
+	if (c->attempt.lease.uconn->other != NULL)
+		name_other(c);
 	if (c->request->is_streamed)
 		watch_upload(c);
 	else

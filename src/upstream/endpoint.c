@@ -17,13 +17,13 @@ endpoint_new(struct upstream *up, const struct server_conf *server, const struct
 	ep->upstream = up;
 	ep->server = server;
 	ep->addr = at->addr;
-	endpoint_update(ep, at);
 	ep->name = str_of(ep->name_text, addr_format(&at->addr, ep->name_text));
 	ep->is_named = server->n_addrs == 0;
 	buf_printf(&ep->host_text, "Host: %.*s\r\n",
 	    STR_FMT(up->conf->host.s.n != 0 ? up->conf->host.s : server->host));
 	ep->host_line = buf_str(&ep->host_text);
 	pool_init(&ep->pool, up->loop, up->conf, ep);
+	endpoint_update(ep, at);
 	return ep;
 }
 
@@ -32,6 +32,10 @@ endpoint_update(struct endpoint *ep, const struct place *at)
 {
 	ep->weight = at->weight;
 	ep->priority = at->priority;
+	ep->other = at->other;
+	ep->has_other = at->has_other;
+	ep->prefers_other = ep->prefers_other && at->has_other;
+	pool_forget(&ep->pool);
 }
 
 void

@@ -1,5 +1,5 @@
 /*
- * One address of an upstream: its pool and what balancing needs to know of it. The address of a name may go:
+ * One server of an upstream, known by an address: its pool and what balancing needs to know of it. The address of a name may go:
  * the endpoint then gets no more calls, and is freed when those that are on it are done.
  */
 #ifndef UPSTREAM_ENDPOINT_H
@@ -21,6 +21,9 @@ struct endpoint {
 	struct grave grave;
 	const struct server_conf *server; /* borrowed from the configuration */
 	struct addr addr;
+	struct addr other;  /* has_other: a connection may go there as well, see race.h */
+	bool has_other;
+	bool prefers_other; /* the last connection did */
 	unsigned priority;
 	struct tls_peer *tls; /* owned; NULL: plain HTTP */
 	struct str name;          /* the address for logs, into name_text */

@@ -38,6 +38,18 @@ pool_drain(struct pool *p)
 	close_all(&p->idle);
 }
 
+void
+pool_forget(struct pool *p)
+{
+	struct uconn *uc, *next;
+
+	for (uc = TAILQ_FIRST(&p->idle); uc != NULL; uc = next) {
+		next = TAILQ_NEXT(uc, link);
+		if (!uconn_is_wanted(uc))
+			uconn_close(uc);
+	}
+}
+
 static void
 count(struct pool *p, enum metric_id id)
 {
@@ -177,7 +189,7 @@ is_reusable(const struct pool *p, const struct uconn *uc)
 	/* What its PROXY header says holds for one client. */
 	if (p->conf->proxy_protocol != PROXY_HEADER_NONE)
 		return false;
-	return !p->is_draining && (max == 0 || uc->n_requests < max);
+	return !p->is_draining && uconn_is_wanted(uc) && (max == 0 || uc->n_requests < max);
 }
 
 void

@@ -66,6 +66,8 @@ void pool_lease(struct pool *p, struct lease *l, const struct lease_events *even
 void pool_unlease(struct lease *l, bool is_clean);
 /* Closes idle connections and takes no more back. */
 void pool_drain(struct pool *p);
+/* Closes idle connections to an address that its endpoint does not have any more. */
+void pool_forget(struct pool *p);
 /* From the connection: it is there (ERR_NONE), or never will be. */
 void pool_on_connected(struct pool *p, struct uconn *uc, enum err_code e);
 

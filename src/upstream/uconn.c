@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "net/stream_tls.h"
 #include "upstream/endpoint.h"
+#include "upstream/race.h"
 
 #define UCONN_TAG 0x75636f6eu
 
@@ -75,7 +76,10 @@ uconn_set_state(struct uconn *uc, enum uconn_state to)
 static void
 uconn_free(void *arg)
 {
-	free(arg);
+	struct uconn *uc = arg;
+
+	free(uc->other);
+	free(uc);
 }
 
 void
@@ -88,9 +92,18 @@ uconn_close(struct uconn *uc)
 	uconn_cut(uc);
 	uconn_set_state(uc, UCONN_CLOSED);
 	loop_timer_drop(loop, &uc->timer);
+	race_close(&uc->race);
 	stream_close(&uc->stream);
 	uc->tag = 0;
 	loop_bury(loop, &uc->grave, uconn_free, uc);
+}
+
+bool
+uconn_is_wanted(const struct uconn *uc)
+{
+	const struct endpoint *ep = uc->pool->endpoint;
+
+	return uc->other == NULL || (ep->has_other && addr_eq(uc->other, &ep->other));
 }
 
 void
@@ -181,14 +194,37 @@ static const struct stream_events stream_events = {
 	.on_writable = on_writable,
 };
 
-static struct stream *
+static void
+on_settled(void *owner, struct stream *stream, const struct addr *other, enum err_code e)
+{
+	struct uconn *uc = owner;
+
+	TAG_CHECK(uc, UCONN_TAG);
+	uc->race = NULL;
+	uc->stream = stream;
+	if (other != NULL) {
+		uc->other = mem_alloc(sizeof *uc->other);
+		*uc->other = *other;
+	}
+	if (stream != NULL)
+		stream_set_owner(stream, &stream_events, uc);
+	on_connected(uc, e);
+}
+
+static const struct race_events race_events = { .on_settled = on_settled };
+
+static void
 connect_stream(struct uconn *uc)
 {
 	struct endpoint *ep = uc->pool->endpoint;
+	struct loop *loop = uc->pool->loop;
 
-	if (ep->tls == NULL)
-		return stream_connect(uc->pool->loop, &ep->addr, &stream_events, uc);
-	return stream_tls_connect(ep->tls, uc->pool->loop, &ep->addr, &stream_events, uc);
+	if (ep->has_other)
+		uc->race = race_new(ep, &race_events, uc);
+	else if (ep->tls == NULL)
+		uc->stream = stream_connect(loop, &ep->addr, &stream_events, uc);
+	else
+		uc->stream = stream_tls_connect(ep->tls, loop, &ep->addr, &stream_events, uc);
 }
 
 struct uconn *
@@ -201,6 +237,6 @@ uconn_open(struct pool *pool)
 	timer_init(&uc->timer, on_timer, uc);
 	uc->state = UCONN_CLOSED;
 	uconn_set_state(uc, UCONN_CONNECT);
-	uc->stream = connect_stream(uc);
+	connect_stream(uc);
 	return uc;
 }

@@ -20,7 +20,9 @@ struct uconn {
 	enum uconn_state state;
 	TAILQ_ENTRY(uconn) link; /* in the pool's list of this state */
 	struct pool *pool;       /* owner */
-	struct stream *stream;   /* owned */
+	struct stream *stream;   /* owned; NULL while there is a race for it */
+	struct race *race;       /* owned; NULL: one address only, or settled */
+	struct addr *other;      /* owned: what it is connected to; NULL: the endpoint's first address */
 	struct lease *lease;     /* borrowed while BUSY, cut by uconn_cut() */
 	struct timer timer;      /* connect time-out, or idle time-out */
 	struct grave grave;
@@ -42,6 +44,8 @@ uconn_is_reused(const struct uconn *uc)
 {
 	return uc->n_requests > 1;
 }
+/* Its address is still one of its endpoint's. */
+bool uconn_is_wanted(const struct uconn *uc);
 /* Cuts the two pointers between a lease and its connection. */
 void uconn_cut(struct uconn *uc);
 

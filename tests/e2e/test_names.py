@@ -1,11 +1,12 @@
 """Names of servers: looked up while the daemon runs, against dnsmasq and against a server that lies."""
+import socket
 import threading
 import time
 
 import pytest
 
 from harness import daemon as daemon_module
-from harness import dns, expect, wait
+from harness import dns, expect, tls, wait
 from harness.upstream import json_reply
 
 ROUTE = {"path": "/x", "calls": {"it": {"upstream": "up", "path": "/", "into": "."}}}
@@ -75,7 +76,7 @@ def test_addresses_come_and_go_without_a_failed_request(gatherd, dns_server, pai
     asker = Asker(d)
     for addresses in (["127.0.0.1", "127.0.0.2"], ["127.0.0.2"], ["127.0.0.1"], ["127.0.0.2"]):
         server.change({"users.test": addresses})
-        wait.until(lambda: d.metric("gatherd_dns_addresses", upstream="up") == len(addresses), "as many addresses")
+        wait.until(lambda: d.metric("gatherd_dns_servers", upstream="up") == len(addresses), "as many addresses")
         for number in (1, 2):
             if "127.0.0.%d" % number in addresses:
                 wait.until(lambda: from_server(d, number), "an answer from server %d" % number)
@@ -203,7 +204,7 @@ def test_a_truncated_answer_is_asked_for_by_tcp(gatherd, dns_server, pair):
     many = ["127.0.0.1"] + ["127.0.1.%d" % i for i in range(1, 60)]
     server = dns_server(dns.Dnsmasq, {"users.test": many}, ["edns-packet-max=512"])
     d = gatherd([ROUTE], up(pair[0].port), dns=conf(server))
-    assert d.metric("gatherd_dns_addresses", upstream="up") == 32
+    assert d.metric("gatherd_dns_servers", upstream="up") == 32
 
 
 def test_tcp_only_after_the_cut(gatherd, dns_server, pair):
@@ -375,7 +376,7 @@ def test_srv_records_come_and_go_without_a_failed_request(gatherd, dns_server, u
     asker = Asker(d)
     for which in ((1, 2), (2,), (1,)):
         point_at(*which)
-        wait.until(lambda: d.metric("gatherd_dns_addresses", upstream="up") == len(which), "as many servers")
+        wait.until(lambda: d.metric("gatherd_dns_servers", upstream="up") == len(which), "as many servers")
         wait.until(lambda: from_server(d, which[0]), "an answer of the first of them")
     server.zone = {}
     wait.until(lambda: d.metric("gatherd_dns_lookups_total", upstream="up", reason="dns_not_found"), "a denial")
@@ -396,8 +397,70 @@ def test_a_target_that_nobody_knows_is_left_out(gatherd, dns_server, upstream):
     server.zone = {(SRV, "SRV"): [dns.srv(SRV, "%d.test" % i, ups[i % 2].port) for i in (1, 2, 3)],
                    ("1.test", "A"): [dns.a("1.test", "127.0.0.1")], ("2.test", "A"): [dns.a("2.test", "127.0.0.1")]}
     d = gatherd([ROUTE], discover(), dns=conf(server, ttl={"min": "100ms", "max": "200ms", "negative": "200ms"}))
-    assert d.metric("gatherd_dns_addresses", upstream="up") == 2
+    assert d.metric("gatherd_dns_servers", upstream="up") == 2
     is_broken.set()
     count = len(server.asked("2.test"))
     wait.until(lambda: len(server.asked("2.test")) >= count + 6, "more look-ups")
-    assert d.metric("gatherd_dns_addresses", upstream="up") == 2
+    assert d.metric("gatherd_dns_servers", upstream="up") == 2
+
+
+# ---- happy eyeballs
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
+BOTH = {"users.test": ["127.0.0.1", "::1"]}
+
+
+@needs_ipv6
+def test_ipv6_is_preferred(gatherd, dns_server, upstream):
+    old = upstream()
+    new = upstream(address="::1", port=old.port)
+    server = dns_server(dns.Dnsmasq, BOTH)
+    d = gatherd([ROUTE], up(old.port), dns=conf(server))
+    assert d.metric("gatherd_dns_servers", upstream="up") == 1
+    for _ in range(5):
+        assert d.get("/x").status == 200
+    assert len(new.requests) == 5 and not old.requests
+    assert {r["calls"][0]["server"] for r in d.access_log(5)} == {"[::1]:%d" % old.port}
+
+
+@needs_ipv6
+@pytest.mark.sanitize
+def test_ipv4_stands_in_for_ipv6(gatherd, dns_server, upstream):
+    """Nobody listens on IPv6."""
+    old = upstream()
+    server = dns_server(dns.Dnsmasq, BOTH)
+    d = gatherd([ROUTE], up(old.port), dns=conf(server))
+    for _ in range(5):
+        assert d.get("/x").status == 200
+    assert {r["calls"][0]["server"] for r in d.access_log(5)} == {"127.0.0.1:%d" % old.port}
+    assert d.metric("gatherd_upstream_connect_failures_total", upstream="up") == 0
+
+
+@needs_ipv6
+@pytest.mark.sanitize
+def test_a_handshake_that_hangs_on_ipv6_is_overtaken(gatherd, dns_server, upstream, tmp_path):
+    """And from then on IPv4 is tried first."""
+    pki = tls.Pki(str(tmp_path))
+    old = upstream(pki.issue("good", "DNS:users.test"), kind=tls.TlsUpstream)
+    with socket.create_server(("::1", old.port), family=socket.AF_INET6) as silent:
+        server = dns_server(dns.Dnsmasq, BOTH)
+        d = gatherd([ROUTE], {"up": {"servers": ["https://users.test:%d" % old.port], "tls": {"ca": pki.ca}, "pool": {"max_idle": 0}}},
+                    dns=conf(server))
+        for _ in range(3):
+            assert d.get("/x").status == 200
+        records = d.access_log(3)
+        assert {r["calls"][0]["server"] for r in records} == {"127.0.0.1:%d" % old.port}
+        waited = [r["calls"][0]["connect_ms"] for r in records]
+        assert waited[0] >= 250 and max(waited[1:]) < 250, waited
+        silent.settimeout(5)
+        silent.accept()[0].close()

@@ -182,9 +182,13 @@ assert_places(const char *want)
 	char text[ADDR_TEXT_MAX];
 
 	names_get(names, 0, &s);
-	for (size_t i = 0; i < s.n_places; i++)
+	for (size_t i = 0; i < s.n_places; i++) {
 		buf_printf(&got, "%s%.*s", i == 0 ? "" : " ",
 		    (int)addr_format(&s.places[i].addr, text), text);
+		if (s.places[i].has_other)
+			buf_printf(
+			    &got, "|%.*s", (int)addr_format(&s.places[i].other, text), text);
+	}
 	ck_assert_str_eq(buf_c(&got), want);
 	buf_fini(&got);
 }
@@ -267,7 +271,7 @@ START_TEST(only_changes_are_told)
 	ck_assert_uint_eq(told.n_places, 2);
 	ck_assert_uint_eq(told.places[0].weight, 3);
 	assert_places("10.0.0.2:80 10.0.0.3:80");
-	ck_assert_uint_eq(metric_get(&metrics, METRIC_DNS_ADDRESSES, 0, 0), 2);
+	ck_assert_uint_eq(metric_get(&metrics, METRIC_DNS_SERVERS, 0, 0), 2);
 	teardown();
 }
 END_TEST
@@ -283,14 +287,37 @@ START_TEST(what_was_known_stays)
 	wait_for_question();
 	say_failure(ERR_DNS_TIMEOUT, UINT64_MAX);
 	ck_assert_uint_eq(n_told, 0);
-	assert_places("10.0.0.1:80 [fd00::9]:80");
+	assert_places("[fd00::9]:80|10.0.0.1:80");
 	wait_for_question();
 	say_addresses(1, "2", "?");
-	assert_places("10.0.0.2:80 [fd00::9]:80");
+	assert_places("[fd00::9]:80|10.0.0.2:80");
 	ck_assert_uint_eq(metric_get(&metrics, METRIC_DNS_FAILING, 0, 0), 0);
 	wait_for_question();
 	say_addresses(1, "2", "");
 	assert_places("10.0.0.2:80");
+	teardown();
+}
+END_TEST
+
+START_TEST(one_address_of_each_family_is_one_server)
+{
+	static const struct {
+		const char *v4, *v6, *want;
+	} rows[] = {
+		{ "21", "43", "[fd00::3]:80|10.0.0.1:80 [fd00::4]:80|10.0.0.2:80" },
+		{ "12", "34", "[fd00::3]:80|10.0.0.1:80 [fd00::4]:80|10.0.0.2:80" },
+		{ "123", "4", "10.0.0.2:80 10.0.0.3:80 [fd00::4]:80|10.0.0.1:80" },
+		{ "1", "34", "[fd00::3]:80|10.0.0.1:80 [fd00::4]:80|10.0.0.1:80" },
+		{ "", "34", "[fd00::3]:80 [fd00::4]:80" },
+		{ "1123", "", "10.0.0.1:80 10.0.0.2:80 10.0.0.3:80" },
+	};
+
+	setup(1);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		say_addresses(1, rows[i].v4, rows[i].v6);
+		assert_places(rows[i].want);
+		wait_for_question();
+	}
 	teardown();
 }
 END_TEST
@@ -338,4 +365,4 @@ END_TEST
 UNIT_MAIN("names", a_name_is_asked_for_again_before_its_time_is_over,
     a_failure_is_repeated_after_a_time_that_doubles,
     a_denial_is_believed_for_its_time_within_bounds, only_changes_are_told, what_was_known_stays,
-    at_start_the_upstream_decides, many_names_are_no_flood)
+    one_address_of_each_family_is_one_server, at_start_the_upstream_decides, many_names_are_no_flood)

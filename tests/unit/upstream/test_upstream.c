@@ -346,7 +346,119 @@ START_TEST(an_address_that_comes_while_draining_keeps_no_connection)
 }
 END_TEST
 
-UNIT_MAIN("upstream", addresses_come_stay_and_go, the_order_is_that_of_the_priorities,
+/* ---- servers with two addresses: nobody listens where the last digit is over 3 */
+
+static void
+set_pair(unsigned first, unsigned other)
+{
+	struct place at = { .addr = addr_of(first),
+		.other = addr_of(other),
+		.has_other = true,
+		.weight = 1 };
+
+	upstream_set_places(&f.up, 0, &at, 1, ERR_NONE);
+}
+
+START_TEST(the_other_address_is_taken_when_the_first_one_fails)
+{
+	setup();
+	set_pair(9, 2);
+	start_call();
+	finish_call(ERR_NONE, "10.0.0.2:80");
+	ck_assert_uint_lt(call.times.leased - call.times.started, 10 * NS_PER_MS);
+	ck_assert(f.up.endpoints[0]->prefers_other);
+	start_call();
+	finish_call(ERR_NONE, "10.0.0.2:80");
+	ck_assert_uint_eq(f.n_peers, 1);
+	teardown();
+}
+END_TEST
+
+START_TEST(connections_to_an_other_address_that_has_gone_are_not_used)
+{
+	setup();
+	set_pair(9, 2);
+	start_call();
+	finish_call(ERR_NONE, "10.0.0.2:80");
+	set_pair(9, 3);
+	start_call();
+	finish_call(ERR_NONE, "10.0.0.3:80");
+	ck_assert_uint_eq(f.n_peers, 2);
+	ck_assert_ptr_null(f.peers[0].stream);
+	f.is_silent = true;
+	start_call();
+	settle();
+	set_pair(9, 1);
+	settle();
+	answer(&f.peers[1]);
+	finish_call(ERR_NONE, "10.0.0.3:80");
+	settle();
+	ck_assert_ptr_null(f.peers[1].stream);
+	teardown();
+}
+END_TEST
+
+START_TEST(the_other_address_is_taken_when_the_first_one_is_slow)
+{
+	setup();
+	set_pair(1, 2);
+	f.world->faults.silent_chance = MEM_WORLD_CHANCE;
+	start_call();
+	f.world->faults.silent_chance = 0;
+	finish_call(ERR_NONE, "10.0.0.2:80");
+	ck_assert_uint_ge(call.times.leased - call.times.started, 250 * NS_PER_MS);
+	ck_assert_uint_lt(call.times.leased - call.times.started, 260 * NS_PER_MS);
+	teardown();
+}
+END_TEST
+
+START_TEST(the_first_address_is_taken_when_it_answers_in_time)
+{
+	setup();
+	set_pair(1, 2);
+	start_call();
+	finish_call(ERR_NONE, "10.0.0.1:80");
+	settle();
+	ck_assert_uint_eq(f.n_peers, 1);
+	ck_assert(!f.up.endpoints[0]->prefers_other);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_race_that_nobody_wins_fails_the_call)
+{
+	setup();
+	set_pair(8, 9);
+	start_call();
+	finish_call(ERR_CONNECT_REFUSED, "10.0.0.8:80");
+	f.world->faults.silent_chance = MEM_WORLD_CHANCE;
+	start_call();
+	finish_call(ERR_CONNECT_TIMEOUT, "10.0.0.8:80");
+	teardown();
+}
+END_TEST
+
+START_TEST(a_race_is_given_up_with_its_call)
+{
+	setup();
+	set_pair(1, 2);
+	f.world->faults.silent_chance = MEM_WORLD_CHANCE;
+	start_call();
+	while (timer_heap_count_set(&f.loop->timers) > 2)
+		ck_assert(mem_world_step(f.world));
+	set_places("3");
+	call_cancel(&call);
+	settle();
+	ck_assert(LIST_EMPTY(&f.up.leaving));
+	teardown();
+}
+END_TEST
+
+UNIT_MAIN("upstream", the_other_address_is_taken_when_the_first_one_fails,
+    connections_to_an_other_address_that_has_gone_are_not_used,
+    the_other_address_is_taken_when_the_first_one_is_slow,
+    the_first_address_is_taken_when_it_answers_in_time, a_race_that_nobody_wins_fails_the_call,
+    a_race_is_given_up_with_its_call, addresses_come_stay_and_go, the_order_is_that_of_the_priorities,
     without_an_address_a_call_fails_at_once, a_call_ends_where_it_is_when_its_address_goes,
     idle_connections_to_an_address_that_goes_are_closed,
     a_call_that_cannot_connect_goes_on_to_the_address_that_came,
