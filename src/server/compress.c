@@ -10,6 +10,9 @@
 /* Most that goes in during one turn of the loop, so that other exchanges are not kept waiting: about a millisecond. */
 #define TURN_BYTES ((size_t)65536)
 
+/* What comes out before the turn ends leaves then when it is so much. */
+#define PUSH_BYTES ((size_t)16384)
+
 static const struct compress_conf *
 conf_of(const struct exchange *x)
 {
@@ -330,7 +333,9 @@ compress_piece(struct compress *c, struct str piece)
 	c->turn_bytes += piece.n;
 	feed(c, piece, CODING_HOLD);
 	loop_flush_later(c->exchange->server->loop, &c->later);
-	push(c);
+	/* Less is not worth a chunk of its own: the header of gzip comes out at once. */
+	if (c->out.n >= PUSH_BYTES)
+		push(c);
 	return piece.n;
 }
 
