@@ -260,7 +260,7 @@ split_absolute(struct h1_head *head)
 static void
 split_query(struct h1_head *head)
 {
-	size_t mark = str_find(head->path, '?');
+	size_t mark = octet_find(head->path.p, head->path.n, '?');
 
 	if (mark == head->path.n)
 		return;
@@ -394,6 +394,15 @@ step_name(struct h1_head *head, struct str b)
 	return enter(head, STATE_VALUE, 1);
 }
 
+/* str_trim() for nearly all values: behind one space, with none at either end. */
+static inline struct str
+trimmed(struct str s)
+{
+	if (LIKELY(s.n > 1 && s.p[0] == ' ' && s.p[1] > ' ' && s.p[s.n - 1] > ' '))
+		return str_of(s.p + 1, s.n - 1);
+	return str_trim(s);
+}
+
 /*
  * One whole line that is as it should be, taken in one go: nearly all lines are. What is missing or
  * wrong is left to the steps above. Returns the start of the next line, or NULL.
@@ -402,21 +411,20 @@ static const char *
 take_line(struct header_list *fields, const char *p, const char *end)
 {
 	size_t n = (size_t)(end - p);
-	const char *colon = memchr(p, ':', n < MAX_QUICK_NAME ? n : MAX_QUICK_NAME);
-	struct str name, value;
+	size_t n_name = octet_find(p, n < MAX_QUICK_NAME ? n : MAX_QUICK_NAME, ':');
+	struct str name = str_of(p, n_name), value;
 	enum header_id id;
 	const char *cr;
 
-	if (colon == NULL)
+	if (n_name >= MAX_QUICK_NAME)
 		return NULL;
-	cr = colon + octet_find_control(colon, (size_t)(end - colon));
-	if (end - cr < 2 || cr[0] != '\r' || cr[1] != '\n')
+	cr = p + n_name + octet_find_control(p + n_name, n - n_name);
+	if (end - cr < 2 || cr[0] != '\r' || cr[1] != '\n' || p[n_name] != ':')
 		return NULL;
-	name = str_of(p, (size_t)(colon - p));
 	id = http_table_header(name);
 	if (id == HEADER_OTHER && !header_is_token(name))
 		return NULL;
-	value = str_trim(str_of(colon + 1, (size_t)(cr - colon - 1)));
+	value = trimmed(str_of(p + n_name + 1, n - n_name - (size_t)(end - cr) - 1));
 	return header_list_add_id(fields, id, name, value) ? cr + 2 : NULL;
 }
 
@@ -448,6 +456,13 @@ step_field(struct h1_head *head, struct str b)
 	return enter(head, b.p[head->look] == '\r' ? STATE_END : STATE_NAME, 0);
 }
 
+/* str_ieq() with a word in lower case, as nearly everyone writes it. */
+static inline bool
+is_word(struct str s, struct str word)
+{
+	return (s.n == word.n && memcmp(s.p, word.p, word.n) == 0) || str_ieq(s, word);
+}
+
 /*
  * RFC 9110 7.6.1: what Connection says, and the fields that it names. False when it is malformed.
  */
@@ -459,11 +474,15 @@ settle_connection(struct h1_head *head)
 	size_t n = 0;
 
 	for (; h != NULL; h = header_next(&head->fields, h)) {
+		if (is_word(h->value, STR("keep-alive"))) { /* nearly always */
+			is_keep_alive = true;
+			continue;
+		}
 		for (struct str rest = h->value, option; header_next_element(&rest, &option);) {
-			if (str_ieq(option, STR("close")))
-				is_close = true;
-			else if (str_ieq(option, STR("keep-alive")))
+			if (is_word(option, STR("keep-alive")))
 				is_keep_alive = true;
+			else if (is_word(option, STR("close")))
+				is_close = true;
 			else if (n++ < MAX_NOMINATIONS && header_is_token(option))
 				header_list_nominate(&head->fields, option);
 			else

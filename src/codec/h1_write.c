@@ -16,7 +16,7 @@ h1_write_init(struct h1_write *w, char *to, size_t n)
 }
 
 /* Room for n bytes; false, and sticky, when there is not. */
-static bool
+static inline bool
 has_room(struct h1_write *w, size_t n)
 {
 	if (LIKELY(!w->is_over && n <= (size_t)(w->end - w->at)))
@@ -25,18 +25,11 @@ has_room(struct h1_write *w, size_t n)
 	return false;
 }
 
-static void
+static inline void
 put(struct h1_write *w, struct str s)
 {
 	memcpy(w->at, s.p, s.n);
 	w->at += s.n;
-}
-
-void
-h1_write_raw(struct h1_write *w, struct str s)
-{
-	if (s.n > 0 && has_room(w, s.n))
-		put(w, s);
 }
 
 /* Most queries need no encoding, nor the room for it. */
@@ -67,12 +60,12 @@ h1_write_request_line(struct h1_write *w, struct str method, struct str path, st
 void
 h1_write_status_line(struct h1_write *w, unsigned status)
 {
-	char code[STR_U64_MAX];
+	char start[] = "HTTP/1.1 000 ";
 
 	assert(status >= 100 && status <= 999);
-	h1_write_raw(w, STR("HTTP/1.1 "));
-	h1_write_raw(w, str_of(code, str_put_u64(code, status)));
-	h1_write_raw(w, STR(" "));
+	for (unsigned left = status, i = 11; left > 0; left /= 10)
+		start[i--] = (char)('0' + left % 10);
+	h1_write_raw(w, str_of(start, sizeof start - 1));
 	h1_write_raw(w, http_table_reason(status));
 	h1_write_raw(w, STR("\r\n"));
 }

@@ -8,7 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "base/compiler.h"
 #include "base/str.h"
 #include "codec/header.h"
 #include "codec/http_table.h"
@@ -35,15 +37,28 @@ h1_write_is_ok(const struct h1_write *w)
 	return !w->is_over && !w->is_bad;
 }
 
-/* Bytes as they are: only for text that was checked or made here. */
-void h1_write_raw(struct h1_write *w, struct str s);
+/*
+ * Bytes as they are: only for text that was checked or made here. Inlined because most of it is
+ * constant, and then only a few stores.
+ */
+static inline void
+h1_write_raw(struct h1_write *w, struct str s)
+{
+	if (LIKELY(!w->is_over && s.n <= (size_t)(w->end - w->at))) {
+		if (s.n > 0)
+			memcpy(w->at, s.p, s.n);
+		w->at += s.n;
+	} else {
+		w->is_over = true;
+	}
+}
 
 /*
  * "METHOD target HTTP/1.1": the target is path, then "?" and query unless query is none. The path
  * must be encoded; what RFC 3986 does not allow in a query is encoded here.
  */
-void h1_write_request_line(struct h1_write *w, struct str method, struct str path,
-    struct str query);
+void h1_write_request_line(
+    struct h1_write *w, struct str method, struct str path, struct str query);
 /* "HTTP/1.1 status reason", the reason from the table. */
 void h1_write_status_line(struct h1_write *w, unsigned status);
 

@@ -14,13 +14,13 @@ header_list_init(struct header_list *list, struct header *at, size_t cap)
 	assert(cap <= HEADER_LIST_MAX);
 	list->at = at;
 	list->n = 0;
+	list->has_repeats = false;
 	list->cap = (uint16_t)cap;
 	memset(list->first, 0, sizeof(list->first));
 }
 
-/* With "-" for each "_", is it the name of a field that is not simply passed on? */
-static bool
-is_look_alike(struct str name)
+bool
+header_is_look_alike(struct str name)
 {
 	char dashed[32];
 
@@ -37,21 +37,8 @@ header_list_add(struct header_list *list, struct str name, struct str value)
 	return header_list_add_id(list, http_table_header(name), name, value);
 }
 
-bool
-header_list_add_id(struct header_list *list, enum header_id id, struct str name, struct str value)
-{
-	if (list->n == list->cap)
-		return false;
-	list->at[list->n++] = (struct header){ name, value, id, false };
-	if (id == HEADER_OTHER)
-		list->at[list->n - 1].is_hop = is_look_alike(name);
-	else if (list->first[id] == 0)
-		list->first[id] = list->n;
-	return true;
-}
-
 const struct header *
-header_next(const struct header_list *list, const struct header *h)
+header_search_next(const struct header_list *list, const struct header *h)
 {
 	const struct header *end = list->at + list->n;
 

@@ -18,8 +18,8 @@ struct header {
 	enum header_id id;
 	/*
 	 * It belongs to this hop: Connection names it (RFC 9110 7.6.1), or it looks like a field
-	 * that gatherd writes or decides by to a server that takes "_" for "-", as CGI and its heirs
-	 * do: X_Forwarded_For.
+	 * that gatherd writes or decides by to a server that takes "_" for "-", as CGI and its
+	 * heirs do: X_Forwarded_For.
 	 */
 	bool is_hop;
 };
@@ -30,6 +30,7 @@ struct header_list {
 	struct header *at; /* borrowed: `cap` of them */
 	uint16_t n;
 	uint16_t cap;
+	bool has_repeats;             /* a known name stands there twice */
 	uint16_t first[HEADER_COUNT]; /* by id: 1 + index of the first; 0: none */
 };
 
@@ -38,9 +39,27 @@ void header_list_init(struct header_list *list, struct header *at, size_t cap);
 
 /* Appends a field; false when the list is full. `name` must be a token. */
 bool header_list_add(struct header_list *list, struct str name, struct str value);
-/* The same when the id of the name is known already. */
-bool header_list_add_id(struct header_list *list, enum header_id id, struct str name,
-    struct str value);
+/* With "-" for each "_", is it the name of a field that is not simply passed on? */
+bool header_is_look_alike(struct str name);
+
+/* As header_list_add(), when the id of the name is known already. */
+static inline bool
+header_list_add_id(struct header_list *list, enum header_id id, struct str name, struct str value)
+{
+	struct header *h = &list->at[list->n];
+
+	if (list->n == list->cap)
+		return false;
+	*h = (struct header){ name, value, id, id == HEADER_OTHER && header_is_look_alike(name) };
+	list->n++;
+	if (id == HEADER_OTHER)
+		return true;
+	if (list->first[id] == 0)
+		list->first[id] = list->n;
+	else
+		list->has_repeats = true;
+	return true;
+}
 
 /* Marks every field with this name as named by Connection. */
 void header_list_nominate(struct header_list *list, struct str name);
@@ -52,8 +71,13 @@ header_find(const struct header_list *list, enum header_id id)
 	return list->first[id] == 0 ? NULL : &list->at[list->first[id] - 1];
 }
 
+const struct header *header_search_next(const struct header_list *list, const struct header *h);
 /* The next field with the id of `h`, which must be in the list and known; or NULL. */
-const struct header *header_next(const struct header_list *list, const struct header *h);
+static inline const struct header *
+header_next(const struct header_list *list, const struct header *h)
+{
+	return list->has_repeats ? header_search_next(list, h) : NULL;
+}
 
 /* The first field with this name, known or not, whatever its case; or NULL. */
 const struct header *header_find_name(const struct header_list *list, struct str name);
@@ -74,8 +98,7 @@ header_value(const struct header_list *list, enum header_id id)
 static inline bool
 header_crosses(const struct header *h)
 {
-	return !h->is_hop &&
-	    (http_table_header_flags(h->id) & (FIELD_HOP | FIELD_FRAMING)) == 0;
+	return !h->is_hop && (http_table_header_flags(h->id) & (FIELD_HOP | FIELD_FRAMING)) == 0;
 }
 
 /*

@@ -1,6 +1,7 @@
 /* Look-ups in the tables of HTTP's words. Constant data and pure functions; any thread. */
 #include "codec/http_table.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "base/compiler.h"
@@ -24,7 +25,7 @@ static const struct {
 };
 
 /*
- * The perfect hash: length, first, middle and last but one character, spread over 512 slots by a
+ * The perfect hash: length, the first four characters and the last four, spread over 512 slots by a
  * multiplier that was searched for until no two names met.
  */
 enum { SLOT_BITS = 9 };
@@ -60,31 +61,6 @@ http_table_method_flags(enum http_method m)
 	return methods[m].flags;
 }
 
-/* A character with its case folded, well enough to choose a slot. */
-static uint32_t
-folded(char c)
-{
-	return (unsigned char)c | 0x20u;
-}
-
-static inline unsigned
-slot_of(struct str name)
-{
-	uint32_t key;
-
-	if (name.n < 2)
-		return 0;
-	key = folded(name.p[0]) | folded(name.p[name.n / 2]) << 8 |
-	    folded(name.p[name.n - 2]) << 16 | (uint32_t)(uint8_t)name.n << 24;
-	return key * UINT32_C(0x9177206d) >> (32 - SLOT_BITS);
-}
-
-unsigned
-http_table_slot(struct str name)
-{
-	return slot_of(name);
-}
-
 static uint64_t
 eight(const char *p)
 {
@@ -103,9 +79,43 @@ four(const char *p)
 	return v;
 }
 
+/* All four characters of a name when it has no more. */
+static uint32_t
+up_to_four(struct str name)
+{
+	uint32_t v = 0;
+
+	for (size_t i = 0; i < name.n && i < 4; i++)
+		v = v << 8 | (unsigned char)name.p[i];
+	return v;
+}
+
+/* The case of letters is folded, well enough to choose a slot. */
+static inline unsigned
+slot_of(struct str name)
+{
+	uint32_t first, last, key;
+
+	if (UNLIKELY(name.n < 4)) {
+		first = last = up_to_four(name);
+	} else {
+		first = le32toh(four(name.p));
+		last = le32toh(four(name.p + name.n - 4));
+	}
+	key = (first | 0x20202020) ^ (last | 0x20202020) << 1 ^ (uint32_t)name.n;
+	return key * UINT32_C(0x05021b0b) >> (32 - SLOT_BITS);
+}
+
+unsigned
+http_table_slot(struct str name)
+{
+	return slot_of(name);
+}
+
 /*
- * 0 when eight bytes are equal but for the case of letters. The names of the table consist of letters,
- * digits and "-", of which only letters have bit 6 set: where it is set, bit 5, the case, is ignored.
+ * 0 when eight bytes are equal but for the case of letters. The names of the table consist of
+ * letters, digits and "-", of which only letters have bit 6 set: where it is set, bit 5, the case,
+ * is ignored.
  */
 static uint64_t
 differs(uint64_t bytes, uint64_t name)
@@ -157,7 +167,7 @@ http_table_reason(unsigned status)
 {
 	switch (status) {
 #define X(code, text) \
-	case code: \
+	case code:    \
 		return STR(text);
 		STATUS_TABLE(X)
 #undef X

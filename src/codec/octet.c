@@ -1,12 +1,8 @@
 /*
- * The tables of octet.h and the search for control bytes. Constant data and pure functions; any
+ * The tables of octet.h and the searches that are not inlined. Constant data and pure functions; any
  * thread.
  */
 #include "codec/octet.h"
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #define IS_DIGIT(c) ((c) >= '0' && (c) <= '9')
 #define IS_ALPHA(c) (((c) >= 'A' && (c) <= 'Z') || ((c) >= 'a' && (c) <= 'z'))
@@ -74,53 +70,18 @@ octet_find_not_target_portable(const char *p, size_t n)
 }
 
 #ifdef __SSE2__
-static __m128i
-load(const char *p)
-{
-	return _mm_loadu_si128((const __m128i *)(const void *)p);
-}
-
-/* 0xff where x, unsigned, is at most `limit`. */
-static __m128i
-at_most(__m128i x, char limit)
-{
-	return _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(limit)), x);
-}
-
-static __m128i
-equals(__m128i x, char c)
-{
-	return _mm_cmpeq_epi8(x, _mm_set1_epi8(c));
-}
-
-size_t
-octet_find_control(const char *p, size_t n)
-{
-	size_t i = 0;
-
-	for (; n - i >= 16; i += 16) {
-		__m128i x = load(p + i);
-		__m128i is_low = _mm_andnot_si128(equals(x, '\t'), at_most(x, 0x1f));
-		int bits = _mm_movemask_epi8(_mm_or_si128(is_low, equals(x, 0x7f)));
-
-		if (bits != 0)
-			return i + (size_t)__builtin_ctz((unsigned)bits);
-	}
-	return i + octet_find_control_portable(p + i, n - i);
-}
-
 size_t
 octet_find_not_target(const char *p, size_t n)
 {
 	size_t i = 0;
 
 	for (; n - i >= 16; i += 16) {
-		__m128i x = load(p + i);
+		__m128i x = octet_load(p + i);
 		/* up to '#' but not '!' and '$', which is above it */
-		__m128i low = _mm_andnot_si128(equals(x, '!'), at_most(x, '#'));
-		__m128i angle = _mm_or_si128(equals(x, '<'), equals(x, '>'));
+		__m128i low = _mm_andnot_si128(octet_equals(x, '!'), octet_at_most(x, '#'));
+		__m128i angle = _mm_or_si128(octet_equals(x, '<'), octet_equals(x, '>'));
 		/* 0x7f and all that is negative as a signed byte */
-		__m128i high = _mm_or_si128(equals(x, 0x7f), x);
+		__m128i high = _mm_or_si128(octet_equals(x, 0x7f), x);
 		int bits = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(low, angle), high));
 
 		if (bits != 0)
@@ -128,16 +89,41 @@ octet_find_not_target(const char *p, size_t n)
 	}
 	return i + octet_find_not_target_portable(p + i, n - i);
 }
-#else
-size_t
-octet_find_control(const char *p, size_t n)
+
+/* Letters, digits, "/" and "-": the bytes of most paths. */
+static bool
+are_common_in_paths(__m128i x)
 {
-	return octet_find_control_portable(p, n);
+	__m128i lower = _mm_or_si128(x, _mm_set1_epi8(0x20));
+	__m128i letter = octet_at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 25);
+	/* "/" stands before the digits */
+	__m128i digit = octet_at_most(_mm_sub_epi8(x, _mm_set1_epi8('/')), 10);
+	__m128i common = _mm_or_si128(_mm_or_si128(letter, digit), octet_equals(x, '-'));
+
+	return _mm_movemask_epi8(common) == 0xffff;
 }
 
+size_t
+octet_skip_common_in_paths(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (n - i >= 16 && are_common_in_paths(octet_load(p + i)))
+		i += 16;
+	return i;
+}
+#else
 size_t
 octet_find_not_target(const char *p, size_t n)
 {
 	return octet_find_not_target_portable(p, n);
+}
+
+size_t
+octet_skip_common_in_paths(const char *p, size_t n)
+{
+	(void)p;
+	(void)n;
+	return 0;
 }
 #endif

@@ -1,6 +1,6 @@
 /*
- * The character classes of HTTP and URIs as one table, and the search for the end of a line. Part
- * of the codec's inner loops: nothing outside this folder needs it.
+ * The character classes of HTTP and URIs as one table, and searches for the end of a line or a
+ * name. Part of the codec's inner loops: nothing outside this folder needs it.
  */
 #ifndef CODEC_OCTET_H
 #define CODEC_OCTET_H
@@ -10,6 +10,10 @@
 #include <stdint.h>
 
 #include "base/str.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum {
 	OCTET_TOKEN = 1,       /* tchar, RFC 9110 5.6.2 */
@@ -73,15 +77,74 @@ static inline bool
 octet_is_triplet(const char *p, size_t n)
 {
 	return n >= 3 && p[0] == '%' && octet_hex(p[1]) != OCTET_NOT_HEX &&
-	    octet_hex(p[2]) != OCTET_NOT_HEX;
+	       octet_hex(p[2]) != OCTET_NOT_HEX;
 }
 
-/* Index of the first control byte (octet_is_control()), or n. */
-size_t octet_find_control(const char *p, size_t n);
-/* Index of the first byte that is not OCTET_TARGET, or n. */
-size_t octet_find_not_target(const char *p, size_t n);
-/* The same in portable C: what the fast ones are tested against. */
+/* In portable C: what the fast searches are tested against, and the end of theirs. */
 size_t octet_find_control_portable(const char *p, size_t n);
 size_t octet_find_not_target_portable(const char *p, size_t n);
+
+#ifdef __SSE2__
+static inline __m128i
+octet_load(const char *p)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+/* 0xff where x, unsigned, is at most `limit`. */
+static inline __m128i
+octet_at_most(__m128i x, char limit)
+{
+	return _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(limit)), x);
+}
+
+static inline __m128i
+octet_equals(__m128i x, char c)
+{
+	return _mm_cmpeq_epi8(x, _mm_set1_epi8(c));
+}
+#endif
+
+/* Index of the first control byte (octet_is_control()), or n. */
+static inline size_t
+octet_find_control(const char *p, size_t n)
+{
+	size_t i = 0;
+
+#ifdef __SSE2__
+	for (; n - i >= 16; i += 16) {
+		__m128i x = octet_load(p + i);
+		__m128i low = _mm_andnot_si128(octet_equals(x, '\t'), octet_at_most(x, 0x1f));
+		int bits = _mm_movemask_epi8(_mm_or_si128(low, octet_equals(x, 0x7f)));
+
+		if (bits != 0)
+			return i + (size_t)__builtin_ctz((unsigned)bits);
+	}
+#endif
+	return i + octet_find_control_portable(p + i, n - i);
+}
+
+/* Index of the first byte c, or n; quick when it is one of the first sixteen. */
+static inline size_t
+octet_find(const char *p, size_t n, char c)
+{
+	const char *hit;
+
+#ifdef __SSE2__
+	if (n >= 16) {
+		int bits = _mm_movemask_epi8(octet_equals(octet_load(p), c));
+
+		if (bits != 0)
+			return (size_t)__builtin_ctz((unsigned)bits);
+	}
+#endif
+	hit = n == 0 ? NULL : memchr(p, c, n);
+	return hit == NULL ? n : (size_t)(hit - p);
+}
+
+/* Index of the first byte that is not OCTET_TARGET, or n. */
+size_t octet_find_not_target(const char *p, size_t n);
+/* How many bytes, some of those at the beginning, are letters, digits, "/" and "-". */
+size_t octet_skip_common_in_paths(const char *p, size_t n);
 
 #endif

@@ -22,7 +22,7 @@ uri_is_dot_segment(struct str segment)
 		if (segment.p[i] == '.')
 			i++;
 		else if (octet_is_triplet(segment.p + i, segment.n - i) &&
-		    triplet_value(segment.p + i) == '.')
+			 triplet_value(segment.p + i) == '.')
 			i += 3;
 		else
 			return false;
@@ -31,15 +31,13 @@ uri_is_dot_segment(struct str segment)
 	return dots == 1 || dots == 2;
 }
 
-/* True when the slash at p[at] is followed by a dot segment. */
+/* At path.p[at], which is not the first byte. */
 static bool
-has_dots_behind(struct str path, size_t at)
+begins_dot_segment(struct str path, size_t at)
 {
-	struct str rest = str_of(path.p + at + 1, path.n - at - 1);
+	struct str rest = str_of(path.p + at, path.n - at);
 
-	if (rest.n == 0 || (rest.p[0] != '.' && rest.p[0] != '%'))
-		return false;
-	return uri_is_dot_segment(str_of(rest.p, str_find(rest, '/')));
+	return path.p[at - 1] == '/' && uri_is_dot_segment(str_of(rest.p, str_find(rest, '/')));
 }
 
 /* Decoded by a server that does not look, these change what a path means. */
@@ -54,17 +52,17 @@ uri_check_path(struct str path)
 {
 	if (path.n == 0 || path.p[0] != '/')
 		return false;
-	for (size_t i = 0; i < path.n; i++) {
+	for (size_t i = octet_skip_common_in_paths(path.p, path.n); i < path.n; i++) {
 		char c = path.p[i];
 
-		if (c == '%') {
-			if (!octet_is_triplet(path.p + i, path.n - i) ||
-			    is_harmful(triplet_value(path.p + i)))
-				return false;
-			i += 2;
-		} else if (!octet_is(c, OCTET_PATH) || (c == '/' && has_dots_behind(path, i))) {
+		if ((c == '.' || c == '%') && begins_dot_segment(path, i))
 			return false;
-		}
+		if (LIKELY(octet_is(c, OCTET_PATH)))
+			continue;
+		if (c != '%' || !octet_is_triplet(path.p + i, path.n - i) ||
+		    is_harmful(triplet_value(path.p + i)))
+			return false;
+		i += 2;
 	}
 	return true;
 }
@@ -260,8 +258,7 @@ uri_put_query(char *dst, struct str query)
 	size_t n = 0;
 
 	for (size_t i = 0; i < query.n; i++) {
-		if (octet_is(query.p[i], OCTET_QUERY) ||
-		    octet_is_triplet(query.p + i, query.n - i))
+		if (octet_is(query.p[i], OCTET_QUERY) || octet_is_triplet(query.p + i, query.n - i))
 			dst[n++] = query.p[i];
 		else
 			n += put_triplet(dst + n, query.p[i]);

@@ -15,8 +15,12 @@ SLOT_BITS = 9
 
 def slot(name, multiplier):
     """As slot_of() there."""
-    fold = [ord(c) | 0x20 for c in name]
-    key = fold[0] | fold[len(fold) // 2] << 8 | fold[-2] << 16 | (len(fold) & 255) << 24
+    name = name.encode()
+    if len(name) < 4:
+        first = last = int.from_bytes(name, "big")
+    else:
+        first, last = (int.from_bytes(part, "little") for part in (name[:4], name[-4:]))
+    key = (first | 0x20202020) ^ (last | 0x20202020) << 1 ^ len(name)
     return (key * multiplier & 0xffffffff) >> (32 - SLOT_BITS)
 
 

@@ -60,4 +60,42 @@ START_TEST(both_searches_agree)
 }
 END_TEST
 
-UNIT_MAIN("octet", classes_follow_the_grammars, hex_digits_have_values, both_searches_agree)
+START_TEST(finds_the_first_of_its_kind)
+{
+	char b[48];
+
+	for (size_t n = 0; n <= sizeof b; n++) {
+		memset(b, 'x', sizeof b);
+		ck_assert_uint_eq(octet_find(b, n, ':'), n);
+		for (size_t at = n; at-- > 0;) {
+			b[at] = ':';
+			ck_assert_uint_eq(octet_find(b, n, ':'), at);
+		}
+	}
+}
+END_TEST
+
+/* It may stop too early, but never goes beyond a byte that needs a look. */
+START_TEST(skips_nothing_but_what_is_common_in_paths)
+{
+	static const char common[] =
+	    "/-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	char b[40];
+
+	for (unsigned c = 0; c < 256; c++) {
+		bool is_common = c != 0 && strchr(common, (int)c) != NULL;
+
+		for (size_t at = 0; at < sizeof b; at++) {
+			memset(b, 'a', sizeof b);
+			b[at] = (char)c;
+			if (!is_common)
+				ck_assert_uint_le(octet_skip_common_in_paths(b, sizeof b), at);
+			ck_assert_uint_le(octet_skip_common_in_paths(b, sizeof b), sizeof b);
+			ck_assert_uint_eq(octet_skip_common_in_paths(b, 0), 0);
+		}
+	}
+}
+END_TEST
+
+UNIT_MAIN("octet", classes_follow_the_grammars, hex_digits_have_values, both_searches_agree,
+    finds_the_first_of_its_kind, skips_nothing_but_what_is_common_in_paths)

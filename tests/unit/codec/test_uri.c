@@ -19,6 +19,32 @@ START_TEST(takes_paths)
 }
 END_TEST
 
+/* A long path of bytes that need no look, with one piece that does at every place. */
+START_TEST(refuses_what_is_wrong_wherever_it_stands)
+{
+	static const struct {
+		const char *piece;
+		bool is_taken;
+	} rows[] = { { "/../", false }, { "/%2e%2E;a/", false }, { "/./", false }, { "/..a/", true },
+		{ "/a../", true }, { "/%2/", false }, { "/%0a/", false }, { "/%41/", true },
+		{ "/?/", false }, { "/\"/", false }, { "/~/", true } };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		for (size_t at = 0; at < 40; at++) {
+			char path[64];
+			size_t n = strlen(rows[i].piece);
+
+			memset(path, 'x', sizeof path);
+			path[0] = '/';
+			memcpy(path + at, rows[i].piece, n);
+			ck_assert_msg(uri_check_path(str_of(path, sizeof path)) == rows[i].is_taken,
+			    "%s at %zu", rows[i].piece, at);
+			ck_assert_int_eq(uri_check_path(str_of(path, at + n - 1)), rows[i].is_taken);
+		}
+	}
+}
+END_TEST
+
 START_TEST(takes_queries)
 {
 	static const char *const good[] = { "", "a=1&b=2", "a[]=1", "?/?", "%00", "{x}|\\^`", "a=../b" };
@@ -132,5 +158,6 @@ START_TEST(encodes_by_position)
 }
 END_TEST
 
-UNIT_MAIN("uri", takes_paths, takes_queries, takes_authorities_apart, walks_segments, walks_pairs,
+UNIT_MAIN("uri", refuses_what_is_wrong_wherever_it_stands,
+    takes_paths, takes_queries, takes_authorities_apart, walks_segments, walks_pairs,
     decodes, encodes_by_position)
