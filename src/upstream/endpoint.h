@@ -1,6 +1,6 @@
 /*
- * One server of an upstream, known by an address: its pool and what balancing needs to know of it. The address of a name may go:
- * the endpoint then gets no more calls, and is freed when those that are on it are done.
+ * One server of an upstream, known by an address: its pool and what balancing needs to know of it. The address of a
+ * name may go: the endpoint then gets no more calls, and is freed when those that are on it are done.
  */
 #ifndef UPSTREAM_ENDPOINT_H
 #define UPSTREAM_ENDPOINT_H

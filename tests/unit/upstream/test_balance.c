@@ -164,7 +164,8 @@ START_TEST(one_call_after_a_while_tries_what_could_not_be_reached)
 END_TEST
 
 UNIT_MAIN("balance", the_first_priority_that_can_be_reached_gets_the_calls,
-    one_call_after_a_while_tries_what_could_not_be_reached, round_robin_follows_the_weights, the_less_loaded_is_preferred,
+    one_call_after_a_while_tries_what_could_not_be_reached,
+    round_robin_follows_the_weights, the_less_loaded_is_preferred,
     equal_loads_share_by_weight,
     one_that_cannot_be_reached_draws_no_calls_and_is_tried_again,
     another_one_when_one_is_to_be_avoided)
