@@ -289,10 +289,11 @@ cconn_lend(struct cconn *c, struct buf *unsent)
 {
 	for (size_t i = 0; i < c->out.n; i++)
 		buf_add(unsent, str_of(c->out.iov[i].iov_base, c->out.iov[i].iov_len));
-	c->out = (struct cconn_out){ 0 };
+	c->out.n = 0;
 	cconn_await_read(c, 0);
 	await_write(c, 0);
-	loop_defer_cancel(c->stream->loop, &c->later);
+	if (!c->out.is_dead) /* which is about to end it */
+		loop_defer_cancel(c->stream->loop, &c->later);
 	cconn_set_state(c, CCONN_TUNNEL);
 	return c->stream;
 }

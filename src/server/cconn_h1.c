@@ -105,7 +105,8 @@ cconn_h1_drop(struct cconn *c)
 		return;
 	c->h1 = NULL;
 	/* A tunnel knows of its client by itself: who closes its connection is the server. */
-	exchange_abort(&stream->exchange, stream->is_upgraded ? ERR_DRAINING : ERR_CLIENT_GONE);
+	exchange_abort(&stream->exchange,
+	    stream->is_upgraded && !c->out.is_dead ? ERR_DRAINING : ERR_CLIENT_GONE);
 	stream_give(c->listener->server, stream);
 }
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 import websockets
-from harness import ports, tls, wait
+from harness import daemon, ports, tls, wait
 from harness import websocket as ws
 
 ROUTES = [{"name": "ws", "path": "/ws", "proxy": {"upstream": "up", "upgrade": ["websocket"]}},
@@ -285,7 +285,7 @@ def test_clients_that_come_and_go_leave_nothing_behind(gatherd, server):
     asyncio.run(wave(1000))
     after = at_rest()
     assert after[0] <= before[0]
-    assert after[1] < before[1] + (2 << 20), (before, after)
+    assert after[1] < before[1] + (2 << 20) or daemon.is_sanitized(), (before, after)
 
 
 @pytest.mark.alone

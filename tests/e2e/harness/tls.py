@@ -1,4 +1,5 @@
 """Certificates made by the openssl command, and both ends of TLS by Python's own ssl."""
+import contextlib
 import json
 import os
 import re
@@ -180,7 +181,7 @@ class BareClient:
 
     def __init__(self, port, ca, name="localhost"):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=15)
-        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.incoming, self.outgoing, self.kept = ssl.MemoryBIO(), ssl.MemoryBIO(), b""
         self.tls = client_context(ca).wrap_bio(self.incoming, self.outgoing, server_hostname=name)
         self._step(self.tls.do_handshake)
 
@@ -208,6 +209,9 @@ class BareClient:
 
     def read(self):
         """Some bytes, or none after close_notify; the end of the socket alone is an error."""
+        if self.kept:
+            data, self.kept = self.kept, b""
+            return data
         try:
             return self._step(self.tls.read, 65536)
         except ssl.SSLZeroReturnError:
@@ -229,10 +233,12 @@ class BareClient:
 
     def half_close(self):
         """close_notify and FIN."""
-        try:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            # unwrap() looks for the other's goodbye, and would throw away what stands before it
+            while piece := self.tls.read(65536):
+                self.kept += piece
+        with contextlib.suppress(ssl.SSLWantReadError):
             self.tls.unwrap()
-        except ssl.SSLWantReadError:
-            pass
         self._flush()
         self.sock.shutdown(socket.SHUT_WR)
 
