@@ -397,10 +397,20 @@ run(struct builder *b)
 	}
 }
 
+/* YAML 1.2 5.2: a byte order mark may stand before the text; the encoding is said, so libyaml would take it for some. */
+static struct str
+without_mark(struct str text)
+{
+	struct str mark = STR("\xef\xbb\xbf");
+
+	return str_has_prefix(text, mark) ? str_of(text.p + mark.n, text.n - mark.n) : text;
+}
+
 void
-yaml_tree_parse(struct str text, const char *file, struct arena *a, struct conf_errors *errors,
+yaml_tree_parse(struct str file_text, const char *file, struct arena *a, struct conf_errors *errors,
     struct yaml_node **out)
 {
+	struct str text = without_mark(file_text);
 	struct builder b = { .arena = a, .errors = errors, .file = file, .text = text };
 	struct conf_pos whole = { .file = file };
 

@@ -56,6 +56,17 @@ START_TEST(columns_count_characters)
 }
 END_TEST
 
+START_TEST(a_byte_order_mark_is_no_text)
+{
+	struct yaml_node *root = parse("\xef\xbb\xbf" "a: 1\r\n");
+
+	ck_assert_uint_eq(errors.n, 0);
+	assert_place(yaml_tree_get(root, STR("a")), 1, 4, "a");
+	ck_assert_ptr_null(parse("\xef\xbb\xbf"));
+	arena_reset(&arena);
+}
+END_TEST
+
 START_TEST(empty_input_has_no_root)
 {
 	ck_assert_ptr_null(parse(""));
@@ -132,5 +143,6 @@ START_TEST(keys_are_removed_and_found)
 }
 END_TEST
 
-UNIT_MAIN("yaml_tree", nodes_know_their_place, columns_count_characters, empty_input_has_no_root,
+UNIT_MAIN("yaml_tree", nodes_know_their_place, columns_count_characters,
+    a_byte_order_mark_is_no_text, empty_input_has_no_root,
     goes_on_after_what_it_refuses, depth_is_bounded, long_paths_are_cut, keys_are_removed_and_found)
