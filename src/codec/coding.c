@@ -1,20 +1,15 @@
-/*
- * Content codings by libz and libbrotli, with memory from a store of the thread. What a library allocates is
- * rounded up to a power of two, which is what zlib asks for anyway, and goes back to a shelf of the store.
- */
+/* Content codings by libz and libbrotli, with memory of the thread's free lists. One thread per state. */
 #include "codec/coding.h"
 
 #include <brotli/decode.h>
 #include <brotli/encode.h>
-#include <stdlib.h>
+#include <string.h>
 #include <zlib.h>
 
 #include "base/compiler.h"
-#include "base/mem.h"
 
-#define SHELF_FIRST_BITS 10 /* 1 KiB */
-/* Of the ceiling on compressors, what the store keeps at rest. */
-#define KEPT_SHARE 4
+/* Smaller pieces are from the heap: a kept one would waste too much of itself. */
+#define KEPT_MIN_BYTES ((size_t)8192)
 /* Room made for output at a time. */
 #define OUT_BYTES ((size_t)16384)
 
@@ -66,123 +61,22 @@ coding_of_fields(const struct header_list *fields, enum coding *out)
 
 /* ---- memory */
 
-/* Before each piece of memory that a library holds. */
-struct coding_block {
-	struct coding_block *next; /* on its shelf */
-	size_t bytes;              /* behind this head */
-};
-
-/* Whose memory it is. */
-struct lender {
-	struct coding_store *store; /* borrowed, outlives it */
-	size_t lent_bytes;
-	size_t max_bytes;
-};
-
 void
-coding_store_init(struct coding_store *s, size_t max_bytes)
+coding_store_init(struct coding_store *s, size_t max_bytes, struct freelist *pieces)
 {
-	*s = (struct coding_store){ .max_bytes = max_bytes };
+	*s = (struct coding_store){ .pieces = pieces, .max_bytes = max_bytes };
 }
 
-void
-coding_store_fini(struct coding_store *s)
-{
-	assert(s->n_states == 0 && s->used_bytes == 0);
-	for (size_t i = 0; i < CODING_SHELVES; i++) {
-		struct coding_block *b;
-
-		while ((b = s->free[i]) != NULL) {
-			s->free[i] = b->next;
-			free(b);
-		}
-	}
-	s->kept_bytes = 0;
-}
-
-/* CODING_SHELVES: too large for any. */
-static size_t
-shelf_of(size_t bytes)
-{
-	size_t shelf = 0;
-
-	while (shelf < CODING_SHELVES && (size_t)1 << (shelf + SHELF_FIRST_BITS) < bytes)
-		shelf++;
-	return shelf;
-}
-
-static struct coding_block *
-take_block(struct coding_store *s, size_t bytes)
-{
-	size_t shelf = shelf_of(bytes);
-	struct coding_block *b;
-
-	if (shelf < CODING_SHELVES) {
-		bytes = (size_t)1 << (shelf + SHELF_FIRST_BITS);
-		b = s->free[shelf];
-		if (b != NULL) {
-			s->free[shelf] = b->next;
-			s->kept_bytes -= bytes;
-			return b;
-		}
-	}
-	b = mem_alloc(sizeof *b + bytes);
-	b->bytes = bytes;
-	return b;
-}
-
-static void
-give_block(struct coding_store *s, struct coding_block *b)
-{
-	size_t shelf = shelf_of(b->bytes);
-
-	if (shelf == CODING_SHELVES || s->kept_bytes + b->bytes > s->max_bytes / KEPT_SHARE) {
-		free(b);
-		return;
-	}
-	b->next = s->free[shelf];
-	s->free[shelf] = b;
-	s->kept_bytes += b->bytes;
-}
-
-/* For the libraries; NULL beyond the lender's bound, which they report. */
 static void *
-lend(void *opaque, size_t bytes)
+take(struct freelist *pieces, size_t bytes)
 {
-	struct lender *l = opaque;
-	struct coding_block *b;
-
-	if (bytes > l->max_bytes || l->lent_bytes > l->max_bytes - bytes)
-		return NULL;
-	b = take_block(l->store, bytes);
-	l->lent_bytes += b->bytes;
-	return b + 1;
+	return freelist_take(bytes < KEPT_MIN_BYTES ? NULL : pieces, bytes);
 }
 
-static void
-take_back(void *opaque, void *address)
-{
-	struct lender *l = opaque;
-	struct coding_block *b = address;
-
-	if (b == NULL)
-		return;
-	b--;
-	l->lent_bytes -= b->bytes;
-	give_block(l->store, b);
-}
-
-static voidpf
-lend_zlib(voidpf opaque, uInt n, uInt size)
-{
-	return lend(opaque, (size_t)n * size);
-}
-
-/* The state itself lies in a block of the store, too. */
 static void *
-new_state(struct coding_store *s, size_t bytes)
+state_new(struct coding_store *s, size_t bytes)
 {
-	void *state = take_block(s, bytes) + 1;
+	void *state = take(s->pieces, bytes);
 
 	memset(state, 0, bytes);
 	s->n_states++;
@@ -190,10 +84,77 @@ new_state(struct coding_store *s, size_t bytes)
 }
 
 static void
-free_state(struct coding_store *s, void *state)
+state_free(struct coding_store *s, void *state)
 {
 	s->n_states--;
-	give_block(s, (struct coding_block *)state - 1);
+	freelist_give(s->pieces, state);
+}
+
+/* ---- memory of compressors: what they take is known, coding_encoder_bytes() */
+
+static void *
+lend(void *store, size_t bytes)
+{
+	return take(((struct coding_store *)store)->pieces, bytes);
+}
+
+static voidpf
+lend_items(voidpf store, uInt n, uInt size)
+{
+	return lend(store, (size_t)n * size);
+}
+
+static void
+take_back(void *store, void *piece)
+{
+	freelist_give(((struct coding_store *)store)->pieces, piece);
+}
+
+/* ---- memory of decompressors, which depends on what they are given, and has a bound */
+
+struct lender {
+	struct coding_store *store; /* borrowed, outlives it */
+	size_t lent_bytes;
+	size_t max_bytes;
+};
+
+/* Before each piece that a decompressor holds. */
+struct lent {
+	size_t bytes;
+	char data[] __attribute__((aligned(16)));
+};
+
+/* NULL beyond the bound, which the library reports. */
+static void *
+lend_bounded(void *lender, size_t bytes)
+{
+	struct lender *l = lender;
+	struct lent *piece;
+
+	if (bytes > l->max_bytes || l->lent_bytes > l->max_bytes - bytes)
+		return NULL;
+	piece = take(l->store->pieces, sizeof *piece + bytes);
+	piece->bytes = bytes;
+	l->lent_bytes += bytes;
+	return piece->data;
+}
+
+static voidpf
+lend_items_bounded(voidpf lender, uInt n, uInt size)
+{
+	return lend_bounded(lender, (size_t)n * size);
+}
+
+static void
+take_back_bounded(void *lender, void *data)
+{
+	struct lent *piece = data == NULL ? NULL : CONTAINER_OF(data, struct lent, data);
+	struct lender *l = lender;
+
+	if (piece == NULL)
+		return;
+	l->lent_bytes -= piece->bytes;
+	freelist_give(l->store->pieces, piece);
 }
 
 /* ---- compressing */
@@ -209,7 +170,7 @@ free_state(struct coding_store *s, void *state)
 #define BR_WINDOW_BITS 16
 
 struct coding_encoder {
-	struct lender lender;
+	struct coding_store *store; /* borrowed, outlives it */
 	enum coding coding;
 	size_t charged_bytes; /* in the store's used_bytes */
 	union {
@@ -258,19 +219,19 @@ open_gzip(struct coding_encoder *e, const struct coding_setup *setup)
 {
 	int shrink = gzip_shrink(setup), status;
 
-	e->z.zalloc = lend_zlib;
+	e->z.zalloc = lend_items;
 	e->z.zfree = take_back;
-	e->z.opaque = &e->lender;
+	e->z.opaque = e->store;
 	status = deflateInit2(&e->z, (int)setup->level, Z_DEFLATED,
 	    GZIP_WINDOW_BITS - shrink + GZIP_WRAPPER, gzip_memory_level(shrink), Z_DEFAULT_STRATEGY);
-	assert(status == Z_OK); /* the parameters are in range, and lend() has no bound here */
+	assert(status == Z_OK); /* the parameters are in range, and lend() never fails */
 	(void)status;
 }
 
 static void
 open_br(struct coding_encoder *e, const struct coding_setup *setup)
 {
-	e->br = BrotliEncoderCreateInstance(lend, take_back, &e->lender);
+	e->br = BrotliEncoderCreateInstance(lend, take_back, e->store);
 	assert(e->br != NULL);
 	BrotliEncoderSetParameter(e->br, BROTLI_PARAM_QUALITY, setup->level);
 	BrotliEncoderSetParameter(e->br, BROTLI_PARAM_LGWIN, BR_WINDOW_BITS);
@@ -288,8 +249,8 @@ coding_encoder_new(struct coding_store *s, const struct coding_setup *setup)
 	assert(setup->coding == CODING_GZIP || setup->coding == CODING_BR);
 	if (bytes > s->max_bytes || s->used_bytes > s->max_bytes - bytes)
 		return NULL;
-	e = new_state(s, sizeof *e);
-	e->lender = (struct lender){ .store = s, .max_bytes = SIZE_MAX };
+	e = state_new(s, sizeof *e);
+	e->store = s;
 	e->coding = setup->coding;
 	e->charged_bytes = bytes;
 	s->used_bytes += bytes;
@@ -312,9 +273,8 @@ coding_encoder_free(struct coding_encoder **to_free)
 		deflateEnd(&e->z);
 	else
 		BrotliEncoderDestroyInstance(e->br);
-	assert(e->lender.lent_bytes == 0);
-	e->lender.store->used_bytes -= e->charged_bytes;
-	free_state(e->lender.store, e);
+	e->store->used_bytes -= e->charged_bytes;
+	state_free(e->store, e);
 }
 
 /* zlib counts in 32 bits. */
@@ -355,7 +315,7 @@ encode_br(struct coding_encoder *e, struct str in, BrotliEncoderOperation op, st
 		BROTLI_BOOL is_fine = BrotliEncoderCompressStream(
 		    e->br, op, &avail_in, &next_in, &avail_out, &next_out, NULL);
 
-		assert(is_fine); /* it fails for want of memory only, and lend() has no bound here */
+		assert(is_fine); /* it fails for want of memory only, and lend() never does */
 		(void)is_fine;
 		buf_commit(out, OUT_BYTES - avail_out);
 	} while (avail_in > 0 || BrotliEncoderHasMoreOutput(e->br));
@@ -412,7 +372,7 @@ coding_decoder_bytes(uint64_t max_bytes)
 struct coding_decoder *
 coding_decoder_new(struct coding_store *s, enum coding coding, const struct coding_limits *limits)
 {
-	struct coding_decoder *d = new_state(s, sizeof *d);
+	struct coding_decoder *d = state_new(s, sizeof *d);
 	/* deflate is the zlib format, RFC 9110 8.4.1.2 */
 	int bits = GZIP_WINDOW_BITS + (coding == CODING_GZIP ? GZIP_WRAPPER : 0), status;
 
@@ -421,12 +381,12 @@ coding_decoder_new(struct coding_store *s, enum coding coding, const struct codi
 	d->coding = coding;
 	d->limits = *limits;
 	if (coding == CODING_BR) {
-		d->br = BrotliDecoderCreateInstance(lend, take_back, &d->lender);
+		d->br = BrotliDecoderCreateInstance(lend_bounded, take_back_bounded, &d->lender);
 		assert(d->br != NULL); /* what a fresh one takes is within DECODER_BASE_BYTES */
 		return d;
 	}
-	d->z.zalloc = lend_zlib;
-	d->z.zfree = take_back;
+	d->z.zalloc = lend_items_bounded;
+	d->z.zfree = take_back_bounded;
 	d->z.opaque = &d->lender;
 	status = inflateInit2(&d->z, bits);
 	assert(status == Z_OK); /* likewise */
@@ -447,7 +407,7 @@ coding_decoder_free(struct coding_decoder **to_free)
 	else
 		inflateEnd(&d->z);
 	assert(d->lender.lent_bytes == 0);
-	free_state(d->lender.store, d);
+	state_free(d->lender.store, d);
 }
 
 /* What a step has used and made is counted; is it within the limits? */

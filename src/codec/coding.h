@@ -2,9 +2,8 @@
  * Content codings (RFC 9110 8.4.1): compressing and decompressing a body piece by piece. The one door to
  * libz and libbrotli; nobody else includes their headers.
  *
- * States take their memory from a store of the thread, which keeps a bounded number of free blocks; what
- * compressors may hold at once has a ceiling, and a decompressor has limits of its own on memory, on what
- * comes out, and on how much more that is than what went in.
+ * States take their memory from the free lists of the thread. What compressors may hold at once has a ceiling; a
+ * decompressor has limits of its own on memory, on what comes out, and on how much more that is than what went in.
  */
 #ifndef CODEC_CODING_H
 #define CODEC_CODING_H
@@ -15,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/freelist.h"
 #include "base/str.h"
 #include "codec/header.h"
 
@@ -29,22 +29,14 @@ enum err_code coding_of_fields(const struct header_list *fields, enum coding *ou
 
 /* ---- memory, of one thread */
 
-struct coding_block;
-
-/* Blocks of 1 KiB to 1 MiB, by powers of two. */
-#define CODING_SHELVES 11
-
 struct coding_store {
-	struct coding_block *free[CODING_SHELVES]; /* owned */
-	size_t kept_bytes;                         /* in `free` */
-	size_t used_bytes; /* what the compressors of now may take; at most max_bytes */
+	struct freelist *pieces; /* borrowed; NULL: all is from the heap */
+	size_t used_bytes;       /* what the compressors of now may take; at most max_bytes */
 	size_t max_bytes;
 	size_t n_states; /* compressors and decompressors that live; 0 at rest */
 };
 
-void coding_store_init(struct coding_store *s, size_t max_bytes);
-/* Every state is freed. */
-void coding_store_fini(struct coding_store *s);
+void coding_store_init(struct coding_store *s, size_t max_bytes, struct freelist *pieces);
 
 /* ---- compressing: gzip and br */
 

@@ -98,7 +98,8 @@ worker_new(const struct worker_setup *setup)
 	json_scan_init(&w->js, setup->seed);
 	limiter_init(&w->admission, w->shared->admission, w->index, w->loop);
 	w->tls_io = tls_io_new();
-	coding_store_init(&w->coding, w->shared->gen->conf->overload.compression_bytes);
+	coding_store_init(&w->coding, w->shared->gen->conf->overload.compression_bytes,
+	    &w->loop->blocks.large);
 	init_upstreams(w);
 	w->env = (struct gather_env){ w->loop, w->upstreams, &w->js };
 	init_server(w, setup);
@@ -283,7 +284,7 @@ worker_free(struct worker *w)
 	free(w->upstreams);
 	free(w->listeners);
 	json_scan_fini(&w->js);
-	coding_store_fini(&w->coding);
+	assert(w->coding.n_states == 0);
 	tls_io_free(w->tls_io);
 	free(w);
 }

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MAX_BYTES 300000
 
-static struct coding_store store = { .max_bytes = 64 << 20 };
+static struct coding_store store = { .max_bytes = 64 << 20 }; /* and the heap, whose bounds are watched */
 
 static enum err_code
 decode(enum coding coding, struct str in, size_t piece, struct buf *out)

@@ -8,6 +8,7 @@
 
 #define STORE_BYTES ((size_t)64 << 20)
 
+static struct freelist pieces;
 static struct coding_store store;
 static struct rnd rnd;
 static const struct coding_limits no_limits = { UINT64_C(1) << 30, UINT64_C(1) << 30 };
@@ -15,8 +16,17 @@ static const struct coding_limits no_limits = { UINT64_C(1) << 30, UINT64_C(1) <
 static void
 setup(void)
 {
-	coding_store_init(&store, STORE_BYTES);
+	freelist_init(&pieces, SIZE_MAX);
+	coding_store_init(&store, STORE_BYTES, &pieces);
 	rnd_init(&rnd, 4711);
+}
+
+static void
+teardown(void)
+{
+	ck_assert_uint_eq(store.n_states, 0);
+	ck_assert_uint_eq(store.used_bytes, 0);
+	freelist_fini(&pieces);
 }
 
 /* A text that compresses about as JSON does. */
@@ -96,7 +106,7 @@ START_TEST(whole_bodies_come_back)
 			}
 		}
 	}
-	coding_store_fini(&store);
+	teardown();
 }
 END_TEST
 
@@ -132,7 +142,7 @@ START_TEST(flushed_input_can_be_read_at_once)
 		buf_fini(&text);
 		buf_fini(&back);
 	}
-	coding_store_fini(&store);
+	teardown();
 }
 END_TEST
 
@@ -160,7 +170,7 @@ START_TEST(every_cut_and_every_byte_behind_the_end_is_noticed)
 		buf_fini(&coded);
 		buf_fini(&back);
 	}
-	coding_store_fini(&store);
+	teardown();
 }
 END_TEST
 
@@ -190,7 +200,7 @@ START_TEST(damage_is_noticed)
 		buf_fini(&coded);
 		buf_fini(&back);
 	}
-	coding_store_fini(&store);
+	teardown();
 }
 END_TEST
 
@@ -205,7 +215,7 @@ START_TEST(members_of_gzip_follow_each_other)
 	for (size_t piece = 1; piece < coded.n; piece++)
 		assert_decodes(CODING_GZIP, buf_str(&coded), STR("one two"), piece);
 	buf_fini(&coded);
-	coding_store_fini(&store);
+	teardown();
 }
 END_TEST
 
@@ -224,7 +234,7 @@ START_TEST(deflate_is_the_zlib_format)
 			     SIZE_MAX, &back),
 	    ERR_CONTENT_CODING_INVALID);
 	buf_fini(&back);
-	coding_store_fini(&store);
+	teardown();
 }
 END_TEST
 
@@ -233,7 +243,7 @@ START_TEST(no_byte_at_all_is_an_empty_body)
 	setup();
 	for (enum coding c = CODING_GZIP; c <= CODING_DEFLATE; c++)
 		assert_decodes(c, STR(""), STR(""), 1);
-	coding_store_fini(&store);
+	teardown();
 }
 END_TEST
 
@@ -274,7 +284,7 @@ START_TEST(bombs_are_refused_by_ratio_and_by_size)
 		buf_fini(&back);
 		buf_fini(&coded);
 	}
-	coding_store_fini(&store);
+	teardown();
 }
 END_TEST
 
@@ -297,7 +307,7 @@ START_TEST(limits_are_exact)
 		buf_fini(&coded);
 		buf_fini(&back);
 	}
-	coding_store_fini(&store);
+	teardown();
 }
 END_TEST
 
@@ -313,10 +323,10 @@ START_TEST(a_decoder_takes_no_more_memory_than_it_may)
 	setup();
 	e = decode(CODING_BR, &small, str_of(br_greedy, sizeof br_greedy - 1), SIZE_MAX, &back);
 	ck_assert(e == ERR_DECODED_TOO_LARGE || e == ERR_CONTENT_CODING_INVALID);
-	ck_assert_uint_le(store.kept_bytes, coding_decoder_bytes(100000));
+	ck_assert_uint_le(pieces.free_bytes, coding_decoder_bytes(100000));
 	buf_fini(&coded);
 	buf_fini(&back);
-	coding_store_fini(&store);
+	teardown();
 }
 END_TEST
 
@@ -330,18 +340,17 @@ START_TEST(no_compressor_takes_more_than_it_is_charged)
 		buf_add_char(&text, (char)rnd_u64(&rnd));
 	for (enum coding c = CODING_GZIP; c <= CODING_BR; c++) {
 		for (unsigned level = 1; level <= 9; level++) {
-			static const size_t pieces[] = { 3000, 65536 };
+			static const size_t cuts[] = { 3000, 65536 };
 
-			for (size_t k = 0; k < ARRAY_LEN(pieces); k++) {
+			for (size_t k = 0; k < ARRAY_LEN(cuts); k++) {
 				const struct coding_setup how = { c, level, 0 };
 				struct buf out = BUF_INIT;
 				struct coding_encoder *e;
 
-				coding_store_init(&store, STORE_BYTES);
 				e = coding_encoder_new(&store, &how);
 				ck_assert_uint_eq(store.used_bytes, coding_encoder_bytes(&how));
-				for (size_t at = 0; at < text.n; at += pieces[k]) {
-					size_t n = text.n - at < pieces[k] ? text.n - at : pieces[k];
+				for (size_t at = 0; at < text.n; at += cuts[k]) {
+					size_t n = text.n - at < cuts[k] ? text.n - at : cuts[k];
 
 					coding_encode(
 					    e, str_of(text.p + at, n), CODING_FLUSH, &out);
@@ -349,39 +358,38 @@ START_TEST(no_compressor_takes_more_than_it_is_charged)
 				}
 				coding_encode(e, str_none(), CODING_FINISH, &out);
 				coding_encoder_free(&e);
-				/* all that it ever had lies on the shelves now */
-				ck_assert_msg(store.kept_bytes <= coding_encoder_bytes(&how),
-				    "%s %u took %zu", coding_name(c).p, level, store.kept_bytes);
+				/* all that it ever had is free now */
+				ck_assert_msg(pieces.free_bytes <= coding_encoder_bytes(&how),
+				    "%s %u took %zu", coding_name(c).p, level, pieces.free_bytes);
 				buf_fini(&out);
-				coding_store_fini(&store);
+				freelist_fini(&pieces);
+				freelist_init(&pieces, SIZE_MAX);
 			}
 		}
 	}
 	buf_fini(&text);
+	teardown();
 }
 END_TEST
 
-START_TEST(the_store_has_a_ceiling_and_keeps_what_is_free)
+START_TEST(the_store_has_a_ceiling)
 {
 	const struct coding_setup how = { CODING_GZIP, 5, 0 };
 	size_t each = coding_encoder_bytes(&how);
 	struct coding_encoder *e[4];
-	size_t kept;
 
-	coding_store_init(&store, 4 * each - 1);
+	setup();
+	store.max_bytes = 4 * each - 1;
 	for (int i = 0; i < 3; i++)
 		ck_assert_ptr_nonnull(e[i] = coding_encoder_new(&store, &how));
 	ck_assert_ptr_null(coding_encoder_new(&store, &how));
 	coding_encoder_free(&e[0]);
-	kept = store.kept_bytes;
-	ck_assert_uint_gt(kept, 200000);
+	ck_assert_uint_gt(pieces.free_bytes, 200000);
 	ck_assert_ptr_nonnull(e[0] = coding_encoder_new(&store, &how));
-	ck_assert_uint_lt(store.kept_bytes, 20000);
+	ck_assert_uint_lt(pieces.free_bytes, 20000);
 	for (int i = 0; i < 3; i++)
 		coding_encoder_free(&e[i]);
-	ck_assert_uint_eq(store.used_bytes, 0);
-	ck_assert_uint_le(store.kept_bytes, each);
-	coding_store_fini(&store);
+	teardown();
 }
 END_TEST
 
@@ -444,5 +452,5 @@ UNIT_MAIN("coding", whole_bodies_come_back, flushed_input_can_be_read_at_once,
     members_of_gzip_follow_each_other, deflate_is_the_zlib_format, no_byte_at_all_is_an_empty_body,
     bombs_are_refused_by_ratio_and_by_size, limits_are_exact,
     a_decoder_takes_no_more_memory_than_it_may, no_compressor_takes_more_than_it_is_charged,
-    the_store_has_a_ceiling_and_keeps_what_is_free, a_small_body_needs_little,
+    the_store_has_a_ceiling, a_small_body_needs_little,
     one_coding_is_understood)
