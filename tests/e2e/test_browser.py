@@ -74,3 +74,37 @@ def test_a_page_by_an_authority_that_it_does_not_know_is_refused(gatherd, tmp_pa
             stranger.evaluate(origin(d) + "/", "document.title")
     finally:
         stranger.stop()
+
+
+FETCH = """
+(async () => {
+    const response = await fetch('/data'), text = await response.text(), lines = [];
+    const events = new EventSource('/events');
+    const ended = new Promise((resolve) => {
+        events.onmessage = (event) => lines.push(event.data);
+        events.addEventListener('end', () => { events.close(); resolve(); });
+    });
+    await ended;
+    const [page] = performance.getEntriesByType('navigation');
+    const [data] = performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/data'));
+    return {text: document.getElementById('text').textContent.length, data: text.length, lines,
+        page_saved: page.encodedBodySize < page.decodedBodySize / 4, data_saved: data.encodedBodySize < data.decodedBodySize / 2,
+        decoded: page.decodedBodySize};
+})()
+"""
+
+
+def test_a_page_its_data_and_its_events_are_compressed_over_tls(gatherd, upstream, chromium, edge):
+    events = b"".join(b"data: event %d\n\n" % n for n in range(200)) + b"event: end\ndata: x\n\n"
+    up = upstream()
+    up.on("/", json_reply(PAGE, content_type="text/html; charset=utf-8"))
+    up.on("/data", json_reply(b'{"n":[' + b",".join(b"%d" % (n * 7919) for n in range(3000)) + b"]}"))
+    up.on("/events", json_reply(events, content_type="text/event-stream"))
+    d = gatherd([{"path": "/{rest...}", "compress": {}, "proxy": {"upstream": "up"}},
+                 {"path": "/data", "compress": {"encodings": "gzip"}, "calls": {"all": {"upstream": "up", "path": "/data", "into": "."}}}],
+                {"up": up}, listener=edge)
+    told = chromium.evaluate(origin(d) + "/", FETCH)
+    assert told == {"text": len(PAGE) - PAGE.index(b"the same"), "data": 6 + sum(len(str(n * 7919)) + 1 for n in range(3000)) + 1,
+                    "lines": ["event %d" % n for n in range(200)], "page_saved": True, "data_saved": True, "decoded": len(PAGE)}
+    used = {r["path"]: r.get("encoding") for r in d.access_log(3)}
+    assert (used["/"], used["/data"], used["/events"]) == ("br", "gzip", "br")

@@ -5,6 +5,7 @@
 import os
 import re
 import shlex
+import subprocess
 
 from .daemon import ROOT
 
@@ -39,6 +40,8 @@ class Exchange:
                 self.method = next(words)
             elif word == "-H":
                 self.fields.append(tuple(next(words).split(": ", 1)))
+            elif word == "--compressed":
+                self.fields.append(("Accept-Encoding", "deflate, gzip, br"))
             elif word == "-d":
                 self.body = next(words).encode()
                 self.method = "POST" if self.method == "GET" else self.method
@@ -47,7 +50,11 @@ class Exchange:
                 self.target = word[len(BASE):]
 
     def send(self, daemon):
-        return daemon.request(self.target, self.method, fields=self.fields, body=self.body)
+        answer = daemon.request(self.target, self.method, fields=self.fields, body=self.body)
+        tool = {"br": ["brotli", "-dc"], "gzip": ["gzip", "-dc"]}.get(answer.header("Content-Encoding"))
+        if tool:  # as curl does
+            answer.body = subprocess.run(tool, input=answer.body, capture_output=True, check=True).stdout
+        return answer
 
 
 class Recipe:
