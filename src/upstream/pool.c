@@ -123,7 +123,9 @@ offer(struct pool *p, struct uconn *uc)
 		return;
 	}
 	/* The list is LIFO; the one that was idle for longest goes. */
-	if (p->n_idle > p->conf->pool.max_idle)
+	if (p->is_draining)
+		uconn_close(uc);
+	else if (p->n_idle > p->conf->pool.max_idle)
 		uconn_close(TAILQ_LAST(&p->idle, uconn_list));
 	make_room(p);
 }

@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "sim_client.h"
 #include "sim_env.h"
+#include "sim_names.h"
 #include "sim_server.h"
 #include "sim_worker.h"
 
@@ -168,6 +169,7 @@ episode_open(struct sim *s, uint64_t seed, const struct options *o)
 	sim_server_start_all(s);
 	sim_client_start_all(s);
 	plan_fate(s);
+	sim_names_plan(s);
 }
 
 static void

@@ -47,6 +47,7 @@ struct sim_env {
 		uint64_t max_connections, max_idle, idle_ms, max_requests;
 		uint64_t connect_ms, first_byte_ms, total_ms;
 		bool is_round_robin;
+		bool has_name; /* its servers are the addresses of one name, which change */
 	} up[SIM_UPSTREAMS];
 };
 
@@ -113,6 +114,7 @@ struct sim {
 	struct timer drain;          /* of one worker, in the middle of the episode */
 	struct timer stop;           /* of all workers */
 	struct timer jump;           /* of the clock */
+	struct timer names;          /* of names whose addresses change */
 	bool has_drained;
 	bool is_stopped;
 	/* what happened, for the report */

@@ -52,6 +52,7 @@ draw_upstream(struct sim *s, unsigned u, bool is_scarce)
 	s->env.up[u].first_byte_ms = PICK(s, 600, 1000);
 	s->env.up[u].total_ms = PICK(s, 700, 1500);
 	s->env.up[u].is_round_robin = PICK(s, 0, 1) == 1;
+	s->env.up[u].has_name = PICK(s, 0, 0, 1) == 1;
 }
 
 /* What a network does that loses nothing and stays far below every timeout. */
@@ -134,7 +135,9 @@ static void
 yaml_upstream(const struct sim *s, unsigned u, struct buf *out)
 {
 	buf_printf(out, "  u%u:\n    servers: [", u);
-	for (unsigned i = 0; i < s->env.up[u].n_servers; i++)
+	if (s->env.up[u].has_name)
+		buf_printf(out, " \"http://u%u\"", u);
+	for (unsigned i = 0; !s->env.up[u].has_name && i < s->env.up[u].n_servers; i++)
 		buf_printf(out, "%s \"http://10.9.%u.%u\"", i == 0 ? "" : ",", u, i + 1);
 	buf_add_c(out, " ]\n");
 	if (s->env.up[u].limit != 0)

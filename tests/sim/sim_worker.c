@@ -10,6 +10,7 @@
 #include "server/cconn_h1.h"
 #include "server/proxy.h"
 #include "sim_env.h"
+#include "sim_names.h"
 #include "upstream/uconn.h"
 
 struct sim_worker {
@@ -57,6 +58,7 @@ start(struct sim *s, struct sim_workers *ws, unsigned i)
 	setup.on_closed = on_closed;
 	setup.arg = w;
 	w->worker = worker_new(&setup);
+	sim_names_begin(s, w->worker);
 	worker_listen(w->worker, 0, -1, NULL);
 	w->listener = mem_world_listen(s->world, w->loop, &s->listen_at, &listener_events, w);
 }
@@ -93,6 +95,19 @@ struct holdings {
 
 /* A streamed answer holds one piece and its frame, whatever the size of the body. */
 #define MAX_STREAMED_BYTES 70000
+
+static size_t
+count_busy(const struct upstream *up)
+{
+	const struct endpoint *ep;
+	size_t n = 0;
+
+	for (size_t i = 0; i < up->n_endpoints; i++)
+		n += up->endpoints[i]->pool.n_busy;
+	LIST_FOREACH (ep, &up->leaving, link)
+		n += ep->pool.n_busy;
+	return n;
+}
 
 /* 0: the daemon's; 1 + i: that of upstream i. */
 static const struct limiter_slot *
@@ -170,8 +185,7 @@ check_holdings(const struct sim *s, const struct sim_workers *ws)
 				TAILQ_FOREACH (c, &l->conns[state], link)
 					add_conn(s, &h, c);
 		for (size_t u = 0; u < w->n_upstreams; u++)
-			for (size_t e = 0; e < w->upstreams[u].n_endpoints; e++)
-				n_busy += w->upstreams[u].endpoints[e]->pool.n_busy;
+			n_busy += count_busy(&w->upstreams[u]);
 	}
 	for (size_t i = 0; i <= SIM_UPSTREAMS; i++) {
 		uint32_t inflight = atomic_load(&slot_of(ws, i)->inflight);
@@ -285,6 +299,25 @@ check_pool(const struct sim *s, const struct pool *p)
 		sim_fail(s, "a lease waits, and nothing is done for it");
 }
 
+/* One that is leaving is kept by the calls that are on it, and by nothing else. */
+static void
+check_endpoints(const struct sim *s, const struct upstream *up)
+{
+	const struct endpoint *ep;
+
+	for (size_t i = 0; i < up->n_endpoints; i++) {
+		check_pool(s, &up->endpoints[i]->pool);
+		if (up->endpoints[i]->is_leaving ||
+		    (i > 0 && up->endpoints[i - 1]->priority > up->endpoints[i]->priority))
+			sim_fail(s, "an endpoint is where it should not be");
+	}
+	LIST_FOREACH (ep, &up->leaving, link) {
+		check_pool(s, &ep->pool);
+		if (!ep->is_leaving || ep->active == 0 || ep->pool.n_idle != 0)
+			sim_fail(s, "an endpoint that is leaving stays without reason");
+	}
+}
+
 static void
 check_listener(const struct sim *s, const struct listener *l)
 {
@@ -323,8 +356,7 @@ check_worker(const struct sim *s, const struct sim_worker *w)
 	const struct listener *l;
 
 	for (size_t u = 0; u < w->worker->n_upstreams; u++)
-		for (size_t e = 0; e < w->worker->upstreams[u].n_endpoints; e++)
-			check_pool(s, &w->worker->upstreams[u].endpoints[e]->pool);
+		check_endpoints(s, &w->worker->upstreams[u]);
 	TAILQ_FOREACH (l, &server->listeners, link)
 		check_listener(s, l);
 	if (server->n_exchanges > count_conns(w))
@@ -398,7 +430,9 @@ check_worker_rest(const struct sim *s, const struct sim_worker *w)
 		    worker->server.n_exchanges, count_conns(w));
 	if (w->loop->blocks.n_used != 0)
 		sim_fail(s, "at rest: %zu arena blocks are out", w->loop->blocks.n_used);
-	for (size_t u = 0; u < worker->n_upstreams; u++)
+	for (size_t u = 0; u < worker->n_upstreams; u++) {
+		if (!LIST_EMPTY(&worker->upstreams[u].leaving))
+			sim_fail(s, "at rest: upstream %zu has endpoints that are leaving", u);
 		for (size_t e = 0; e < worker->upstreams[u].n_endpoints; e++) {
 			const struct endpoint *ep = worker->upstreams[u].endpoints[e];
 
@@ -406,6 +440,7 @@ check_worker_rest(const struct sim *s, const struct sim_worker *w)
 			    ep->pool.n_connecting != 0)
 				sim_fail(s, "at rest: upstream %zu is not", u);
 		}
+	}
 	if (timer_heap_count_set(&w->loop->timers) != 0 || loop_has_work(w->loop))
 		sim_fail(s, "at rest: %zu timers are set", timer_heap_count_set(&w->loop->timers));
 }
@@ -433,6 +468,12 @@ sim_worker_check_rest(struct sim *s)
 }
 
 /* ---- the end */
+
+struct worker *
+sim_worker_any(struct sim *s)
+{
+	return s->workers->at[sim_between(s, 0, s->workers->n - 1)].worker;
+}
 
 bool
 sim_worker_drain_one(struct sim *s)
