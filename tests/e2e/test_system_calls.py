@@ -1,0 +1,66 @@
+"""On the steady path the kernel is asked to read, to write and to wait, and nothing else."""
+import collections
+import shutil
+import signal
+import subprocess
+
+import pytest
+from harness import wait
+from harness.upstream import json_reply
+
+REQUESTS = 200
+# what belongs to the steady path, and to nothing else
+STEADY = {"recvfrom", "sendmsg", "epoll_wait"}
+# once a second, however many requests: the timer that gives unused memory back
+PER_SECOND = {"timerfd_settime", "read"}
+
+
+def attached(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return "TracerPid:\t0\n" not in f.read()
+
+
+@pytest.fixture
+def traced(tmp_path):
+    """traced(process, action): the system calls of all its threads meanwhile, by name."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+
+    def run(process, action):
+        out = tmp_path / "strace"
+        tracer = subprocess.Popen(["strace", "-f", "-q", "-o", str(out), "-p", str(process.pid)], stderr=subprocess.DEVNULL)
+        wait.until(lambda: attached(process.pid) or tracer.poll() is not None, "strace to attach")
+        if tracer.poll() is not None:
+            pytest.skip("this process may not be traced")
+        action()
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait()
+        counts = collections.Counter()
+        for line in out.read_text().splitlines():
+            call = line.split(None, 1)[1]
+            # a warning that the machine is slow is no part of the path
+            if "(" in call and not call.startswith(("<...", "---", "+++", "write(2,")):
+                counts[call.split("(")[0]] += 1
+        return counts
+    return run
+
+
+@pytest.mark.parametrize("calls", [3, 10])
+def test_a_gather_reads_writes_and_waits(gatherd, upstream, traced, calls):
+    ups = {"u%d" % i: upstream(json_reply(b'{"id":%d,"text":"%s"}' % (i, b"x" * 400))) for i in range(calls)}
+    route = {"path": "/x", "calls": {"c%d" % i: {"upstream": "u%d" % i, "path": "/c"} for i in range(calls)}}
+    d = gatherd([route], ups, observe={"access_log": {"path": "none"}})
+
+    def ask(count):
+        for _ in range(count):
+            assert client.request("/x").status == 200
+    with d.client() as client:
+        ask(50)
+        counts = traced(d.process, lambda: ask(REQUESTS))
+    for name, count in counts.items():
+        limit = 0.1 * REQUESTS if name in PER_SECOND else 0
+        assert name in STEADY or count <= limit, "%d of %s in %d requests" % (count, name, REQUESTS)
+    # one read and one write for each message, but for what another thread of the test has cut in two
+    assert counts["sendmsg"] == (calls + 1) * REQUESTS
+    assert (calls + 1) * REQUESTS <= counts["recvfrom"] <= 1.1 * (calls + 1) * REQUESTS
+    assert counts["epoll_wait"] <= (calls + 2) * REQUESTS
