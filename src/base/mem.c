@@ -35,6 +35,20 @@ mem_calloc(size_t count, size_t size)
 }
 
 void *
+mem_calloc_lines(size_t count, size_t size)
+{
+	size_t n;
+	void *p;
+
+	if (__builtin_mul_overflow(count, size, &n) || n > SIZE_MAX - CACHE_LINE)
+		return checked(NULL, SIZE_MAX);
+	n = (n / CACHE_LINE + 1) * CACHE_LINE;
+	p = checked(aligned_alloc(CACHE_LINE, n), n);
+	memset(p, 0, n);
+	return p;
+}
+
+void *
 mem_realloc(void *p, size_t n)
 {
 	return checked(realloc(p, n), n);

@@ -11,6 +11,11 @@
 void *mem_alloc(size_t n);
 /* count * size bytes, cleared; aborts when the product overflows. */
 void *mem_calloc(size_t count, size_t size);
+/*
+ * As mem_calloc(), on cache lines that nothing else is on: for what one thread writes while its neighbours on the heap
+ * belong to others, and for what threads share.
+ */
+void *mem_calloc_lines(size_t count, size_t size);
 /* As realloc(3). */
 void *mem_realloc(void *p, size_t n);
 /* A NUL-terminated copy of n bytes. */

@@ -74,15 +74,8 @@ metric_layout_init(struct metric_layout *layout, const size_t sizes[DIM_COUNT])
 void
 metric_shard_init(struct metric_shard *shard, const struct metric_layout *layout)
 {
-	/* A line of its own at both ends: the neighbours on the heap belong to other threads. */
-	size_t bytes = (layout->n_cells * sizeof(*shard->cells) / CACHE_LINE + 1) * CACHE_LINE;
-	void *cells = NULL;
-
-	if (posix_memalign(&cells, CACHE_LINE, bytes) != 0)
-		mem_calloc(SIZE_MAX, SIZE_MAX); /* says so and aborts */
-	memset(cells, 0, bytes);
 	shard->layout = layout;
-	shard->cells = cells;
+	shard->cells = mem_calloc_lines(layout->n_cells, sizeof(*shard->cells));
 }
 
 void

@@ -2,29 +2,16 @@
 #include "daemon/shared.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
-
-/* Cleared, each element on cache lines of its own. */
-static void *
-aligned_calloc(size_t count, size_t size)
-{
-	void *p = aligned_alloc(CACHE_LINE, count == 0 ? CACHE_LINE : count * size);
-
-	if (p == NULL)
-		abort();
-	memset(p, 0, count * size);
-	return p;
-}
 
 static void
 init_slots(struct shared *s)
 {
 	const struct conf *c = s->gen->conf;
 
-	s->admission = aligned_calloc(1, sizeof *s->admission);
-	s->upstreams = aligned_calloc(c->n_upstreams, sizeof *s->upstreams);
+	s->admission = mem_calloc_lines(1, sizeof *s->admission);
+	s->upstreams = mem_calloc_lines(c->n_upstreams, sizeof *s->upstreams);
 	s->limiters = mem_calloc(c->n_upstreams, sizeof(*s->limiters));
 	limiter_slot_init(s->admission, c->overload.limit, c->overload.queue_size);
 	for (size_t i = 0; i < c->n_upstreams; i++) {
@@ -70,7 +57,7 @@ void
 shared_init(struct shared *s, const struct generation *gen, size_t n_workers)
 {
 	*s = (struct shared){ .gen = gen, .n_shards = n_workers + 1 };
-	s->listeners = aligned_calloc(gen->conf->n_listeners, sizeof *s->listeners);
+	s->listeners = mem_calloc_lines(gen->conf->n_listeners, sizeof *s->listeners);
 	init_slots(s);
 	init_view(s);
 	init_metrics(s);

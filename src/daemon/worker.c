@@ -52,7 +52,7 @@ init_upstreams(struct worker *w)
 	const struct conf *c = w->shared->gen->conf;
 
 	w->n_upstreams = c->n_upstreams;
-	w->upstreams = mem_calloc(c->n_upstreams, sizeof *w->upstreams);
+	w->upstreams = mem_calloc_lines(c->n_upstreams, sizeof *w->upstreams);
 	for (size_t i = 0; i < c->n_upstreams; i++) {
 		upstream_init(&w->upstreams[i], &c->upstreams[i], i, &w->shared->upstreams[i],
 		    w->index, w->loop, &w->shared->shards[w->index]);
@@ -84,7 +84,7 @@ init_server(struct worker *w, const struct worker_setup *setup)
 struct worker *
 worker_new(const struct worker_setup *setup)
 {
-	struct worker *w = mem_calloc(1, sizeof *w);
+	struct worker *w = mem_calloc_lines(1, sizeof *w);
 
 	w->index = setup->index;
 	w->shared = setup->shared;

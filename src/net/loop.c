@@ -28,7 +28,7 @@ on_trim(void *arg)
 struct loop *
 loop_new(const struct loop_ops *ops, void *world)
 {
-	struct loop *loop = mem_calloc(1, sizeof *loop);
+	struct loop *loop = mem_calloc_lines(1, sizeof *loop);
 
 	loop->ops = ops;
 	loop->world = world;

@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 
 #include "base/arena.h"
+#include "base/compiler.h"
 #include "base/err.h"
 #include "net/addr.h"
 #include "net/timer.h"
@@ -128,10 +129,11 @@ struct loop {
 	TAILQ_HEAD(, defer) deferred;
 	TAILQ_HEAD(, defer) flushes;
 	SLIST_HEAD(, grave) graves;
-	_Atomic(struct msg *) inbox; /* newest first; taken whole */
-	atomic_bool is_stopping;
 	uint64_t turns;    /* begun, this one included */
 	uint64_t stall_ns; /* a turn longer than this is logged; 0: never */
+	/* What other threads write: away from what this one uses all the time. */
+	_Alignas(CACHE_LINE) _Atomic(struct msg *) inbox; /* newest first; taken whole */
+	atomic_bool is_stopping;
 };
 
 /* A loop in the world of ops. Not of a thread yet: the one that turns it owns it. */

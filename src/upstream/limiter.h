@@ -52,9 +52,10 @@ struct limiter {
 	unsigned own_grants; /* grants to self since the last one to another */
 	TAILQ_HEAD(, permit) waiting;
 	uint32_t n_waiting;
-	struct msg kick;
-	atomic_bool is_kicked; /* the message is under way */
 	struct defer regrant;
+	/* What other workers write: away from what this one uses for every call. */
+	_Alignas(CACHE_LINE) struct msg kick;
+	atomic_bool is_kicked; /* the message is under way */
 };
 
 /* Before the workers run. */
