@@ -194,6 +194,8 @@ yaml_call(const struct sim_route *r, unsigned i, struct buf *out)
 static void
 yaml_route(const struct sim_route *r, struct buf *out)
 {
+	static const char *const formats[] = { "json", "ndjson", "sse", "multipart" };
+
 	if (r->kind == SIM_KIND_NOWHERE)
 		return;
 	buf_printf(out, "  - name: %s\n", r->name);
@@ -211,8 +213,11 @@ yaml_route(const struct sim_route *r, struct buf *out)
 	default:
 		buf_printf(out,
 		    "    path: /%s/{id}\n    methods: [ %s ]\n    timeout: 2s\n"
-		    "    forward: { headers: [ X-Fwd ] }\n%s    calls:\n",
-		    r->name, r->method, r->is_stream ? "    format: ndjson\n" : "");
+		    "    forward: { headers: [ X-Fwd ] }\n    format: %s\n",
+		    r->name, r->method, formats[r->format]);
+		if (r->need != 0)
+			buf_printf(out, "    need: %u\n", r->need);
+		buf_add_c(out, "    calls:\n");
 		for (unsigned i = 0; i < r->n_calls; i++)
 			yaml_call(r, i, out);
 	}

@@ -61,11 +61,54 @@ static const struct sim_route routes[] = {
 	{ .name = "lines",
 	    .kind = SIM_KIND_CALLS,
 	    .method = "GET",
-	    .is_stream = true,
+	    .format = SIM_FORMAT_NDJSON,
 	    .n_calls = 3,
 	    .calls = { { .name = "t", .upstream = 0, .is_required = true },
 		{ .name = "v", .upstream = 1 },
 		{ .name = "w", .upstream = 2, .default_json = "[true]" } } },
+	{ .name = "events",
+	    .kind = SIM_KIND_CALLS,
+	    .method = "GET",
+	    .format = SIM_FORMAT_SSE,
+	    .n_calls = 4,
+	    .calls = { { .name = "a", .upstream = 1, .is_required = true },
+		{ .name = "b", .upstream = 0 },
+		{ .name = "c", .upstream = 2, .default_json = "[true]" },
+		{ .name = "d", .upstream = 1, .is_required = true, .needs_x = true } } },
+	{ .name = "parts",
+	    .kind = SIM_KIND_CALLS,
+	    .method = "GET",
+	    .format = SIM_FORMAT_MULTIPART,
+	    .n_calls = 3,
+	    .calls = { { .name = "a", .upstream = 2, .is_required = true },
+		{ .name = "b", .upstream = 1 },
+		{ .name = "c", .upstream = 0, .default_json = "[true]" } } },
+	{ .name = "race",
+	    .kind = SIM_KIND_CALLS,
+	    .method = "GET",
+	    .need = 1,
+	    .n_calls = 3,
+	    .calls = { { .name = "a", .upstream = 0, .is_required = true },
+		{ .name = "b", .upstream = 1, .is_required = true },
+		{ .name = "c", .upstream = 2 } } },
+	{ .name = "quorum",
+	    .kind = SIM_KIND_CALLS,
+	    .method = "GET",
+	    .need = 2,
+	    .n_calls = 4,
+	    .calls = { { .name = "a", .upstream = 2, .is_required = true },
+		{ .name = "b", .upstream = 1, .default_json = "[true]" },
+		{ .name = "c", .upstream = 2, .needs_x = true },
+		{ .name = "d", .upstream = 0, .is_required = true } } },
+	{ .name = "firsts",
+	    .kind = SIM_KIND_CALLS,
+	    .method = "GET",
+	    .format = SIM_FORMAT_NDJSON,
+	    .need = 2,
+	    .n_calls = 3,
+	    .calls = { { .name = "a", .upstream = 0, .is_required = true },
+		{ .name = "b", .upstream = 1, .is_required = true },
+		{ .name = "c", .upstream = 2, .default_json = "[true]" } } },
 	{ .name = "crowd", /* several calls to one upstream, at times more than it has permits */
 	    .kind = SIM_KIND_CALLS,
 	    .method = "GET",
@@ -442,7 +485,7 @@ wrong(const struct sim *s, const struct sim_request *r, const struct sim_http *h
 static bool
 is_admitted_ahead(const struct sim_route *route, size_t i)
 {
-	return route->kind == SIM_KIND_CALLS && route->calls[i].is_required &&
+	return route->kind == SIM_KIND_CALLS && route->need == 0 && route->calls[i].is_required &&
 	    route->calls[i].refers == NULL && !route->calls[i].needs_x;
 }
 
@@ -477,7 +520,7 @@ check_problem(struct sim *s, struct sim_request *r, const struct sim_http *h)
 	for (size_t i = 0; i < r->route->n_calls; i++) {
 		if (!str_eq(call, str_c(r->route->calls[i].name)))
 			continue;
-		if (!r->route->calls[i].is_required)
+		if (!r->route->calls[i].is_required && r->route->need == 0)
 			wrong(s, r, h, "an optional call decided");
 		if (!(reason & reasons_of(s, r, i)))
 			wrong(s, r, h, "a call did not fail like that");
@@ -523,7 +566,7 @@ check_part(struct sim *s, struct sim_request *r, const struct sim_http *h, size_
 	struct sim_call *c = &r->calls[i];
 	struct str body = buf_str(&h->body), meta, error;
 	struct str part = sim_json_member(body, str_c(r->route->calls[i].name));
-	const char *refers = r->route->calls[i].refers;
+	const char *refers = r->route->calls[i].refers, *fallback = r->route->calls[i].default_json;
 
 	meta = sim_json_member(sim_json_member(body, STR("_meta")), STR("calls"));
 	meta = sim_json_member(meta, str_c(r->route->calls[i].name));
@@ -538,22 +581,26 @@ check_part(struct sim *s, struct sim_request *r, const struct sim_http *h, size_
 	}
 	if (!str_is_none(part) && c->n_seen > 0 && (c->reasons & R(NONE))) {
 		if (str_is_none(c->body))
-			return true;
+			return fallback == NULL || !str_eq(part, str_c(fallback));
 		if (r->route->calls[i].is_text && c->body.n > 0)
 			part = unquoted(part);
 		if (str_eq(part, c->body) || (c->body.n == 0 && str_eq(part, STR("null"))))
 			return true;
 	}
 	error = unquoted(sim_json_member(meta, STR("error")));
-	if (r->route->calls[i].default_json != NULL && !str_is_none(part)) {
-		if (!str_eq(part, str_c(r->route->calls[i].default_json)))
+	if (fallback != NULL && !str_is_none(part)) {
+		if (!str_eq(part, str_c(fallback)))
 			wrong(s, r, h, "a part that is neither the answer nor the default");
 	} else if (!str_is_none(part)) {
 		wrong(s, r, h, "a part that is not what the server sent");
+	} else if (r->route->need != 0) {
+		if (!str_is_none(meta))
+			wrong(s, r, h, "something is told of a call that was not needed");
+		return false;
 	} else if (str_is_none(error)) {
 		wrong(s, r, h, "a part is missing without a word");
 	}
-	if (r->route->calls[i].is_required)
+	if (r->route->calls[i].is_required && r->route->need == 0)
 		wrong(s, r, h, "a required part is missing");
 	if (!str_is_none(error) && !(reason_bit(error) & reasons_of(s, r, i)))
 		wrong(s, r, h, "an optional call did not fail like that");
@@ -565,96 +612,126 @@ check_part(struct sim *s, struct sim_request *r, const struct sim_http *h, size_
 static void
 check_merged(struct sim *s, struct sim_request *r, const struct sim_http *h)
 {
+	unsigned n_there = 0;
+
 	if (r->is_head)
 		return;
 	if (sim_json_count(buf_str(&h->body)) == SIZE_MAX)
 		wrong(s, r, h, "not one JSON object");
 	for (size_t i = 0; i < r->route->n_calls; i++)
-		check_part(s, r, h, i);
+		n_there += check_part(s, r, h, i);
+	if (r->route->need != 0 && n_there != r->route->need)
+		wrong(s, r, h, "not as many parts as are needed");
 }
 
 static size_t
-call_of_line(struct sim *s, struct sim_request *r, const struct sim_http *h, struct str line)
+find_name(struct sim *s, struct sim_request *r, const struct sim_http *h, struct str name)
 {
-	struct str name = unquoted(sim_json_member(line, STR("call")));
 	size_t i = 0;
 
 	while (i < r->route->n_calls && !str_eq(name, str_c(r->route->calls[i].name)))
 		i++;
 	if (i == r->route->n_calls)
-		wrong(s, r, h, "a line of a call that the route has not");
+		wrong(s, r, h, "a record of a call that the route has not");
 	return i;
 }
 
-/* The line of one call; true when it has the call's result. */
+/* Parts of a multipart answer have the body as it came; elsewhere an empty one is null. */
 static bool
-check_line(struct sim *s, struct sim_request *r, const struct sim_http *h, struct str line)
+is_result_of(const struct sim_request *r, const struct sim_call *c, struct str result)
 {
-	size_t i = call_of_line(s, r, h, line);
-	const struct sim_call *c = &r->calls[i];
-	const char *fallback = r->route->calls[i].default_json;
-	struct str result = sim_json_member(line, STR("result"));
-	struct str error = unquoted(sim_json_member(line, STR("error")));
-
-	if (!str_is_none(error) && (fallback != NULL || !(reason_bit(error) & reasons_of(s, r, i))))
-		wrong(s, r, h, "a call did not fail like that");
-	if (str_is_none(result) == str_is_none(error))
-		wrong(s, r, h, "a line with neither or both of result and error");
-	if (str_is_none(result))
+	if (c->n_seen == 0 || !(c->reasons & R(NONE)))
 		return false;
-	if (fallback != NULL && str_eq(result, str_c(fallback)))
+	if (str_is_none(c->body))
 		return true;
-	if (c->n_seen == 0 || !(c->reasons & R(NONE)) ||
-	    !(str_is_none(c->body) || str_eq(result, c->body) ||
-		(c->body.n == 0 && str_eq(result, STR("null")))))
-		wrong(s, r, h, "a result that is not what the server sent");
-	return true;
+	if (c->body.n == 0 && r->route->format != SIM_FORMAT_MULTIPART)
+		return str_eq(result, STR("null"));
+	return str_eq(result, c->body);
 }
 
-/* The last line: complete, or what is missing was not required, or the problem says what was. */
-static void
-check_last_line(struct sim *s, struct sim_request *r, const struct sim_http *h, struct str line,
-    size_t n_results)
-{
-	struct str complete = sim_json_member(line, STR("complete"));
-	struct str problem = sim_json_member(line, STR("problem"));
-	bool is_complete = str_eq(complete, STR("true"));
+enum counted { COUNTED_FAILURE, COUNTED_DEFAULT, COUNTED_RESULT };
 
-	if (str_is_none(complete))
-		wrong(s, r, h, "a stream without a last line");
-	if (is_complete != (n_results == r->route->n_calls))
-		wrong(s, r, h, "a last line that does not agree with the others");
-	if (!str_is_none(problem) &&
-	    (is_complete || !r->route->calls[call_of_line(s, r, h, problem)].is_required))
+/* The record of one call. */
+static enum counted
+check_record(struct sim *s, struct sim_request *r, const struct sim_http *h, const struct sim_record *rec)
+{
+	size_t i = find_name(s, r, h, rec->call);
+	const char *fallback = r->route->calls[i].default_json;
+
+	if (is_skipped(r, i))
+		wrong(s, r, h, "something is told of a call that was skipped");
+	if (rec->kind == SIM_RECORD_FAILURE) {
+		if (fallback != NULL || !(reason_bit(rec->text) & reasons_of(s, r, i)))
+			wrong(s, r, h, "a call did not fail like that");
+		return COUNTED_FAILURE;
+	}
+	if (fallback != NULL && str_eq(rec->text, str_c(fallback)))
+		return COUNTED_DEFAULT;
+	if (!is_result_of(r, &r->calls[i], rec->text))
+		wrong(s, r, h, "a result that is not what the server sent");
+	return COUNTED_RESULT;
+}
+
+static unsigned
+count_due(const struct sim_request *r)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < r->route->n_calls; i++)
+		n += !is_skipped(r, i);
+	return n;
+}
+
+/* The last record: complete, or what is missing was not required, or the problem says what was. */
+static void
+check_end(struct sim *s, struct sim_request *r, const struct sim_http *h, struct str end, const unsigned *n)
+{
+	struct str problem = sim_json_member(end, STR("problem"));
+	bool is_complete = str_eq(sim_json_member(end, STR("complete")), STR("true"));
+	bool is_due = r->route->need != 0 ? n[COUNTED_RESULT] == r->route->need :
+					    n[COUNTED_RESULT] + n[COUNTED_DEFAULT] == count_due(r);
+
+	if (is_complete != is_due)
+		wrong(s, r, h, "a last record that does not agree with the others");
+	if (is_complete && !str_is_none(problem))
+		wrong(s, r, h, "a problem of an answer that is complete");
+	if (str_is_none(problem) || r->route->need != 0)
+		return;
+	if (!r->route->calls[find_name(s, r, h, unquoted(sim_json_member(problem, STR("call"))))].is_required)
 		wrong(s, r, h, "an optional call decided");
 }
 
 static void
 check_stream(struct sim *s, struct sim_request *r, const struct sim_http *h)
 {
-	struct str rest = buf_str(&h->body), line = str_none();
-	size_t n_results = 0;
-	unsigned seen = 0;
+	struct str rest = buf_str(&h->body);
+	unsigned seen = 0, n[3] = { 0, 0, 0 };
+	struct sim_record rec;
 
 	if (r->is_head)
 		return;
-	while (str_split(&rest, '\n', &line) && rest.n > 0) {
-		unsigned bit = 1u << call_of_line(s, r, h, line);
+	for (;;) {
+		unsigned bit;
 
+		if (!sim_stream_next(r->route->format, h, &rest, &rec))
+			wrong(s, r, h, "a record that cannot be read");
+		if (rec.kind == SIM_RECORD_END)
+			break;
+		bit = 1u << find_name(s, r, h, rec.call);
 		if (seen & bit)
-			wrong(s, r, h, "two lines of one call");
+			wrong(s, r, h, "two records of one call");
 		seen |= bit;
-		n_results += check_line(s, r, h, line);
+		n[check_record(s, r, h, &rec)]++;
 	}
-	if (str_is_none(rest))
-		wrong(s, r, h, "the last line has no end");
-	check_last_line(s, r, h, line, n_results);
+	if (rest.n != 0)
+		wrong(s, r, h, "something behind the last record");
+	check_end(s, r, h, rec.text, n);
 }
 
 static void
 check_calls_answer(struct sim *s, struct sim_request *r, const struct sim_http *h)
 {
-	if (h->status == 200 && r->route->is_stream) {
+	if (h->status == 200 && r->route->format != SIM_FORMAT_JSON) {
 		check_stream(s, r, h);
 	} else if (h->status == 200) {
 		check_merged(s, r, h);

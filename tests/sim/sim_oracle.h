@@ -7,6 +7,7 @@
 
 #include "sim.h"
 #include "sim_http.h"
+#include "sim_stream.h"
 
 enum sim_kind { SIM_KIND_CALLS, SIM_KIND_PROXY, SIM_KIND_REPLY, SIM_KIND_NOWHERE };
 
@@ -14,7 +15,8 @@ struct sim_route {
 	const char *name;
 	enum sim_kind kind;
 	const char *method;
-	bool is_stream; /* format: ndjson */
+	enum sim_format format;
+	unsigned need; /* how many calls must succeed; 0: those that are required */
 	unsigned n_calls;
 	struct {
 		const char *name; /* the first letter is the first segment of the path that the
