@@ -67,17 +67,19 @@ answer_batch(struct batch *b)
 
 /* ---- an entry ends */
 
+/* The answer to entry i, in the arena of whoever it is written for. */
 static void
-write_problem(struct batch_record *r, struct arena *arena, struct json_scan *js, enum err_code e)
+write_problem(const struct batch *b, size_t i, struct batch_record *r, struct arena *arena, enum err_code e)
 {
 	struct answer answer;
-	struct str body;
+	struct str body = str_none();
 
 	answer_problem(&answer, arena, e, str_none());
-	body = str_of(answer.body->iov_base, answer.body->iov_len);
+	if (!batch_entry_is_head(b->entries[i]))
+		body = str_of(answer.body->iov_base, answer.body->iov_len);
 	batch_record_reset(r);
 	batch_record_answer(r, arena, &answer);
-	batch_record_end(r, arena, js, body, SIZE_MAX / 2);
+	batch_record_end(r, arena, b->exchange->server->setup.gather->js, body, SIZE_MAX / 2);
 }
 
 static struct str
@@ -137,10 +139,8 @@ fail_entry(struct batch_slot *slot, enum err_code e)
 {
 	struct exchange *x = &slot->exchange;
 
-	if (x->state != EXCHANGE_DONE)
-		x->status = err_status(e);
 	exchange_abort(x, e);
-	write_problem(&slot->record, &x->arena, x->server->setup.gather->js, e);
+	write_problem(slot->batch, slot->index, &slot->record, &x->arena, e);
 }
 
 static void begin_entries(struct batch *b);
@@ -341,7 +341,6 @@ void
 batch_on_deadline(struct batch *b)
 {
 	struct exchange *x = b->exchange;
-	struct json_scan *js = x->server->setup.gather->js;
 	struct batch_record r = { .is_json = false };
 
 	loop_defer_cancel(x->server->loop, &b->begin_later);
@@ -352,7 +351,7 @@ batch_on_deadline(struct batch *b)
 		free_slot(&b->slots[i]);
 	}
 	for (; b->n_begun < b->n_entries; b->n_begun++) {
-		write_problem(&r, &x->arena, js, ERR_BATCH_TIMEOUT);
+		write_problem(b, b->n_begun, &r, &x->arena, ERR_BATCH_TIMEOUT);
 		b->results[b->n_begun] = r.text;
 		r.text = (struct buf)BUF_INIT;
 	}

@@ -243,3 +243,15 @@ batch_entry_read(struct exchange *x, struct h1_head *head, struct json_value val
 	buf_fini(&text);
 	return e;
 }
+
+bool
+batch_entry_is_head(struct json_value value)
+{
+	struct entry entry = { .method = { .kind = JSON_NONE } };
+	struct str inside;
+
+	if (read_members(value, &entry) != ERR_NONE || entry.method.kind != JSON_STRING)
+		return false;
+	inside = str_of(entry.method.text.p + 1, entry.method.text.n - 2);
+	return json_str_eq(inside, STR("HEAD"));
+}

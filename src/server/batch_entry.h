@@ -14,5 +14,7 @@
  * batch x->outer. ERR_BAD_ENTRY, or what the parser says: the request is then not to be used.
  */
 enum err_code batch_entry_read(struct exchange *x, struct h1_head *head, struct json_value entry);
+/* Whether the answer to an entry, read or not, has no body because it asks for none. */
+bool batch_entry_is_head(struct json_value entry);
 
 #endif

@@ -187,7 +187,8 @@ exchange_abort(struct exchange *x, enum err_code why)
 		return;
 	cancel_work(x);
 	x->reason = why;
-	if (why == ERR_CLIENT_GONE)
+	/* The entry of a batch is answered with the error, whatever had begun to be its answer. */
+	if (why == ERR_CLIENT_GONE || x->outer != NULL)
 		x->status = err_status(why);
 	end(x);
 }

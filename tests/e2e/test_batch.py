@@ -7,7 +7,7 @@ import time
 
 import pytest
 from harness import expect, wait
-from harness.upstream import gate, json_reply
+from harness.upstream import gate, json_reply, raw
 
 
 def routes(**batch):
@@ -182,6 +182,25 @@ def test_the_time_of_the_batch_leaves_what_there_is(gatherd, upstream):
     assert [a["status"] for a in got] == [200, 504, 200, 504, 504]
     assert got[4]["body"]["reason"] == "batch_timeout"
     wait.until(lambda: all(c.saw_eof.is_set() for c in up.conns if c.request.path == "/never"), "cancelled calls")
+
+
+def test_what_the_time_of_the_batch_ends_has_no_body_when_it_asked_for_none(gatherd, upstream):
+    up, never = upstream(), threading.Event()
+    up.on("/never", gate(never))
+    d = gatherd(routes(parallel=1, timeout="300ms"), {"up": up})
+    got = answers(ask(d, [{"path": "/calls/never", "method": "HEAD"}, {"path": "/calls/1", "method": "HEAD"},
+                          {"path": "/calls/1"}]))
+    assert [(a["status"], a["body"] and a["body"]["reason"]) for a in got] == [
+        (504, None), (504, None), (504, "batch_timeout")]
+
+
+def test_an_entry_that_is_cut_off_counts_as_what_the_client_was_told(gatherd, upstream):
+    up = upstream()
+    up.on("/proxy/cut", raw("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut", then="close"))
+    d = gatherd(routes(), {"up": up})
+    got = answers(ask(d, [{"path": "/proxy/cut"}]))
+    assert (got[0]["status"], got[0]["body"]["reason"]) == (502, "reset")
+    assert sorted((r["status"], r["reason"]) for r in d.access_log(2)) == [(200, "none"), (502, "reset")]
 
 
 @pytest.mark.sanitize

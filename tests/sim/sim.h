@@ -82,6 +82,10 @@ struct sim_request {
 	bool is_settled; /* answered or dropped */
 	unsigned status; /* of the answer */
 	struct sim_call calls[SIM_CALLS];
+	/* Of a batch: its entries, requests of their own; in the arena. */
+	struct sim_request **entries;
+	unsigned n_entries;
+	bool is_entry;
 	struct str ref; /* that the first call told, for the others */
 	/* Of a for_each: the list that its first call told, and the calls of its second by item. */
 	uint8_t list[SIM_LIST];

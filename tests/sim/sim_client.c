@@ -11,6 +11,7 @@
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "net/stream_mem.h"
+#include "sim_batch.h"
 #include "sim_http.h"
 #include "sim_nonsense.h"
 #include "sim_oracle.h"
@@ -185,6 +186,7 @@ push(struct sim_client *c, struct sim_request *r)
 	assert(c->n_waiting < MAX_PIPELINE);
 	r->is_lax = is_rude(c) || is_time_strange(c->sim);
 	r->is_sent = true;
+	sim_batch_sent(r);
 	sim_trace(c->sim, "q%" PRIu64 " (%s) goes out behind %zu others, %zu bytes of body",
 	    r->number, r->route == NULL ? "nonsense" : r->route->name, c->n_waiting, r->body.n);
 	c->waiting[c->n_waiting++] = r;

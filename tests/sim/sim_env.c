@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/compiler.h"
+#include "sim_batch.h"
 #include "sim_oracle.h"
 
 #define PERCENT (MEM_WORLD_CHANCE / 100)
@@ -209,6 +210,11 @@ yaml_route(const struct sim_route *r, struct buf *out)
 		buf_printf(out,
 		    "    path: /%s/{id}\n    reply: { status: 200, json: { reply: \"{id}\" } }\n",
 		    r->name);
+		break;
+	case SIM_KIND_BATCH:
+		buf_printf(out,
+		    "    path: /%s/{id}\n    timeout: 60s\n    batch: { max: %d, parallel: %d, max_body: 1MiB }\n",
+		    r->name, SIM_BATCH_MAX, SIM_BATCH_PARALLEL);
 		break;
 	default:
 		buf_printf(out,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/compiler.h"
+#include "sim_batch.h"
 #include "sim_env.h"
 #include "sim_json.h"
 #include "sim_script.h"
@@ -130,6 +131,7 @@ static const struct sim_route routes[] = {
 	    .n_calls = 1,
 	    .calls = { { .name = "put", .upstream = 1, .is_required = true } } },
 	{ .name = "hello", .kind = SIM_KIND_REPLY, .method = "GET" },
+	{ .name = "batch", .kind = SIM_KIND_BATCH, .method = "POST" },
 	{ .name = "nowhere", .kind = SIM_KIND_NOWHERE, .method = "GET" },
 };
 
@@ -154,7 +156,7 @@ draw_body(struct sim *s, const struct sim_request *r)
 	struct str body;
 
 	buf_printf(&b, "{\"v\":[\"v%" PRIu64 "\", 1.0 ],\"w\":\"", r->number);
-	for (uint64_t i = sim_chance(s, 200000) ? sim_between(s, 0, 20000) : 5; i > 0; i--)
+	for (uint64_t i = !r->is_entry && sim_chance(s, 200000) ? sim_between(s, 0, 20000) : 5; i > 0; i--)
 		buf_add_char(&b, 'w');
 	buf_add_c(&b, "\"}");
 	body = arena_str(&s->arena, buf_str(&b));
@@ -162,8 +164,19 @@ draw_body(struct sim *s, const struct sim_request *r)
 	return body;
 }
 
-struct sim_request *
-sim_oracle_next(struct sim *s)
+static const struct sim_route *
+draw_route(struct sim *s, bool is_entry)
+{
+	const struct sim_route *route;
+
+	do
+		route = &routes[sim_between(s, 0, ARRAY_LEN(routes) - 1)];
+	while (is_entry && route->kind == SIM_KIND_BATCH);
+	return route;
+}
+
+static struct sim_request *
+next(struct sim *s, bool is_entry)
 {
 	struct sim_request *r;
 
@@ -171,12 +184,27 @@ sim_oracle_next(struct sim *s)
 		return NULL;
 	r = &s->requests[s->n_begun];
 	r->number = s->n_begun++;
-	r->route = &routes[sim_between(s, 0, ARRAY_LEN(routes) - 1)];
+	r->is_entry = is_entry;
+	r->route = draw_route(s, is_entry);
 	r->is_head = !has_body(r->route) && sim_chance(s, 50000);
 	r->has_x = sim_chance(s, 500000);
-	if (has_body(r->route))
+	if (r->route->kind == SIM_KIND_BATCH)
+		sim_batch_draw(s, r);
+	else if (has_body(r->route))
 		r->body = draw_body(s, r);
 	return r;
+}
+
+struct sim_request *
+sim_oracle_next(struct sim *s)
+{
+	return next(s, false);
+}
+
+struct sim_request *
+sim_oracle_next_entry(struct sim *s)
+{
+	return next(s, true);
 }
 
 static void
@@ -440,6 +468,8 @@ ambient(const struct sim *s, const struct sim_request *r)
 			   R(TIMEOUT) | R(FIRST_BYTE_TIMEOUT) | R(CONNECT_TIMEOUT) | R(DRAINING);
 	if (s->env.mode >= SIM_STORM)
 		reasons |= R(RESET) | R(CONNECT_REFUSED) | R(CONNECT_FAILED) | R(INVALID_RESPONSE);
+	if (s->env.mode >= SIM_STORM && r->is_entry)
+		reasons |= R(BATCH_TIMEOUT);
 	return reasons;
 }
 
@@ -774,6 +804,23 @@ check_reply(struct sim *s, struct sim_request *r, const struct sim_http *h)
 		wrong(s, r, h, "not the static reply");
 }
 
+/* All entries are answered, or none has begun. */
+static void
+check_batch(struct sim *s, struct sim_request *r, const struct sim_http *h)
+{
+	if (h->status == 200) {
+		sim_batch_check(s, r, h);
+		return;
+	}
+	if (h->status >= 502 && h->status <= 504)
+		check_problem(s, r, h);
+	else if (!r->is_lax)
+		wrong(s, r, h, "not the answers of a batch");
+	for (unsigned i = 0; i < r->n_entries; i++)
+		check_nothing_left(s, r->entries[i], h);
+	sim_batch_dropped(s, r, true);
+}
+
 static void
 settle(struct sim *s, struct sim_request *r)
 {
@@ -792,12 +839,13 @@ sim_oracle_check(struct sim *s, struct sim_request *r, const struct sim_http *h)
 	r->status = h->status;
 	s->n_by_status[h->status % 600]++;
 	if (h->body.n > 0 && memmem(h->body.p, h->body.n, "evil", 4) != NULL && !r->is_malformed &&
-	    r->route->kind != SIM_KIND_PROXY && !r->route->calls[3].is_text)
+	    r->route->kind != SIM_KIND_PROXY && r->route->kind != SIM_KIND_BATCH && !r->route->calls[3].is_text)
 		wrong(s, r, h, "bytes that should never pass");
 	if (r->is_malformed) {
 		if (h->status < 400 || h->status > 505)
 			sim_fail(
 			    s, "nonsense q%" PRIu64 " is answered with %u", r->number, h->status);
+		sim_batch_dropped(s, r, true);
 		return;
 	}
 	switch (r->route->kind) {
@@ -809,6 +857,9 @@ sim_oracle_check(struct sim *s, struct sim_request *r, const struct sim_http *h)
 		break;
 	case SIM_KIND_REPLY:
 		check_reply(s, r, h);
+		break;
+	case SIM_KIND_BATCH:
+		check_batch(s, r, h);
 		break;
 	case SIM_KIND_NOWHERE:
 		if (h->status != 404 && !r->is_lax)
@@ -829,6 +880,7 @@ sim_oracle_dropped(struct sim *s, struct sim_request *r, bool is_excused)
 {
 	sim_trace(s, "q%" PRIu64 " is dropped", r->number);
 	settle(s, r);
+	sim_batch_dropped(s, r, is_excused);
 	s->n_dropped++;
 	if (!is_excused && !r->is_lax)
 		sim_fail(s, "q%" PRIu64 " (%s) got no answer", r->number, r->route->name);

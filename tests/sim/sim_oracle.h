@@ -9,7 +9,7 @@
 #include "sim_http.h"
 #include "sim_stream.h"
 
-enum sim_kind { SIM_KIND_CALLS, SIM_KIND_PROXY, SIM_KIND_REPLY, SIM_KIND_NOWHERE };
+enum sim_kind { SIM_KIND_CALLS, SIM_KIND_PROXY, SIM_KIND_REPLY, SIM_KIND_BATCH, SIM_KIND_NOWHERE };
 
 struct sim_route {
 	const char *name;
@@ -36,6 +36,8 @@ struct sim_route {
 const struct sim_route *sim_oracle_route(size_t i);
 /* The next request, or NULL when all have begun. */
 struct sim_request *sim_oracle_next(struct sim *s);
+/* One that is to be the entry of a batch, or NULL. */
+struct sim_request *sim_oracle_next_entry(struct sim *s);
 /* As it goes over the wire, head and body apart. */
 void sim_oracle_write(
     struct sim *s, const struct sim_request *r, bool is_last, struct buf *head, struct buf *body);

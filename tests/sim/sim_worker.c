@@ -9,6 +9,7 @@
 #include "daemon/worker.h"
 #include "server/cconn_h1.h"
 #include "server/proxy.h"
+#include "sim_batch.h"
 #include "sim_env.h"
 #include "sim_names.h"
 #include "upstream/uconn.h"
@@ -90,7 +91,7 @@ sim_worker_start_all(struct sim *s)
 struct holdings {
 	uint32_t permits[1 + SIM_UPSTREAMS]; /* by slot */
 	size_t leases;
-	bool has_fanout; /* its calls are its own affair: the sums are lower bounds */
+	bool has_fanout; /* its calls, or a batch's entries, are its own affair: the sums are lower bounds */
 };
 
 /* A streamed answer holds one piece and its frame, whatever the size of the body. */
@@ -156,6 +157,7 @@ add_conn(const struct sim *s, struct holdings *h, const struct cconn *c)
 		return;
 	x = &c->h1->exchange;
 	add_permit(s, h, 0, &x->permit);
+	h->has_fanout |= x->batch != NULL;
 	if (x->gather != NULL && x->gather->state == GATHER_ADMIT)
 		add_group(s, h, x->gather);
 	for (size_t i = 0; x->gather != NULL && i < x->gather->plan->n_calls; i++) {
@@ -359,7 +361,8 @@ check_worker(const struct sim *s, const struct sim_worker *w)
 		check_endpoints(s, &w->worker->upstreams[u]);
 	TAILQ_FOREACH (l, &server->listeners, link)
 		check_listener(s, l);
-	if (server->n_exchanges > count_conns(w))
+	/* A connection has one, and its entries when that is a batch. */
+	if (server->n_exchanges > count_conns(w) * (1 + SIM_BATCH_PARALLEL))
 		sim_fail(
 		    s, "%zu exchanges on %zu connections", server->n_exchanges, count_conns(w));
 }
