@@ -33,6 +33,8 @@ enum metric_dim { DIM_NONE, DIM_LISTENER, DIM_ROUTE, DIM_CALL, DIM_UPSTREAM, DIM
 	    "TLS handshakes with clients ended, by reason (none: fine).") \
 	X(CLIENT_RESUMPTIONS, COUNTER, "gatherd_client_resumptions_total", LISTENER, NONE, \
 	    "TLS handshakes with clients that resumed a session.") \
+	X(CLIENT_KTLS, COUNTER, "gatherd_client_ktls_total", LISTENER, NONE, \
+	    "TLS handshakes with clients after which the kernel encrypts (ktls).") \
 	X(REQUESTS, COUNTER, "gatherd_requests_total", ROUTE, STATUS, \
 	    "Requests answered, by status; 499: the client left before.") \
 	X(REQUEST_REASONS, COUNTER, "gatherd_request_failures_total", ROUTE, REASON, \

@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "net/addr.h"
 #include "net/loop.h"
 
@@ -18,8 +19,8 @@ enum io_status {
 	IO_AGAIN, /* none now; an event will tell */
 	IO_EOF,   /* read only: the peer has ended its direction */
 	/*
-	 * The connection is dead (reset, unreachable): of a read, only stream_close() makes sense; of a
-	 * write, what had come before can still be read.
+	 * The connection is dead (reset, unreachable): of a read, only stream_close() makes sense;
+	 * of a write, what had come before can still be read.
 	 */
 	IO_ERROR,
 };
@@ -51,6 +52,9 @@ struct stream_ops {
 	void (*shutdown_write)(struct stream *s);
 	void (*close)(struct stream *s);
 	void (*reset)(struct stream *s);
+	/* NULL where there is no kernel: see stream_encrypt(). */
+	bool (*encrypt)(struct stream *s, const void *keys, size_t n);
+	enum io_status (*write_record)(struct stream *s, uint8_t type, struct str payload);
 };
 
 struct stream {
@@ -103,6 +107,23 @@ static inline void
 stream_want_read(struct stream *s, bool is_wanted)
 {
 	s->ops->want_read(s, is_wanted);
+}
+
+/*
+ * From now on the kernel makes TLS records of what is written (kTLS): keys are a tls12_crypto_info
+ * of <linux/tls.h>. False: it does not, and nothing has changed.
+ */
+static inline bool
+stream_encrypt(struct stream *s, const void *keys, size_t n)
+{
+	return s->ops->encrypt != NULL && s->ops->encrypt(s, keys, n);
+}
+
+/* A whole record of another type than data, after stream_encrypt(); IO_AGAIN as stream_writev(). */
+static inline enum io_status
+stream_write_record(struct stream *s, uint8_t type, struct str payload)
+{
+	return s->ops->write_record(s, type, payload);
 }
 
 /* Sends FIN after what was written. */

@@ -10,9 +10,11 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <limits.h>
+#include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -165,6 +167,48 @@ tcp_reset(struct stream *s)
 	tcp_close(s);
 }
 
+/*
+ * That the first succeeds and the second does not (a cipher that the kernel does not know) leaves a
+ * socket that carries bytes as before.
+ */
+static bool
+tcp_encrypt(struct stream *s, const void *keys, size_t n)
+{
+	int fd = tcp_of(s)->fd;
+
+	return setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") == 0 &&
+	       setsockopt(fd, SOL_TLS, TLS_TX, keys, (socklen_t)n) == 0;
+}
+
+static enum io_status
+tcp_write_record(struct stream *s, uint8_t type, struct str payload)
+{
+	struct iovec iov = { (void *)(uintptr_t)payload.p, payload.n };
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof type)];
+	} control = { 0 };
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof control.bytes };
+	ssize_t r;
+
+	control.head.cmsg_level = SOL_TLS;
+	control.head.cmsg_type = TLS_SET_RECORD_TYPE;
+	control.head.cmsg_len = CMSG_LEN(sizeof type);
+	memcpy(CMSG_DATA(&control.head), &type, sizeof type);
+	do
+		r = sendmsg(tcp_of(s)->fd, &m, MSG_NOSIGNAL);
+	while (r < 0 && errno == EINTR);
+	if (r >= 0)
+		return (size_t)r == payload.n ? IO_OK : IO_ERROR;
+	if (errno != EAGAIN)
+		return IO_ERROR;
+	arm_write(tcp_of(s));
+	return IO_AGAIN;
+}
+
 static const struct stream_ops tcp_ops = {
 	.read = tcp_read,
 	.writev = tcp_writev,
@@ -172,6 +216,8 @@ static const struct stream_ops tcp_ops = {
 	.shutdown_write = tcp_shutdown_write,
 	.close = tcp_close,
 	.reset = tcp_reset,
+	.encrypt = tcp_encrypt,
+	.write_record = tcp_write_record,
 };
 
 static enum err_code

@@ -3,6 +3,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <linux/tls.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,12 @@
  * here.
  */
 #define HELD_MAX_BYTES ((size_t)256 << 10)
+
+/*
+ * What OpenSSL says to a BIO that may hand its records to the kernel. <openssl/bio.h> lists the
+ * numbers and keeps the names to itself; Debian's OpenSSL 3.0 does not change them.
+ */
+enum { CTRL_SET_KTLS = 72, CTRL_SET_KTLS_TYPE = 74, CTRL_CLEAR_KTLS_TYPE = 75 };
 
 static int
 tell_again(BIO *b)
@@ -72,6 +79,32 @@ push(struct stream *below, const char *from, size_t n, size_t *put)
 }
 
 /*
+ * What is not data goes at once, but for the alert that is the end: a client can do without a
+ * ticket. Other keys cannot be given to the kernel, so the connection ends where they would begin.
+ */
+static void
+write_record(struct tls_io *io, struct str payload)
+{
+	uint8_t type = io->type;
+	struct tls_held *held = io->held;
+	enum io_status result = IO_AGAIN;
+
+	io->type = 0;
+	if (type == SSL3_RT_HANDSHAKE && payload.n != 0 && payload.p[0] == SSL3_MT_KEY_UPDATE)
+		result = IO_ERROR;
+	else if (!tls_io_is_held(held))
+		result = stream_write_record(io->stream, type, payload);
+	if (result == IO_AGAIN && type == SSL3_RT_ALERT && payload.n == sizeof held->alert) {
+		memcpy(held->alert, payload.p, payload.n);
+		held->n_alert = sizeof held->alert;
+	}
+	if (result != IO_ERROR)
+		return;
+	held->is_broken = true;
+	tls_io_drop(held);
+}
+
+/*
  * Always goes well for OpenSSL, which would otherwise give the reading side up as well: a server
  * that refuses us closes behind the alert that says so.
  */
@@ -84,7 +117,11 @@ bio_write(BIO *b, const char *from, size_t n, size_t *put)
 
 	BIO_clear_retry_flags(b);
 	*put = n;
-	if (!held->is_corked && !tls_io_is_held(held) &&
+	if (io->type != 0) {
+		write_record(io, str_of(from, n));
+		return 1;
+	}
+	if (!held->is_broken && !held->is_corked && !tls_io_is_held(held) &&
 	    push(io->stream, from, n, &sent) == IO_ERROR)
 		held->is_broken = true;
 	if (held->bytes.n + n - sent > HELD_MAX_BYTES)
@@ -107,6 +144,8 @@ tls_io_flush(struct tls_held *held, struct stream *below)
 		return held->is_broken ? IO_ERROR : IO_OK;
 	io = push(below, held->bytes.p + held->at, held->bytes.n - held->at, &put);
 	held->at += put;
+	if (io == IO_OK && held->n_alert != 0)
+		io = stream_write_record(below, SSL3_RT_ALERT, str_of(held->alert, held->n_alert));
 	held->is_broken = io == IO_ERROR;
 	if (io != IO_AGAIN)
 		tls_io_drop(held);
@@ -118,20 +157,57 @@ tls_io_drop(struct tls_held *held)
 {
 	buf_fini(&held->bytes);
 	held->at = 0;
+	held->n_alert = 0;
+}
+
+static size_t
+keys_size(const struct tls_crypto_info *keys)
+{
+	switch (keys->cipher_type) {
+	case TLS_CIPHER_AES_GCM_128:
+		return sizeof(struct tls12_crypto_info_aes_gcm_128);
+	case TLS_CIPHER_AES_GCM_256:
+		return sizeof(struct tls12_crypto_info_aes_gcm_256);
+	case TLS_CIPHER_CHACHA20_POLY1305:
+		return sizeof(struct tls12_crypto_info_chacha20_poly1305);
+	default:
+		return 0;
+	}
+}
+
+/* All that was encrypted here has to be out before. Reading stays here: alerts and tickets come
+ * that way. */
+static bool
+give_to_kernel(struct tls_io *io, const struct tls_crypto_info *keys)
+{
+	size_t n = keys_size(keys);
+
+	if (n == 0 || tls_io_flush(io->held, io->stream) != IO_OK)
+		return false;
+	io->held->is_kernels = stream_encrypt(io->stream, keys, n);
+	return io->held->is_kernels;
 }
 
 static long
 bio_ctrl(BIO *b, int command, long number, void *arg)
 {
-	const struct tls_io *io = BIO_get_data(b);
+	struct tls_io *io = BIO_get_data(b);
 
-	(void)number;
-	(void)arg;
 	switch (command) {
 	case BIO_CTRL_EOF:
 		return io->is_ended;
 	case BIO_CTRL_FLUSH:
 		return 1;
+	case CTRL_SET_KTLS:
+		return number != 0 && give_to_kernel(io, arg);
+	case BIO_CTRL_GET_KTLS_SEND:
+		return io->held->is_kernels;
+	case CTRL_SET_KTLS_TYPE:
+		io->type = (uint8_t)number;
+		return 0;
+	case CTRL_CLEAR_KTLS_TYPE:
+		io->type = 0;
+		return 0;
 	default:
 		return 0;
 	}

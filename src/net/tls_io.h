@@ -24,13 +24,17 @@ struct tls_held {
 	struct buf bytes; /* owned */
 	size_t at;        /* of them are sent */
 	bool is_corked;   /* all of it is held, until tls_io_flush() */
-	bool is_broken;   /* the stream below takes nothing any more; reading may tell why */
+	bool is_kernels;  /* the kernel encrypts: the bytes here are not, and this comes after them:
+			   */
+	uint8_t n_alert;
+	char alert[2];
+	bool is_broken; /* the stream below takes nothing any more; reading may tell why */
 };
 
 static inline bool
 tls_io_is_held(const struct tls_held *held)
 {
-	return held->at < held->bytes.n;
+	return held->at < held->bytes.n || held->n_alert != 0;
 }
 
 struct tls_io {
@@ -39,6 +43,7 @@ struct tls_io {
 	struct stream *stream; /* borrowed for the call under way, as the next */
 	struct tls_held *held;
 	unsigned n_reads; /* of the call under way */
+	uint8_t type;     /* of the next record for the kernel; 0: data */
 	bool is_drained;  /* it shall read no more: the last read was short, or there were many */
 	bool is_ended;    /* the stream below has ended */
 	char record[TLS_IO_RECORD_BYTES];

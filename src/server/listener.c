@@ -43,6 +43,8 @@ on_handshake_ended(void *owner, enum err_code e, const SSL *ssl)
 		metric_add(l->server->setup.metrics, METRIC_CLIENT_HANDSHAKES, l->index, e, 1);
 	if (e == ERR_NONE && SSL_session_reused(ssl))
 		count(l, METRIC_CLIENT_RESUMPTIONS, 1);
+	if (e == ERR_NONE && BIO_get_ktls_send(SSL_get_wbio(ssl)))
+		count(l, METRIC_CLIENT_KTLS, 1);
 }
 
 static void

@@ -159,6 +159,17 @@ static const struct conf_row rows[] = {
 		"for ends the handshake in either case; `required`: so does none.",
 	},
 	{
+	    .key = "ktls",
+	    .type = CONF_BOOL,
+	    .offset = offsetof(struct listener_conf, tls.has_ktls),
+	    .fallback = "false",
+	    .since = "0.1",
+	    .doc = "Whether the kernel encrypts what is sent (kTLS), on connections whose cipher it "
+		   "knows; `gatherd_client_ktls_total` counts them. Without the kernel's module "
+		   "`tls` nothing changes. It may pay for large answers, and costs small ones: "
+		   "measure. A client that asks for other keys in mid-connection is disconnected.",
+	},
+	{
 	    .key = "tickets",
 	    .type = CONF_BOOL,
 	    .offset = offsetof(struct listener_conf, tls.has_tickets),

@@ -157,6 +157,22 @@ def test_keep_alive_and_pipelining(gatherd, pki, pair):
         assert client.is_closed(), "an orderly end: Python's ssl raises for any other"
 
 
+def test_the_kernel_encrypts_where_it_can(gatherd, upstream, pki, pair):
+    """Where it cannot, nothing changes but a warning; tests/unit/net/test_stream_tls.c has a kernel of its own."""
+    body = os.urandom(1 << 20)
+    up = upstream(lambda conn: conn.reply(body, content_type="application/octet-stream"))
+    d = gatherd(HELLO + [{"path": "/p", "proxy": {"upstream": "up"}}], {"up": up}, listener=listener(pair, ktls=True))
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        with tls.Client(d.port, pki.ca, minimum_version=version, maximum_version=version) as client:
+            for _ in range(3):
+                assert client.request("/hello").body == b"hello"
+                assert client.request("/p").body == body
+    with open("/proc/sys/net/ipv4/tcp_available_ulp") as f:
+        has_kernel = "tls" in f.read().split()
+    assert d.metric("gatherd_client_ktls_total") == (2 if has_kernel else 0)
+    assert has_kernel or "warning: listeners.public.tls.ktls: the kernel does not offer TLS now" in d.stderr()
+
+
 # ---- client certificates
 
 def test_client_certificates(gatherd, pki, pair, tmp_path):

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "net/tls_identity.h"
+#include "kernel_rig.h"
 #include "tls_rig.h"
 
 #define HOUR 3600
@@ -118,7 +119,7 @@ END_TEST
 
 /*
  * An idle connection to a server, which closes at the first byte, must not hear of session tickets.
- * 
+ *
  */
 START_TEST(session_tickets_are_not_told)
 {
@@ -192,6 +193,122 @@ START_TEST(survives_resets_and_hang_ups_at_any_time)
 		rig_close(&rig);
 		free(text);
 	}
+	tear_down();
+}
+END_TEST
+
+/* ---- the kernel encrypts */
+
+static void
+on_accept_kernel(void *owner, struct stream *stream, const struct addr *peer)
+{
+	rig_on_accept(owner, kernel_new(stream), peer);
+}
+
+static const struct mem_listener_events kernel_accepts = { .on_accept = on_accept_kernel };
+
+static void
+open_kernel(uint64_t seed)
+{
+	rig_open(&rig, seed, &server, &client, "a.test");
+	mem_world_unlisten(&rig.listener);
+	rig.listener = mem_world_listen(rig.world, rig.loop, &rig.at, &kernel_accepts, &rig);
+	kernel_n_data = kernel_n_others = 0;
+}
+
+/* Of a handshake whose last flight does not leave at once it is not asked. */
+static void
+exchange_by_kernel(uint64_t seed, int version)
+{
+	open_kernel(seed);
+	SSL_CTX_set_max_proto_version(rig.client->ctx, version);
+	if (seed > 1)
+		rig.world->faults = (struct mem_faults){
+			.latency_ns = NS_PER_MS,
+			.window_bytes = 2000,
+			.split_chance = 300000,
+			.again_chance = seed % 2 == 0 ? 100000 : 0,
+		};
+	exchange(1000 + seed * 2000);
+	rig_hang_up(&rig);
+	exchange(1000);
+	ck_assert_int_eq(rig.n_resumed, 1);
+	rig_close(&rig);
+}
+
+/* Tickets and the end are records of other types; all else goes as it is. */
+START_TEST(the_kernel_can_encrypt)
+{
+	set_up();
+	server.has_ktls = true;
+	server.ciphers = rig_text("ECDHE-ECDSA-AES128-GCM-SHA256");
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		size_t n_by_kernel = 0;
+
+		for (uint64_t seed = 1; seed <= 40; seed++) {
+			exchange_by_kernel(seed, version);
+			ck_assert(seed > 1 || (kernel_n_data > 0 && kernel_n_others > 0));
+			n_by_kernel += kernel_n_data > 0;
+		}
+		ck_assert_uint_gt(n_by_kernel, 10);
+	}
+	tear_down();
+}
+END_TEST
+
+START_TEST(what_the_kernel_refuses_is_done_here)
+{
+	set_up();
+	open_kernel(1);
+	exchange(100000);
+	ck_assert_uint_eq(kernel_n_data, 0); /* it was not asked to */
+	rig_close(&rig);
+	server.has_ktls = true;
+	kernel_refuses = true;
+	open_kernel(1);
+	exchange(100000);
+	kernel_refuses = false;
+	ck_assert_uint_eq(kernel_n_data, 0);
+	rig_close(&rig);
+	rig_open(&rig, 1, &server, &client, "a.test"); /* there is no kernel below */
+	exchange(100000);
+	rig_close(&rig);
+	tear_down();
+}
+END_TEST
+
+/* The kernel has the old keys, and would go on with them: what came after would be noise. */
+static SSL *client_ssl;
+
+static void
+note_client(const SSL *ssl, int where, int rc)
+{
+	(void)where;
+	(void)rc;
+	client_ssl = (SSL *)(uintptr_t)ssl;
+}
+
+START_TEST(other_keys_end_what_the_kernel_encrypts)
+{
+	set_up();
+	server.has_ktls = true;
+	open_kernel(1);
+	SSL_CTX_set_info_callback(rig.client->ctx, note_client);
+	rig.b.out = STR("before");
+	rig_connect(&rig);
+	rig_run(&rig);
+	ck_assert_uint_gt(kernel_n_others, 0);
+	ck_assert(SSL_key_update(client_ssl, SSL_KEY_UPDATE_REQUESTED));
+	rig.a.out = STR("new keys, please");
+	rig_send(&rig.a);
+	rig_run(&rig);
+	ck_assert_str_is(buf_str(&rig.b.in), "new keys, please");
+	rig.b.out = STR("before, and after");
+	rig_send(&rig.b);
+	rig_run(&rig);
+	ck_assert(rig.b.is_broken);
+	ck_assert_str_is(buf_str(&rig.a.in), "before");
+	rig_close(&rig);
 	tear_down();
 }
 END_TEST
@@ -534,6 +651,7 @@ UNIT_MAIN("stream_tls", carries_bytes_both_ways, tells_of_what_openssl_has_buffe
     survives_splits_and_refusals_of_every_order, reads_that_write_are_carried_on,
     survives_resets_and_hang_ups_at_any_time, checks_who_answers, checks_the_time,
     asks_clients_for_certificates, tells_who_the_client_is, tells_a_server_without_tls,
-    tells_a_server_that_hangs_up, passes_a_refused_connection_on,
+    tells_a_server_that_hangs_up, the_kernel_can_encrypt, what_the_kernel_refuses_is_done_here,
+    other_keys_end_what_the_kernel_encrypts, passes_a_refused_connection_on,
     resumes_sessions_while_their_key_is_known, the_oldest_handshake_gives_way,
     who_says_nothing_costs_no_ssl_and_is_timed_out, a_turn_makes_few_steps_of_handshakes)
