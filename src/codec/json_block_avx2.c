@@ -5,6 +5,7 @@
 #ifdef __SSE2__
 
 #include <immintrin.h>
+#include <string.h>
 
 #include "codec/json_skip_block.h"
 
@@ -85,17 +86,20 @@ static WITH_AVX2 const char *
 skip(const char *p, const char *end)
 {
 	struct json_skip s = { .open = 0 };
+	char rest[JSON_BLOCK_BYTES] = { 0 };
+	struct json_skip_marks m;
+	unsigned n;
 
 	for (; end - p >= JSON_BLOCK_BYTES; p += JSON_BLOCK_BYTES) {
-		struct json_skip_marks m;
-		unsigned n;
-
 		read_marks(&m, p);
 		n = json_skip_block(&s, &m, fill_between(json_skip_quotes(&s, &m)));
 		if (n != 0)
 			return p + n;
 	}
-	return json_skip_bytes(&s, p, end);
+	memcpy(rest, p, (size_t)(end - p));
+	read_marks(&m, rest);
+	n = json_skip_block(&s, &m, fill_between(json_skip_quotes(&s, &m)));
+	return n != 0 ? p + n : end;
 }
 
 const struct json_block_ops json_block_avx2 = { read_block, skip };

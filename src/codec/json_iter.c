@@ -4,28 +4,27 @@
 #include "codec/json_bytes.h"
 #include "codec/json_skip.h"
 
+static const unsigned char kinds[256] = {
+	['n'] = JSON_NULL,
+	['f'] = JSON_FALSE,
+	['t'] = JSON_TRUE,
+	['-'] = JSON_NUMBER,
+	['0' ... '9'] = JSON_NUMBER,
+	['"'] = JSON_STRING,
+	['['] = JSON_ARRAY,
+	['{'] = JSON_OBJECT,
+};
+
+static inline enum json_kind
+kind_of(char first)
+{
+	return (enum json_kind)kinds[(unsigned char)first];
+}
+
 enum json_kind
 json_iter_kind(char first)
 {
-	switch (first) {
-	case 'n':
-		return JSON_NULL;
-	case 'f':
-		return JSON_FALSE;
-	case 't':
-		return JSON_TRUE;
-	case '"':
-		return JSON_STRING;
-	case '[':
-		return JSON_ARRAY;
-	case '{':
-		return JSON_OBJECT;
-	case '-':
-	case '0' ... '9':
-		return JSON_NUMBER;
-	default:
-		return JSON_NONE;
-	}
+	return kind_of(first);
 }
 
 static inline const char *
@@ -77,35 +76,44 @@ json_iter_string(const char *p, const char *end)
 	return str_of(p + 1, (size_t)(json_bytes_string_end(p + 1, end) - p - 1));
 }
 
-static const char *
+/* p at a byte of a valid text where something else than space follows. */
+static inline const char *
+skip_space(const char *p, const char *end)
+{
+	return LIKELY((unsigned char)*p > ' ') ? p : json_bytes_space(p, end);
+}
+
+static inline const char *
 read_key(struct json_iter *it, const char *p, struct json_member *member)
 {
 	const char *key = p + 1;
 
 	p = json_bytes_string_end(key, it->end);
 	member->key = str_of(key, (size_t)(p - key));
-	p = json_bytes_skip_space(p + 1, it->end) + 1; /* the colon */
-	return json_bytes_skip_space(p, it->end);
+	p = skip_space(p + 1, it->end) + 1; /* the colon */
+	return skip_space(p, it->end);
 }
 
 bool
 json_iter_next(struct json_iter *it, struct json_member *member)
 {
-	const char *p = it->at;
+	const char *p = it->at, *end = it->end;
 	const char *value;
 
-	if (p == it->end)
+	if (p == end)
 		return false;
-	member->key = str_none();
 	if (it->is_object)
 		p = read_key(it, p, member);
+	else
+		member->key = str_none();
 	value = p;
-	member->value.kind = json_iter_kind(*p);
-	p = end_of_value(p, it->end, member->value.kind);
+	member->value.kind = kind_of(*p);
+	p = end_of_value(p, end, member->value.kind);
 	member->value.text = str_of(value, (size_t)(p - value));
-	p = json_bytes_skip_space(p, it->end);
-	if (p < it->end) /* a comma */
-		p = json_bytes_skip_space(p + 1, it->end);
+	if (p < end)
+		p = skip_space(p, end);
+	if (p < end) /* a comma */
+		p = skip_space(p + 1, end);
 	it->at = p;
 	return true;
 }

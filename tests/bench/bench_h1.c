@@ -31,6 +31,7 @@ static const char request[] =
     "Cookie: session=0123456789abcdef0123456789abcdef\r\n"
     "X-Request-ID: 7f2c\r\n\r\n";
 
+/* What a service answers: some 400 bytes. */
 static const char response[] =
     "HTTP/1.1 200 OK\r\n"
     "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
@@ -40,6 +41,7 @@ static const char response[] =
     "Connection: keep-alive\r\n"
     "Vary: Accept-Encoding\r\n"
     "Cache-Control: private, max-age=0, must-revalidate\r\n"
+    "Last-Modified: Sun, 06 Nov 1994 08:00:00 GMT\r\n"
     "ETag: \"33a64df551425fcc55e4d42a148795d9f25f89d4\"\r\n"
     "X-Content-Type-Options: nosniff\r\n"
     "Strict-Transport-Security: max-age=63072000\r\n\r\n";

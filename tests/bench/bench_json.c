@@ -1,6 +1,8 @@
 /*
  * How fast JSON is scanned, walked and merged: generated documents of several kinds, the best of
- * many short rounds each; the same documents in every run.
+ * many short rounds each; the same documents in every run. Scanning by each form that this machine can
+ * take (json_block.h). Walking is one look at every member of the root, which is what there is of an
+ * index: the last column says what both cost, scanning alone being 1.
  *
  *     bench_json [milliseconds per document and measure]
  */
@@ -11,6 +13,7 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "base/rnd.h"
+#include "codec/json_block.h"
 #include "codec/json_iter.h"
 #include "codec/json_scan.h"
 #include "gather/merge.h"
@@ -73,6 +76,52 @@ static void
 indented(struct buf *b)
 {
 	add_records(b, DOCUMENT_BYTES, " ", "\n        ");
+}
+
+/* A user of a shop: objects in objects, numbers, escapes, text that is not ASCII. */
+static void
+add_user(struct buf *b)
+{
+	buf_printf(b, "{\"id\":%u,\"uuid\":\"%08x-%04x-%04x\",\"name\":\"", below(1000000),
+	    below(1u << 31), below(65536), below(65536));
+	add_letters(b, 3 + below(8));
+	buf_add_c(b, below(4) == 0 ? " Mu\xc3\xb1oz" : " Smith");
+	buf_printf(b, "\",\"active\":%s,\"balance\":%u.%02u,\"created_at\":\"2026-03-%02uT12:%02u:00Z\",",
+	    below(2) == 0 ? "true" : "false", below(10000), below(100), 10 + below(19), below(60));
+	buf_printf(b, "\"address\":{\"street\":\"%u ", below(1000));
+	add_letters(b, 4 + below(8));
+	buf_printf(b, " St\",\"zip\":\"%05u\",\"geo\":{\"lat\":%u.%06u,\"lng\":-%u.%06u}},",
+	    below(100000), below(90), below(1000000), below(180), below(1000000));
+	buf_add_c(b, "\"tags\":[");
+	for (unsigned n = below(4), i = 0; i < n; i++) {
+		buf_add_c(b, i == 0 ? "\"" : ",\"");
+		add_letters(b, 3 + below(8));
+		buf_add_c(b, "\"");
+	}
+	buf_printf(b, "],\"manager\":null,\"note\":\"said \\\"hi\\\" to %u\"}", below(100));
+}
+
+static void
+add_users(struct buf *b, size_t bytes)
+{
+	buf_add_c(b, "{\"data\":[");
+	for (unsigned i = 0; b->n < bytes; i++) {
+		buf_add_c(b, i == 0 ? "" : ",");
+		add_user(b);
+	}
+	buf_add_c(b, "],\"page\":1,\"pages\":17}");
+}
+
+static void
+users_small(struct buf *b)
+{
+	add_users(b, 2000);
+}
+
+static void
+users(struct buf *b)
+{
+	add_users(b, DOCUMENT_BYTES);
 }
 
 static void
@@ -215,6 +264,8 @@ static const struct kind {
 	void (*make)(struct buf *b);
 } kinds[] = {
 	{ "small record, 0.5 KB", small },
+	{ "users, 2 KB", users_small },
+	{ "users", users },
 	{ "records, compact", records },
 	{ "records, spaced", spaced },
 	{ "records, indented", indented },
@@ -279,20 +330,56 @@ best_ns(void (*work)(void *arg), void *arg, unsigned times)
 	return (double)best / times;
 }
 
+/* The forms of json_block.h, as many as this machine can take. */
+static const struct form {
+	const char *name;
+	const struct json_block_ops *blocks;
+} forms[] = {
+	{ "scalar", &json_block_scalar },
+#ifdef __SSE2__
+	{ "SSE2", &json_block_sse2 },
+	{ "AVX2", &json_block_avx2 },
+#endif
+};
+
+static size_t
+count_forms(void)
+{
+	return json_block_has_avx2() ? ARRAY_LEN(forms) : ARRAY_LEN(forms) < 2 ? 1 : 2;
+}
+
 static void
 bench_kind(const struct kind *kind)
 {
 	struct buf b = BUF_INIT;
 	struct str text;
 	unsigned times;
+	double scan_ns = 0, walk_ns;
 
 	kind->make(&b);
 	text = buf_str(&b);
 	times = text.n < 10000 ? 1000 : 1;
-	printf(
-	    "%-24s %10zu %10.2f", kind->name, text.n, (double)text.n / best_ns(scan, &text, times));
-	printf(" %10.2f\n", (double)text.n / best_ns(walk, &text, times));
+	printf("%-24s %10zu", kind->name, text.n);
+	for (size_t i = 0; i < count_forms(); i++) {
+		js.blocks = forms[i].blocks;
+		scan_ns = best_ns(scan, &text, times);
+		printf(" %7.2f", (double)text.n / scan_ns);
+	}
+	walk_ns = best_ns(walk, &text, times);
+	printf(" %7.2f %7.2f\n", (double)text.n / walk_ns, (scan_ns + walk_ns) / scan_ns);
 	buf_fini(&b);
+}
+
+static void
+bench_kinds(void)
+{
+	printf("%-24s %10s", "GB/s", "bytes");
+	for (size_t i = 0; i < count_forms(); i++)
+		printf(" %7s", forms[i].name);
+	printf(" %7s %7s\n", "walk", "both");
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		bench_kind(&kinds[i]);
+	js.blocks = json_block_best();
 }
 
 #define MAX_PARTS 10
@@ -366,9 +453,7 @@ main(int argc, char **argv)
 	rnd_init(&rnd, 1);
 	json_scan_init(&js, rnd_u64(&rnd));
 	arena_pool_init(&blocks, 16, 1024 * 1024);
-	printf("%-24s %10s %10s %10s\n", "document", "bytes", "scan GB/s", "walk GB/s");
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		bench_kind(&kinds[i]);
+	bench_kinds();
 	printf("\n%-24s %10s\n", "merge", "ns");
 	for (size_t i = 0; i < ARRAY_LEN(mixes); i++)
 		bench_mix(&mixes[i]);
