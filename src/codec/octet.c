@@ -70,6 +70,51 @@ octet_find_not_target_portable(const char *p, size_t n)
 }
 
 #ifdef __SSE2__
+static uint64_t
+load8(const char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+/* Four bytes, and four spaces. */
+static uint64_t
+load4(const char *p)
+{
+	char padded[] = { ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ' };
+
+	memcpy(padded, p, 4);
+	return load8(padded);
+}
+
+/*
+ * In the first `half` bytes of n and the last: where they overlap, a byte is found as one of the
+ * first.
+ */
+static size_t
+find_control_in_halves(uint64_t first, uint64_t last, size_t half, size_t n)
+{
+	unsigned bits = octet_controls(_mm_set_epi64x((int64_t)last, (int64_t)first));
+	size_t at;
+
+	if (bits == 0)
+		return n;
+	at = (size_t)__builtin_ctz(bits);
+	return at < 8 ? at : n - half + at - 8;
+}
+
+size_t
+octet_find_control_short(const char *p, size_t n)
+{
+	if (n >= 8)
+		return find_control_in_halves(load8(p), load8(p + n - 8), 8, n);
+	if (n >= 4)
+		return find_control_in_halves(load4(p), load4(p + n - 4), 4, n);
+	return octet_find_control_portable(p, n);
+}
+
 size_t
 octet_find_not_target(const char *p, size_t n)
 {
@@ -113,6 +158,12 @@ octet_skip_common_in_paths(const char *p, size_t n)
 	return i;
 }
 #else
+size_t
+octet_find_control_short(const char *p, size_t n)
+{
+	return octet_find_control_portable(p, n);
+}
+
 size_t
 octet_find_not_target(const char *p, size_t n)
 {

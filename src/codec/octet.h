@@ -105,6 +105,20 @@ octet_equals(__m128i x, char c)
 }
 #endif
 
+#ifdef __SSE2__
+/* One bit for each control byte. */
+static inline unsigned
+octet_controls(__m128i x)
+{
+	__m128i low = _mm_andnot_si128(octet_equals(x, '\t'), octet_at_most(x, 0x1f));
+
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(low, octet_equals(x, 0x7f)));
+}
+#endif
+
+/* octet_find_control() for less than sixteen bytes. */
+size_t octet_find_control_short(const char *p, size_t n);
+
 /* Index of the first control byte (octet_is_control()), or n. */
 static inline size_t
 octet_find_control(const char *p, size_t n)
@@ -113,15 +127,13 @@ octet_find_control(const char *p, size_t n)
 
 #ifdef __SSE2__
 	for (; n - i >= 16; i += 16) {
-		__m128i x = octet_load(p + i);
-		__m128i low = _mm_andnot_si128(octet_equals(x, '\t'), octet_at_most(x, 0x1f));
-		int bits = _mm_movemask_epi8(_mm_or_si128(low, octet_equals(x, 0x7f)));
+		unsigned bits = octet_controls(octet_load(p + i));
 
 		if (bits != 0)
-			return i + (size_t)__builtin_ctz((unsigned)bits);
+			return i + (size_t)__builtin_ctz(bits);
 	}
 #endif
-	return i + octet_find_control_portable(p + i, n - i);
+	return i + octet_find_control_short(p + i, n - i);
 }
 
 /* Index of the first byte c, or n; quick when it is one of the first sixteen. */

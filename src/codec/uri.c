@@ -55,11 +55,13 @@ uri_check_path(struct str path)
 	for (size_t i = octet_skip_common_in_paths(path.p, path.n); i < path.n; i++) {
 		char c = path.p[i];
 
-		if ((c == '.' || c == '%') && begins_dot_segment(path, i))
-			return false;
-		if (LIKELY(octet_is(c, OCTET_PATH)))
+		if (LIKELY(octet_is(c, OCTET_PATH))) {
+			if (c == '.' && begins_dot_segment(path, i))
+				return false;
 			continue;
-		if (c != '%' || !octet_is_triplet(path.p + i, path.n - i) ||
+		}
+		if (c != '%' || begins_dot_segment(path, i) ||
+		    !octet_is_triplet(path.p + i, path.n - i) ||
 		    is_harmful(triplet_value(path.p + i)))
 			return false;
 		i += 2;
