@@ -132,8 +132,11 @@ open_scene(struct scene *s, uint64_t seed, size_t n)
 static void
 run(struct scene *s)
 {
-	for (int i = 0; mem_world_step(s->world); i++)
-		ck_assert_int_lt(i, 5000000);
+	int steps = 0;
+
+	while (mem_world_step(s->world) && steps < 5000000)
+		steps++;
+	ck_assert_int_lt(steps, 5000000);
 }
 
 static void
@@ -159,9 +162,12 @@ connect_both(struct scene *s)
 static void
 expect_all(const struct end *e, size_t n)
 {
+	size_t right = 0;
+
 	ck_assert_uint_eq(e->in.n, n);
-	for (size_t i = 0; i < n; i++)
-		ck_assert_int_eq(e->in.p[i], pattern(i));
+	while (right < n && e->in.p[right] == pattern(right))
+		right++;
+	ck_assert_uint_eq(right, n);
 	ck_assert_int_eq(e->end, IO_EOF);
 }
 
