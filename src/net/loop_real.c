@@ -84,8 +84,9 @@ real_wait(struct loop *loop, uint64_t until_ns)
 	int flags = EVLOOP_ONCE;
 
 	/*
-	 * A deadline behind the last turn's time is due for sure: no need to be told by the kernel. EVLOOP_ONCE stays: without
-	 * it, libevent would go on as long as anything is ready, and what the turn has written could be answered in it.
+	 * A deadline behind the last turn's time is due for sure: no need to be told by the kernel.
+	 * EVLOOP_ONCE stays: without it, libevent would go on as long as anything is ready, and what
+	 * the turn has written could be answered in it.
 	 */
 	if (until_ns <= loop->now_ns)
 		flags |= EVLOOP_NONBLOCK;

@@ -6,7 +6,8 @@
  * REQUEST is a file with a whole HTTP request, BODY the size that every answer's body must have. Each of CLIENTS
  * connections sends its next request when it has the answer; with RATE they take turns, so many requests a second in
  * all, and latency counts from when a request was due. A connection that the server closes behind an answer is opened
- * again. Says "ready" when all are connected, waits for a line, measures, and prints one JSON object. One thread, one epoll; owns its sockets.
+ * again. Says "ready" when all are connected, waits for a line, measures, and prints one JSON object. One thread, one
+ * epoll; owns its sockets.
  */
 #include <errno.h>
 #include <fcntl.h>
