@@ -68,6 +68,19 @@ struct sim_call {
 
 struct sim_route;
 
+struct sim_tunnel;
+enum sim_tunnel_side { SIM_TUNNEL_CLIENT, SIM_TUNNEL_SERVER };
+
+/* What one end of a tunnel has said and heard. */
+struct sim_tunnel_words {
+	uint64_t total; /* that it has to say */
+	uint64_t said;
+	uint64_t heard;
+	bool has_ended; /* its direction, in good order */
+	bool is_gone;   /* before all was said and heard */
+	const struct sim_tunnel *of; /* the end: of several attempts, the last */
+};
+
 /* One request of a client. */
 struct sim_request {
 	uint64_t number;
@@ -77,6 +90,8 @@ struct sim_request {
 	bool is_http10;
 	bool is_lax; /* its client is rude or the network stalls: it may be refused or dropped */
 	bool has_x;  /* ?x= */
+	bool asks_upgrade;
+	struct sim_tunnel_words words[2]; /* by enum sim_tunnel_side */
 	struct str body; /* that it sends */
 	bool is_sent;    /* its head was written */
 	bool is_settled; /* answered or dropped */

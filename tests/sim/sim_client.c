@@ -15,6 +15,7 @@
 #include "sim_http.h"
 #include "sim_nonsense.h"
 #include "sim_oracle.h"
+#include "sim_tunnel.h"
 
 #define TAG_CLIENT 0x73636c69
 #define MAX_PIPELINE 6
@@ -42,6 +43,7 @@ struct sim_client {
 	struct sim *sim;
 	struct stream *stream; /* owned */
 	struct sim_http http;
+	struct sim_tunnel tunnel; /* that the connection has become */
 	struct sim_request *waiting[MAX_PIPELINE]; /* sent and not answered, oldest first */
 	size_t n_waiting;
 	unsigned n_left;       /* requests still to send on this connection */
@@ -123,6 +125,7 @@ drop_waiting(struct sim_client *c, bool is_excused)
 static void
 client_end(struct sim_client *c, bool is_excused)
 {
+	sim_tunnel_leave(&c->tunnel);
 	stream_close(&c->stream);
 	drop_waiting(c, is_excused);
 	loop_timer_clear(&c->leave);
@@ -169,7 +172,8 @@ flush(struct sim_client *c)
 		c->out_at += put;
 		c->n_drip = 0;
 	}
-	if (c->manner == MANNER_HALF && c->n_left == 0 && c->out_at == c->out.n)
+	if (c->manner == MANNER_HALF && c->n_left == 0 && c->out_at == c->out.n &&
+	    c->tunnel.request == NULL)
 		stream_shutdown_write(c->stream);
 }
 
@@ -178,6 +182,7 @@ expect_answer(struct sim_client *c)
 {
 	c->http.is_bodiless = c->waiting[0]->is_head;
 	c->http.is_http10 = c->waiting[0]->is_http10;
+	c->http.takes_upgrade = c->waiting[0]->asks_upgrade;
 }
 
 static void
@@ -203,8 +208,11 @@ send_one(struct sim_client *c, struct sim_request *r)
 
 	r->is_http10 = c->n_waiting == 0 && sim_chance(c->sim, 20000);
 	if (r->is_http10)
+		r->asks_upgrade = false;
+	if (r->is_http10 || r->asks_upgrade)
 		c->n_left = 0; /* nothing follows it */
-	sim_oracle_write(c->sim, r, c->n_left == 0 && sim_chance(c->sim, 500000), &c->out, &body);
+	sim_oracle_write(c->sim, r,
+	    c->n_left == 0 && !r->asks_upgrade && sim_chance(c->sim, 500000), &c->out, &body);
 	expects = body.n > 0 && c->n_waiting == 0 && !r->is_http10 && c->out_hold == c->out_at &&
 		  sim_chance(c->sim, 200000);
 	buf_add_c(&c->out, expects ? "Expect: 100-continue\r\n\r\n" : "\r\n");
@@ -279,6 +287,67 @@ take_answer(struct sim_client *c)
 	}
 }
 
+/* The end of the request may have arrived and not be told as written. */
+static void
+speak(struct sim_client *c)
+{
+	flush(c);
+	if (c->out_at == c->out.n || c->cannot_write)
+		sim_tunnel_say(&c->tunnel);
+}
+
+/* The other protocol begins with what has come behind the head of the answer. */
+static void
+begin_tunnel(struct sim_client *c)
+{
+	struct sim_request *r = c->waiting[0];
+
+	sim_oracle_check(c->sim, r, &c->http);
+	pop(c);
+	sim_tunnel_begin(&c->tunnel, c->sim, r, SIM_TUNNEL_CLIENT, c->stream);
+	sim_tunnel_hear(&c->tunnel, sim_http_rest(&c->http));
+	sim_http_fini(&c->http);
+	sim_http_init(&c->http, true);
+	speak(c);
+	set_in(c, &c->patience, 120 * NS_PER_SEC);
+}
+
+/* It can write, or may. */
+static void
+go_on(struct sim_client *c)
+{
+	if (c->tunnel.request == NULL) {
+		flush(c);
+		return;
+	}
+	speak(c);
+	if (sim_tunnel_is_done(&c->tunnel))
+		client_end(c, true);
+}
+
+static void
+on_tunnel_readable(struct sim_client *c)
+{
+	char bytes[8192];
+	size_t got;
+	enum io_status io = stream_read(c->stream, bytes, sizeof bytes, &got);
+
+	if (io == IO_AGAIN)
+		return;
+	sim_tunnel_hear(&c->tunnel, str_of(bytes, got));
+	set_in(c, &c->patience, 120 * NS_PER_SEC);
+	if (c->manner == MANNER_SLEEPS && sim_chance(c->sim, 300000)) {
+		stream_want_read(c->stream, false);
+		set_in(c, &c->pace, sim_between(c->sim, 0, 4 * NS_PER_SEC));
+	}
+	if (io == IO_OK)
+		return;
+	stream_want_read(c->stream, false);
+	sim_tunnel_hear_end(&c->tunnel, io);
+	if (sim_tunnel_is_done(&c->tunnel))
+		client_end(c, true);
+}
+
 static void
 decide_next(struct sim_client *c)
 {
@@ -334,6 +403,10 @@ on_readable(void *arg)
 	size_t got;
 
 	TAG_CHECK(c, TAG_CLIENT);
+	if (c->tunnel.request != NULL) {
+		on_tunnel_readable(c);
+		return;
+	}
 	io = stream_read(c->stream, bytes, sizeof bytes, &got);
 	if (io == IO_EOF || io == IO_ERROR) {
 		on_end(c, io);
@@ -343,8 +416,13 @@ on_readable(void *arg)
 		return;
 	sim_http_add(&c->http, str_of(bytes, got));
 	c->http.is_interim_seen = false;
-	while (sim_http_run(&c->http))
+	while (sim_http_run(&c->http)) {
+		if (c->http.status == 101) {
+			begin_tunnel(c);
+			return;
+		}
 		take_answer(c);
+	}
 	if (c->http.state == SIM_HTTP_BROKEN)
 		sim_fail(c->sim, "a broken answer: %s", c->http.fault);
 	if (c->http.is_interim_seen)
@@ -362,7 +440,7 @@ on_writable(void *arg)
 	struct sim_client *c = arg;
 
 	TAG_CHECK(c, TAG_CLIENT);
-	flush(c);
+	go_on(c);
 }
 
 static void
@@ -402,8 +480,8 @@ on_pace(void *arg)
 		client_connect(c);
 		break;
 	case CLIENT_OPEN:
-		stream_want_read(c->stream, true);
-		flush(c);
+		stream_want_read(c->stream, !c->tunnel.is_over);
+		go_on(c);
 		break;
 	case CLIENT_CONNECT:
 		break;
@@ -417,6 +495,7 @@ on_leave(void *arg)
 
 	TAG_CHECK(c, TAG_CLIENT);
 	sim_trace(c->sim, "a client leaves, %zu requests behind", c->n_waiting);
+	sim_tunnel_leave(&c->tunnel);
 	if (c->manner == MANNER_RESETS)
 		stream_reset(&c->stream);
 	client_end(c, true);
@@ -465,6 +544,7 @@ client_connect(struct sim_client *c)
 	c->cannot_write = false;
 	c->n_answers = 0;
 	c->is_told_to_close = false;
+	c->tunnel = (struct sim_tunnel){ 0 };
 	c->state = CLIENT_CONNECT;
 	c->stream = stream_connect(loop_of(c), &c->sim->listen_at, &client_events, c);
 	set_in(c, &c->patience, 120 * NS_PER_SEC);

@@ -203,8 +203,9 @@ yaml_route(const struct sim_route *r, struct buf *out)
 	switch (r->kind) {
 	case SIM_KIND_PROXY:
 		buf_printf(out,
-		    "    path: /%s/{rest...}\n    methods: any\n    proxy: { upstream: u1 }\n",
-		    r->name);
+		    "    path: /%s/{rest...}\n    methods: any\n    proxy: { upstream: u1%s }\n",
+		    r->name,
+		    r->takes_upgrade ? ", upgrade: sim, tunnel: { idle_timeout: 20s }" : "");
 		break;
 	case SIM_KIND_REPLY:
 		buf_printf(out,

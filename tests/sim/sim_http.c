@@ -166,6 +166,21 @@ read_framing(struct sim_http *h)
 	return true;
 }
 
+/* The answer to an upgrade. */
+static bool
+read_upgrade(struct sim_http *h)
+{
+	if (!h->takes_upgrade)
+		return broken(h, "an upgrade that nobody asked for");
+	if (!str_eq(sim_http_field(h, STR("Upgrade"), 0), STR("sim")) ||
+	    !str_eq(sim_http_field(h, STR("Connection"), 0), STR("Upgrade")) ||
+	    !str_is_none(sim_http_field(h, STR("Content-Length"), 0)) ||
+	    !str_is_none(sim_http_field(h, STR("Transfer-Encoding"), 0)))
+		return broken(h, "an upgrade to something else");
+	h->state = SIM_HTTP_COMPLETE;
+	return true;
+}
+
 static bool
 run_head(struct sim_http *h)
 {
@@ -184,6 +199,8 @@ run_head(struct sim_http *h)
 	h->at += (size_t)(end - r.p) + 4;
 	if (!read_status(h) || !check_fields(h))
 		return false;
+	if (h->is_answer && h->status == 101)
+		return read_upgrade(h);
 	if (h->is_answer && h->status < 200) {
 		h->is_interim_seen = true;
 		return true; /* and another head follows */
@@ -302,6 +319,13 @@ sim_http_go_on(struct sim_http *h)
 	h->is_bodiless = false;
 	h->is_http10 = false;
 	h->is_closing = false;
+	h->takes_upgrade = false;
+}
+
+struct str
+sim_http_rest(const struct sim_http *h)
+{
+	return rest(h);
 }
 
 bool

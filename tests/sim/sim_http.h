@@ -33,6 +33,7 @@ struct sim_http {
 	unsigned status;      /* answers */
 	bool is_closing;      /* Connection: close, or HTTP/1.0, or no length */
 	bool is_interim_seen; /* 1xx answers are skipped */
+	bool takes_upgrade;   /* but for a 101, which completes it: what follows is no HTTP */
 };
 
 void sim_http_init(struct sim_http *h, bool is_answer);
@@ -44,6 +45,8 @@ bool sim_http_run(struct sim_http *h);
 bool sim_http_end(struct sim_http *h);
 /* After SIM_HTTP_COMPLETE: ready for the next message. */
 void sim_http_go_on(struct sim_http *h);
+/* Bytes behind a message that is complete. */
+struct str sim_http_rest(const struct sim_http *h);
 /* Part of a message, or bytes behind it, are there. */
 bool sim_http_has_bytes(const struct sim_http *h);
 /* The n-th (from 0) value of a field of the head; none when there are fewer. */

@@ -130,6 +130,12 @@ static const struct sim_route routes[] = {
 	    .method = "PUT",
 	    .n_calls = 1,
 	    .calls = { { .name = "put", .upstream = 1, .is_required = true } } },
+	{ .name = "change",
+	    .kind = SIM_KIND_PROXY,
+	    .method = "GET",
+	    .takes_upgrade = true,
+	    .n_calls = 1,
+	    .calls = { { .name = "change", .upstream = 1, .is_required = true } } },
 	{ .name = "hello", .kind = SIM_KIND_REPLY, .method = "GET" },
 	{ .name = "batch", .kind = SIM_KIND_BATCH, .method = "POST" },
 	{ .name = "nowhere", .kind = SIM_KIND_NOWHERE, .method = "GET" },
@@ -188,6 +194,8 @@ next(struct sim *s, bool is_entry)
 	r->route = draw_route(s, is_entry);
 	r->is_head = !has_body(r->route) && sim_chance(s, 50000);
 	r->has_x = sim_chance(s, 500000);
+	r->asks_upgrade =
+	    r->route->takes_upgrade && !is_entry && !r->is_head && sim_chance(s, 900000);
 	if (r->route->kind == SIM_KIND_BATCH)
 		sim_batch_draw(s, r);
 	else if (has_body(r->route))
@@ -231,8 +239,9 @@ sim_oracle_write(
 		buf_printf(head, "?x=x%" PRIu64 "&y=secret", r->number);
 	buf_add_c(head, r->is_http10 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
 	buf_add_c(head, "Host: sim.example\r\nX-Secret: secret\r\n");
-	buf_printf(head, "X-Fwd: q%" PRIu64 "\r\nConnection: %sX-Hop\r\nX-Hop: secret\r\n",
-	    r->number, is_last ? "close, " : "");
+	buf_printf(head, "X-Fwd: q%" PRIu64 "\r\nConnection: %s%sX-Hop\r\nX-Hop: secret\r\n",
+	    r->number, is_last ? "close, " : "", r->asks_upgrade ? "Upgrade, " : "");
+	buf_add_c(head, r->asks_upgrade ? "Upgrade: h2c, SIM\r\n" : "");
 	if (has_body(r->route) && (r->is_http10 || sim_chance(s, 500000))) {
 		buf_printf(head, "Content-Length: %zu\r\n", r->body.n);
 		buf_add(body, r->body);
@@ -273,6 +282,8 @@ check_fields(struct sim *s, const struct sim_request *r, size_t index, const str
 
 	snprintf(id, sizeof id, "q%" PRIu64, r->number);
 	expect_field(s, h, "X-Hop", NULL, false);
+	expect_field(s, h, "Connection", "Upgrade", r->asks_upgrade);
+	expect_field(s, h, "Upgrade", "sim", r->asks_upgrade);
 	expect_field(s, h, "X-Secret", "secret", is_proxy);
 	expect_field(s, h, "X-Fwd", id, true);
 	expect_field(s, h, "Via", NULL, true);

@@ -17,6 +17,7 @@ struct sim_route {
 	const char *method;
 	enum sim_format format;
 	unsigned need; /* how many calls must succeed; 0: those that are required */
+	bool takes_upgrade; /* to the protocol "sim" */
 	unsigned n_calls;
 	struct {
 		const char *name; /* the first letter is the first segment of the path that the

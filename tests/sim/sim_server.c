@@ -15,15 +15,17 @@
 #include "sim_http.h"
 #include "sim_oracle.h"
 #include "sim_script.h"
+#include "sim_tunnel.h"
 
 #define TAG_SCONN 0x73636f6e
 
 /*
  *     READ ──> ANSWER ──> READ       one request after the other
  *                 ├─────> DRAIN ──> READ   the answer came before the request's body, which still
- * comes └─────> HANG       nothing more is said
+ * comes ├─────> HANG       nothing more is said
+ *                 └─────> TUNNEL     an upgrade was answered
  */
-enum sconn_state { SCONN_READ, SCONN_ANSWER, SCONN_DRAIN, SCONN_HANG };
+enum sconn_state { SCONN_READ, SCONN_ANSWER, SCONN_DRAIN, SCONN_HANG, SCONN_TUNNEL };
 
 struct sconn {
 	uint32_t tag;
@@ -34,6 +36,9 @@ struct sconn {
 	struct sim_http http;
 	struct sim_answer answer;
 	struct sim_call *call; /* that is being answered; NULL: none */
+	struct sim_request *upgrade; /* that is answered with 101; NULL: none */
+	struct sim_tunnel tunnel;
+	uint64_t deaf_at;      /* bytes that it hears of a tunnel before it leaves */
 	size_t at;             /* what of the answer is out */
 	size_t step;
 	size_t allowed; /* bytes that the steps so far let out */
@@ -81,6 +86,7 @@ sconn_close(struct sconn *c, bool is_reset)
 	if (c->stream == NULL)
 		return;
 	close_call(c);
+	sim_tunnel_leave(&c->tunnel);
 	if (is_reset)
 		stream_reset(&c->stream);
 	else
@@ -124,10 +130,78 @@ wait_for_request(struct sconn *c)
 		watch_idle(c);
 }
 
+/* ---- tunnels */
+
+static const char upgrade_head[] = "HTTP/1.1 101 Yes\r\nConnection: upgrade\r\nUpgrade: Sim\r\n\r\n";
+static const char wrong_upgrade_head[] = "HTTP/1.1 101 Yes\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n";
+
+/* Most servers do what is asked; some lie, some answer as to any other request. */
+static bool
+draw_upgrade(struct sconn *c, struct sim_request *r, struct sim_call *call)
+{
+	struct sim *s = c->server->sim;
+	bool is_wrong = sim_chance(s, 50000);
+
+	if (!r->asks_upgrade || sim_chance(s, 200000))
+		return false;
+	buf_clear(&c->answer.bytes);
+	buf_add_c(&c->answer.bytes, is_wrong ? wrong_upgrade_head : upgrade_head);
+	c->answer.steps[0].upto = c->answer.bytes.n;
+	c->answer.steps[0].delay_ns = sim_between(s, 0, 50 * NS_PER_MS);
+	c->answer.n_steps = 1;
+	c->answer.end = SIM_END_HANG;
+	c->upgrade = is_wrong ? NULL : r;
+	call->script = 0;
+	call->status = 101;
+	call->body = str_none();
+	call->reasons = SIM_REASON(is_wrong ? ERR_INVALID_UPGRADE : ERR_NONE);
+	return true;
+}
+
+static void
+begin_tunnel(struct sconn *c)
+{
+	struct sim *s = c->server->sim;
+
+	c->state = SCONN_TUNNEL;
+	c->deaf_at = sim_chance(s, 100000) ? sim_between(s, 1, 50000) : UINT64_MAX;
+	sim_tunnel_begin(&c->tunnel, s, c->upgrade, SIM_TUNNEL_SERVER, c->stream);
+	sim_tunnel_say(&c->tunnel);
+}
+
+static void
+on_tunnel_readable(struct sconn *c)
+{
+	char bytes[4096];
+	size_t got;
+	enum io_status io = stream_read(c->stream, bytes, sizeof bytes, &got);
+
+	if (io == IO_AGAIN)
+		return;
+	sim_tunnel_hear(&c->tunnel, str_of(bytes, got));
+	if (c->upgrade->words[SIM_TUNNEL_SERVER].heard >= c->deaf_at) {
+		sim_trace(c->server->sim, "a server has heard enough");
+		sconn_close(c, sim_chance(c->server->sim, 500000));
+		return;
+	}
+	if (io == IO_OK)
+		return;
+	stream_want_read(c->stream, false);
+	sim_tunnel_hear_end(&c->tunnel, io);
+	if (sim_tunnel_is_done(&c->tunnel))
+		sconn_close(c, false);
+}
+
+/* ---- answers */
+
 static void
 end_answer(struct sconn *c)
 {
 	close_call(c);
+	if (c->upgrade != NULL) {
+		begin_tunnel(c);
+		return;
+	}
 	switch (c->answer.end) {
 	case SIM_END_CLOSE:
 	case SIM_END_RESET:
@@ -231,7 +305,8 @@ begin_answer(struct sconn *c)
 	call->is_retry_allowed = c->n_requests++ > 0;
 	c->is_watched = false;
 	check_max_requests(s, c);
-	sim_script_draw(s, r, call, index, &c->answer);
+	if (!draw_upgrade(c, r, call))
+		sim_script_draw(s, r, call, index, &c->answer);
 	sim_trace(s, "server of u%u has q%" PRIu64 " call %s, plays %s%s", c->server->upstream,
 	    r->number, r->route->calls[index].name, sim_script_name(call->script),
 	    c->http.state == SIM_HTTP_COMPLETE ? "" : " before the body is here");
@@ -285,6 +360,10 @@ on_readable(void *arg)
 	size_t got;
 
 	TAG_CHECK(c, TAG_SCONN);
+	if (c->state == SCONN_TUNNEL) {
+		on_tunnel_readable(c);
+		return;
+	}
 	io = stream_read(c->stream, bytes, sizeof bytes, &got);
 	if (io == IO_EOF || io == IO_ERROR) {
 		sconn_close(c, false);
@@ -307,6 +386,11 @@ on_writable(void *arg)
 	TAG_CHECK(c, TAG_SCONN);
 	if (c->state == SCONN_ANSWER)
 		play(c);
+	if (c->state != SCONN_TUNNEL || c->tunnel.request == NULL)
+		return;
+	sim_tunnel_say(&c->tunnel);
+	if (sim_tunnel_is_done(&c->tunnel))
+		sconn_close(c, false);
 }
 
 static const struct stream_events sconn_events = {

@@ -9,6 +9,7 @@
 #include "daemon/worker.h"
 #include "server/cconn_h1.h"
 #include "server/proxy.h"
+#include "server/tunnel.h"
 #include "sim_batch.h"
 #include "sim_env.h"
 #include "sim_names.h"
@@ -145,6 +146,14 @@ add_group(const struct sim *s, struct holdings *h, const struct gather *g)
 }
 
 static void
+check_tunnel(const struct sim *s, const struct tunnel *t)
+{
+	for (int i = 0; i < 2; i++)
+		if (t->end[i].held.n > LOOP_SCRATCH_BYTES)
+			sim_fail(s, "a tunnel holds %zu bytes", t->end[i].held.n);
+}
+
+static void
 add_conn(const struct sim *s, struct holdings *h, const struct cconn *c)
 {
 	const struct exchange *x;
@@ -153,7 +162,7 @@ add_conn(const struct sim *s, struct holdings *h, const struct cconn *c)
 		return;
 	if (c->h1->out.cap > MAX_STREAMED_BYTES)
 		sim_fail(s, "an exchange holds %zu bytes of its answer", c->h1->out.cap);
-	if (c->state != CCONN_ACTIVE)
+	if (c->state != CCONN_ACTIVE && c->state != CCONN_TUNNEL)
 		return;
 	x = &c->h1->exchange;
 	add_permit(s, h, 0, &x->permit);
@@ -167,6 +176,8 @@ add_conn(const struct sim *s, struct holdings *h, const struct cconn *c)
 	if (x->proxy == NULL)
 		return;
 	add_call(s, h, &x->proxy->call);
+	if (c->state == CCONN_TUNNEL)
+		check_tunnel(s, x->proxy->tunnel);
 	if (x->proxy->upload.cap > MAX_STREAMED_BYTES * 2)
 		sim_fail(s, "an exchange holds %zu bytes of an upload", x->proxy->upload.cap);
 }
