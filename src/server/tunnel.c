@@ -66,12 +66,6 @@ fail(struct tunnel *t, enum err_code why)
 	be_over(t, why);
 }
 
-static bool
-is_done(const struct tunnel_end *from)
-{
-	return from->way == TUNNEL_ENDED || from->way == TUNNEL_BROKEN;
-}
-
 /* Why it is over when both directions are: the client's connection counts first, it is whom the log is about. */
 static enum err_code
 why_over(const struct tunnel *t)
@@ -85,7 +79,7 @@ why_over(const struct tunnel *t)
 static void
 settle(struct tunnel *t)
 {
-	if (is_done(&t->end[TUNNEL_CLIENT]) && is_done(&t->end[TUNNEL_UPSTREAM]))
+	if (t->end[TUNNEL_CLIENT].way != TUNNEL_OPEN && t->end[TUNNEL_UPSTREAM].way != TUNNEL_OPEN)
 		be_over(t, why_over(t));
 }
 
@@ -157,15 +151,6 @@ push(struct tunnel_end *from, struct str bytes)
 	return sum;
 }
 
-static void
-pass_end(struct tunnel_end *from)
-{
-	if (from->way != TUNNEL_ENDING || held(from).n > 0)
-		return;
-	stream_shutdown_write(other(from)->stream);
-	from->way = TUNNEL_ENDED;
-}
-
 /* What is held goes on; when nothing is left the sender is read again. */
 static void
 push_held(struct tunnel_end *from)
@@ -181,9 +166,7 @@ push_held(struct tunnel_end *from)
 		return;
 	buf_fini(&from->held);
 	from->held_at = 0;
-	pass_end(from);
-	if (from->way == TUNNEL_OPEN)
-		stream_want_read(from->stream, true);
+	stream_want_read(from->stream, true);
 }
 
 static void
@@ -208,6 +191,7 @@ on_readable(void *owner)
 	size_t got;
 
 	TAG_CHECK(t, TUNNEL_TAG);
+	assert(from->way == TUNNEL_OPEN && held(from).n == 0); /* or it would not be read */
 	switch (stream_read(from->stream, scratch, LOOP_SCRATCH_BYTES, &got)) {
 	case IO_OK:
 		pass(from, str_of(scratch, got));
@@ -216,8 +200,8 @@ on_readable(void *owner)
 		return;
 	case IO_EOF:
 		stream_want_read(from->stream, false);
-		from->way = TUNNEL_ENDING;
-		pass_end(from);
+		stream_shutdown_write(other(from)->stream);
+		from->way = TUNNEL_ENDED;
 		break;
 	case IO_ERROR:
 		if (side_of(from) == TUNNEL_CLIENT)
@@ -236,7 +220,7 @@ on_writable(void *owner)
 	struct tunnel *t = to->tunnel;
 
 	TAG_CHECK(t, TUNNEL_TAG);
-	if (is_done(other(to)))
+	if (other(to)->way != TUNNEL_OPEN)
 		return;
 	push_held(other(to));
 	settle(t);

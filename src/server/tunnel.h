@@ -2,8 +2,8 @@
  * Two connections joined: what comes from one goes to the other, in order and unread. Each direction has at
  * most one read's worth that the receiver has not taken, and while there is any the sender is not read.
  *
- *     a direction   OPEN -> ENDING -> ENDED   the sender has ended; what is held leaves, then the end
- *                   OPEN | ENDING -> BROKEN   the receiver takes no more
+ *     a direction   OPEN -> ENDED     the sender has ended, which is heard when nothing is held; so has the tunnel
+ *                   OPEN -> BROKEN    the receiver takes no more
  *
  * The tunnel is over when both directions are ENDED or BROKEN, when a connection has failed, or when nothing
  * has passed for too long. It borrows both streams: whoever owns them closes them.
@@ -17,7 +17,7 @@
 #define TUNNEL_TAG UINT32_C(0x74756e6c)
 
 enum tunnel_side { TUNNEL_CLIENT, TUNNEL_UPSTREAM };
-enum tunnel_way { TUNNEL_OPEN, TUNNEL_ENDING, TUNNEL_ENDED, TUNNEL_BROKEN };
+enum tunnel_way { TUNNEL_OPEN, TUNNEL_ENDED, TUNNEL_BROKEN };
 
 struct tunnel;
 

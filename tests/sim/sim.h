@@ -75,6 +75,7 @@ enum sim_tunnel_side { SIM_TUNNEL_CLIENT, SIM_TUNNEL_SERVER };
 struct sim_tunnel_words {
 	uint64_t total; /* that it has to say */
 	uint64_t said;
+	uint64_t tried; /* the same, and what a write was refused for: it may be on its way */
 	uint64_t heard;
 	bool has_ended; /* its direction, in good order */
 	bool is_gone;   /* before all was said and heard */
