@@ -150,6 +150,16 @@ crossing_fields(const struct request *r, struct arena *arena)
 	return h1_write_str(&w);
 }
 
+static void
+put_tunnel(struct buf *out, const struct route_conf *conf)
+{
+	if (conf->proxy.n_upgrades == 0)
+		return;
+	explain_place_line(out, "upgrade", &conf->pos, "proxy.upgrade");
+	explain_place_line(out, "tunnel idle", &conf->pos, "proxy.tunnel.idle_timeout");
+	explain_place_line(out, "tunnel in all", &conf->pos, "proxy.tunnel.max_duration");
+}
+
 void
 explain_call_put_proxy(struct buf *out, const struct route *route, const struct upstream_conf *up,
     const struct template_env *env, struct arena *arena)
@@ -162,6 +172,7 @@ explain_call_put_proxy(struct buf *out, const struct route *route, const struct 
 
 	put_title(out, STR("proxy"), up->name, &route->conf->pos);
 	put_upstream_limits(out, &up->pos);
+	put_tunnel(out, route->conf);
 	if (plan->has_path)
 		e = template_eval(&plan->path, env, arena, &path);
 	if (e != ERR_NONE) {

@@ -32,6 +32,7 @@ routes:
       side: { upstream: b, required: false, path: /side, timeout: 100ms }
   - { path: "/files/{rest...}", proxy: { upstream: a, path: "/f/{rest}" } }
   - { path: /hello, reply: { json: { hello: world } } }
+  - { path: /live/{room}/socket, proxy: { upstream: a, upgrade: [ websocket, tcp ], tunnel: { idle_timeout: 1m } } }
 """
 
 
@@ -176,6 +177,13 @@ def test_proxies_and_replies(explain):
     assert "  > Cookie: e=f\n" in text and "Connection" not in text
     status, text = explain("HEAD", "/hello")
     assert status == 0 and "  0 requests to upstreams\n" in text
+
+
+def test_what_a_tunnel_may(explain):
+    _, text = explain("GET", "/live/7/socket")
+    assert re.search(r"^  upgrade +websocket, tcp +conf.yaml:24  routes\[3\].proxy.upgrade$", text, re.M)
+    assert re.search(r"^  tunnel idle +1m +conf.yaml:24  routes\[3\].proxy.tunnel.idle_timeout$", text, re.M)
+    assert "tunnel" not in explain("GET", "/files/x")[1]
 
 
 @pytest.mark.parametrize("words", [[], ["GET"], ["GET", "/", "more"], ["GET", "/", "--effective"]], ids=" ".join)
