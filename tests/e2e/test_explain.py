@@ -32,7 +32,7 @@ routes:
       side: { upstream: b, required: false, path: /side, timeout: 100ms }
   - { path: "/files/{rest...}", proxy: { upstream: a, path: "/f/{rest}" } }
   - { path: /hello, reply: { json: { hello: world } } }
-  - { path: /live/{room}/socket, proxy: { upstream: a, upgrade: [ websocket, tcp ], tunnel: { idle_timeout: 1m } } }
+  - { path: "/live/{room}/socket", proxy: { upstream: a, upgrade: [ websocket, tcp ], tunnel: { idle_timeout: 1m } } }
 """
 
 
