@@ -115,7 +115,8 @@ edit_list(struct edit *edit, const struct header_list *list)
 
 	*out = *list;
 	out->at = arena_alloc(edit->arena, n);
-	memcpy(out->at, list->at, n);
+	if (n > 0)
+		memcpy(out->at, list->at, n);
 	for (size_t i = 0; i < out->n; i++) {
 		struct header *h = &out->at[i];
 

@@ -205,6 +205,7 @@ def test_events_pass_one_by_one(gatherd, upstream):
         assert gzip.decompress(inflater.coded + response.body) == b"".join(events)
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize("form", ["ndjson", "sse", "multipart"])
 def test_streams_of_parts_are_compressed_part_by_part(gatherd, upstream, form):
     up, slow = upstream(), threading.Event()

@@ -39,6 +39,8 @@ struct sim_env {
 	unsigned rude_chance; /* of a client leaving midway, dripping or sending nonsense */
 	bool has_idle_close;  /* servers close idle connections at any time */
 	bool has_jumps;       /* of the clock */
+	bool has_compression; /* routes compress their answers */
+	uint64_t compress_min, compress_memory;
 	uint64_t header_ms, body_ms, idle_ms, write_stall_ms;
 	uint64_t overload_limit, overload_queue, overload_wait_ms;
 	struct {
@@ -63,7 +65,8 @@ struct sim_call {
 	int script;            /* of the last arrival */
 	sim_reasons reasons;   /* how it may end; with ERR_NONE: well */
 	unsigned status;       /* that the script answers */
-	struct str body;       /* likewise */
+	struct str body;       /* likewise; compressed as it is sent where it only passes through */
+	const char *coding;    /* of that; NULL: none */
 };
 
 struct sim_route;
@@ -93,6 +96,7 @@ struct sim_request {
 	bool has_x;  /* ?x= */
 	bool asks_upgrade;
 	struct sim_tunnel_words words[2]; /* by enum sim_tunnel_side */
+	const char *accepts; /* Accept-Encoding; NULL: none */
 	struct str body; /* that it sends */
 	bool is_sent;    /* its head was written */
 	bool is_settled; /* answered or dropped */

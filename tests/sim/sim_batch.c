@@ -56,6 +56,12 @@ sim_batch_sent(const struct sim_request *r)
 
 /* ---- the answer */
 
+static unsigned
+hex_of(char digit)
+{
+	return digit <= '9' ? (unsigned)(digit - '0') : (unsigned)((digit | 0x20) - 'a') + 10;
+}
+
 /* A JSON string without its quotes and escapes; those of characters that need none are never written. */
 static struct str
 text_of(struct sim *s, struct str string)
@@ -71,7 +77,12 @@ text_of(struct sim *s, struct str string)
 			to[n++] = string.p[i];
 			continue;
 		}
-		at = strchr(from, string.p[++i]);
+		if (string.p[++i] == 'u') { /* of a control character */
+			to[n++] = (char)(16 * hex_of(string.p[i + 3]) + hex_of(string.p[i + 4]));
+			i += 4;
+			continue;
+		}
+		at = strchr(from, string.p[i]);
 		to[n++] = at != NULL ? into[at - from] : string.p[i];
 	}
 	return str_of(to, n);
@@ -91,12 +102,13 @@ body_of(struct sim *s, const struct sim_request *e, struct str value)
 }
 
 static void
-add_fields(struct buf *head, struct str fields)
+add_field(struct buf *head, struct str fields, struct str name)
 {
-	struct str type = sim_json_member(fields, STR("Content-Type"));
+	struct str value = sim_json_member(fields, name);
 
-	if (type.n > 2)
-		buf_printf(head, "Content-Type: %.*s\r\n", STR_FMT(str_of(type.p + 1, type.n - 2)));
+	if (value.n > 2)
+		buf_printf(head, "%.*s: %.*s\r\n", STR_FMT(name),
+		    STR_FMT(str_of(value.p + 1, value.n - 2)));
 }
 
 /* The record as the answer that it would have been. */
@@ -117,7 +129,8 @@ check_record(struct sim *s, struct sim_request *e, struct str record)
 	sim_http_init(&h, true);
 	h.status = (unsigned)status;
 	buf_printf(&h.head, "HTTP/1.1 %" PRIu64 " of an entry\r\n", status);
-	add_fields(&h.head, sim_json_member(record, STR("headers")));
+	add_field(&h.head, sim_json_member(record, STR("headers")), STR("Content-Type"));
+	add_field(&h.head, sim_json_member(record, STR("headers")), STR("Content-Encoding"));
 	if (!str_is_none(value))
 		buf_add(&h.body, body_of(s, e, value));
 	if (e->is_head && h.body.n != 0)

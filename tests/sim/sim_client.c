@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "net/stream_mem.h"
 #include "sim_batch.h"
+#include "sim_coding.h"
 #include "sim_http.h"
 #include "sim_nonsense.h"
 #include "sim_oracle.h"
@@ -273,6 +274,7 @@ take_answer(struct sim_client *c)
 		if (c->http.status != 408 || !is_closing)
 			sim_fail(c->sim, "an answer that nobody asked for: %u", c->http.status);
 	} else {
+		sim_coding_decompress(c->sim, c->waiting[0], &c->http);
 		sim_oracle_check(c->sim, c->waiting[0], &c->http);
 		c->n_answers++;
 	}
@@ -387,6 +389,7 @@ on_end(struct sim_client *c, enum io_status io)
 	if (io == IO_EOF && sim_http_end(&c->http)) {
 		if (c->n_waiting == 0)
 			sim_fail(c->sim, "an answer that nobody asked for");
+		sim_coding_decompress(c->sim, c->waiting[0], &c->http);
 		sim_oracle_check(c->sim, c->waiting[0], &c->http);
 		pop(c);
 		drop_waiting(c, true);

@@ -117,6 +117,9 @@ sim_env_draw(struct sim *s)
 	draw_kind_network(s);
 	if (e->mode == SIM_STORM)
 		draw_storm(s);
+	e->has_compression = PICK(s, 0, 1) == 1;
+	e->compress_min = PICK(s, 0, 200);
+	e->compress_memory = PICK(s, 0, 300, 3000, 65536) << 10;
 }
 
 struct addr
@@ -243,11 +246,17 @@ sim_env_yaml(const struct sim *s, struct buf *out)
 	    "ms, write_stall: %" PRIu64 "ms }\n",
 	    e->header_ms, e->body_ms, e->idle_ms, e->write_stall_ms);
 	buf_add_c(out, "    limits: { header_bytes: 8KiB, headers: 50, body: 64KiB }\n");
+	buf_printf(out, "overload:\n  compression_memory: %" PRIu64 "\n", e->compress_memory);
 	if (e->overload_limit != 0)
 		buf_printf(out,
-		    "overload:\n  concurrency: { limit: %" PRIu64 " }\n  queue: { size: %" PRIu64
+		    "  concurrency: { limit: %" PRIu64 " }\n  queue: { size: %" PRIu64
 		    ", timeout: %" PRIu64 "ms }\n",
 		    e->overload_limit, e->overload_queue, e->overload_wait_ms);
+	if (e->has_compression)
+		buf_printf(out,
+		    "defaults:\n  route:\n    compress: { min_size: %" PRIu64
+		    ", levels: { gzip: 1, br: 1 } }\n",
+		    e->compress_min);
 	buf_add_c(out, "observe:\n  access_log: { path: none }\nupstreams:\n");
 	for (unsigned u = 0; u < SIM_UPSTREAMS; u++)
 		yaml_upstream(s, u, out);

@@ -184,6 +184,7 @@ draw_route(struct sim *s, bool is_entry)
 static struct sim_request *
 next(struct sim *s, bool is_entry)
 {
+	static const char *const accepts[] = { NULL, NULL, "gzip", "br", "gzip, deflate, br" };
 	struct sim_request *r;
 
 	if (s->n_begun == s->n_requests)
@@ -196,6 +197,8 @@ next(struct sim *s, bool is_entry)
 	r->has_x = sim_chance(s, 500000);
 	r->asks_upgrade =
 	    r->route->takes_upgrade && !is_entry && !r->is_head && sim_chance(s, 900000);
+	if (!is_entry)
+		r->accepts = accepts[sim_between(s, 0, ARRAY_LEN(accepts) - 1)];
 	if (r->route->kind == SIM_KIND_BATCH)
 		sim_batch_draw(s, r);
 	else if (has_body(r->route))
@@ -242,6 +245,8 @@ sim_oracle_write(
 	buf_printf(head, "X-Fwd: q%" PRIu64 "\r\nConnection: %s%sX-Hop\r\nX-Hop: secret\r\n",
 	    r->number, is_last ? "close, " : "", r->asks_upgrade ? "Upgrade, " : "");
 	buf_add_c(head, r->asks_upgrade ? "Upgrade: h2c, SIM\r\n" : "");
+	if (r->accepts != NULL)
+		buf_printf(head, "Accept-Encoding: %s\r\n", r->accepts);
 	if (has_body(r->route) && (r->is_http10 || sim_chance(s, 500000))) {
 		buf_printf(head, "Content-Length: %zu\r\n", r->body.n);
 		buf_add(body, r->body);
@@ -287,6 +292,7 @@ check_fields(struct sim *s, const struct sim_request *r, size_t index, const str
 	expect_field(s, h, "X-Secret", "secret", is_proxy);
 	expect_field(s, h, "X-Fwd", id, true);
 	expect_field(s, h, "Via", NULL, true);
+	expect_field(s, h, "Accept-Encoding", r->accepts, is_proxy && r->accepts != NULL);
 	expect_field(s, h, "X-Forwarded-For", NULL, true);
 	expect_field(s, h, "Host", NULL, true);
 	if (!is_proxy)
@@ -793,6 +799,9 @@ check_proxy_answer(struct sim *s, struct sim_request *r, const struct sim_http *
 	struct sim_call *c = &r->calls[0];
 	bool is_theirs = c->n_seen > 0 && (c->reasons & R(NONE)) && h->status == c->status;
 
+	if (is_theirs && c->coding != NULL &&
+	    !str_eq(sim_http_field(h, STR("Content-Encoding"), 0), str_c(c->coding)))
+		wrong(s, r, h, "the server's coding is not told");
 	if (is_theirs && (r->is_head || str_is_none(c->body) || str_eq(buf_str(&h->body), c->body)))
 		return;
 	if (h->status >= 502 && h->status <= 504)

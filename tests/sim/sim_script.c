@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/compiler.h"
+#include "sim_coding.h"
 
 #define R(e) SIM_REASON(ERR_##e)
 
@@ -446,6 +447,92 @@ deep_json(struct build *b)
 	add_whole(b, 200);
 }
 
+/* ---- compressed answers */
+
+/* The body becomes what is sent of it; a call is told what it was, a proxied client gets it as it is. */
+static void
+add_coded(struct build *b, const char *coding, struct buf *coded)
+{
+	struct buf text = b->body;
+
+	b->body = *coded;
+	b->call->coding = coding;
+	add_status(b, 200);
+	buf_printf(&b->out->bytes, "Content-Encoding: %s\r\n", coding);
+	if (sim_chance(b->sim, 500000)) {
+		add_length(b, b->body.n);
+		end_head(b);
+		add_body(b);
+	} else {
+		buf_add_c(&b->out->bytes, "Transfer-Encoding: chunked\r\n");
+		end_head(b);
+		add_chunked(b, false);
+	}
+	if (b->request->route->kind == SIM_KIND_PROXY) {
+		buf_fini(&text);
+		return;
+	}
+	buf_fini(&b->body);
+	b->body = text;
+}
+
+static void
+ok_coded(struct build *b)
+{
+	struct buf coded = BUF_INIT;
+
+	add_coded(b, sim_coding_compress(b->sim, buf_str(&b->body), &coded), &coded);
+}
+
+static void
+coded_cut(struct build *b)
+{
+	struct buf coded = BUF_INIT;
+	const char *coding = sim_coding_compress(b->sim, buf_str(&b->body), &coded);
+
+	coded.n = sim_between(b->sim, 1, coded.n - 1);
+	add_coded(b, coding, &coded);
+}
+
+static void
+coded_and_more(struct build *b)
+{
+	struct buf coded = BUF_INIT;
+	const char *coding = sim_coding_compress(b->sim, buf_str(&b->body), &coded);
+
+	buf_add_c(&coded, "evil");
+	add_coded(b, coding, &coded);
+}
+
+static void
+coded_not(struct build *b)
+{
+	struct buf plain = BUF_INIT;
+
+	buf_add(&plain, buf_str(&b->body));
+	add_coded(b, "gzip", &plain);
+}
+
+static void
+coded_unknown(struct build *b)
+{
+	struct buf plain = BUF_INIT;
+
+	buf_add(&plain, buf_str(&b->body));
+	add_coded(b, sim_chance(b->sim, 500000) ? "zstd" : "gzip, br", &plain);
+}
+
+static void
+bomb(struct build *b)
+{
+	struct buf coded = BUF_INIT;
+	const char *coding;
+
+	fill(b, 30000 + sim_between(b->sim, 0, 300000));
+	coding = sim_coding_compress(b->sim, buf_str(&b->body), &coded);
+	add_coded(b, coding, &coded);
+}
+
 enum script_kind { FINE, EVIL, SLOW };
 
 static const struct script {
@@ -470,6 +557,13 @@ static const struct script {
 	{ "ok_drip", FINE, R(NONE), R(NONE), ok_drip },
 	{ "ok_later", FINE, R(NONE), R(NONE), ok_later },
 	{ "ok_empty", FINE, R(NONE), R(NONE), ok_empty },
+	{ "ok_coded", FINE, R(NONE), R(NONE), ok_coded },
+	{ "ok_coded", FINE, R(NONE), R(NONE), ok_coded },
+	{ "coded_cut", EVIL, R(CONTENT_CODING_INVALID), R(NONE), coded_cut },
+	{ "coded_and_more", EVIL, R(CONTENT_CODING_INVALID), R(NONE), coded_and_more },
+	{ "coded_not", EVIL, R(CONTENT_CODING_INVALID), R(NONE), coded_not },
+	{ "coded_unknown", EVIL, R(CONTENT_CODING_UNKNOWN), R(NONE), coded_unknown },
+	{ "bomb", EVIL, R(DECODED_TOO_LARGE) | R(DECODED_RATIO), R(NONE), bomb },
 	{ "no_503", EVIL, R(STATUS_NOT_ACCEPTED), R(NONE), no_503 },
 	{ "no_404", EVIL, R(STATUS_NOT_ACCEPTED), R(NONE), no_404 },
 	{ "cut_length", EVIL, R(RESET), R(RESET), cut_length },
@@ -583,6 +677,7 @@ sim_script_draw(
 	const struct script *script = draw(s);
 
 	buf_clear(&out->bytes);
+	c->coding = NULL;
 	out->n_steps = 0;
 	out->end = SIM_END_KEEP;
 	if (r->route->calls[index].is_text)

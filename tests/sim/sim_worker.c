@@ -442,6 +442,8 @@ check_worker_rest(const struct sim *s, const struct sim_worker *w)
 	if (worker->server.n_exchanges != 0 || count_conns(w) != 0)
 		sim_fail(s, "at rest: %zu exchanges, %zu client connections",
 		    worker->server.n_exchanges, count_conns(w));
+	if (w->worker->coding.n_states != 0 || w->worker->coding.used_bytes != 0)
+		sim_fail(s, "at rest: %zu compressors are out", w->worker->coding.n_states);
 	if (w->loop->blocks.n_used != 0)
 		sim_fail(s, "at rest: %zu arena blocks are out", w->loop->blocks.n_used);
 	for (size_t u = 0; u < worker->n_upstreams; u++) {
