@@ -2,6 +2,7 @@
 #include "daemon/explain_mocks.h"
 
 #include "codec/http_table.h"
+#include "codec/utf8.h"
 #include "daemon/explain_graph.h"
 #include "daemon/explain_request.h"
 #include "daemon/rehearsal.h"
@@ -73,10 +74,13 @@ put_answer(struct buf *out, const struct rehearsal_result *result)
 		if (h->id != HEADER_DATE) /* the only one that is of today */
 			buf_printf(out, "  < %.*s: %.*s\n", STR_FMT(h->name), STR_FMT(h->value));
 	}
-	if (result->body.n != 0) {
-		buf_add_c(out, "  <\n");
+	if (result->body.n == 0)
+		return;
+	buf_add_c(out, "  <\n");
+	if (utf8_is_valid(result->body))
 		explain_request_put_lines(out, "  <", result->body);
-	}
+	else
+		buf_printf(out, "  < (%zu bytes that are no text)\n", result->body.n);
 }
 
 void

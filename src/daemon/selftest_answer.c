@@ -131,21 +131,29 @@ on_request(void *owner, const struct rehearsal_request *request, struct rehearsa
 	return true;
 }
 
-/* The upstream that an entry is about, within the route of the request. */
+/* Does a call of this name, or the route as a proxy, ask the upstream? */
+static bool
+asks(const struct route_conf *route, struct str name, size_t upstream)
+{
+	if (route->kind == ROUTE_PROXY)
+		return str_eq(name, STR("proxy")) && route->proxy.upstream == upstream;
+	for (size_t i = 0; i < route->n_calls; i++)
+		if (str_eq(name, route->calls[i].name) && route->calls[i].upstream == upstream)
+			return true;
+	return false;
+}
+
+/* The upstream that an entry is about, within the route of the request; of a batch within any route. */
 static bool
 is_about(const struct selftest_answer *a, const struct test_conf_call *entry, size_t upstream)
 {
-	const struct route_conf *route = a->route;
-
 	if (!str_is_none(entry->upstream_name.s))
 		return entry->upstream == upstream;
-	if (route == NULL)
-		return false;
-	if (route->kind == ROUTE_PROXY)
-		return str_eq(entry->name, STR("proxy")) && route->proxy.upstream == upstream;
-	for (size_t i = 0; i < route->n_calls; i++)
-		if (str_eq(entry->name, route->calls[i].name))
-			return route->calls[i].upstream == upstream;
+	if (a->route == NULL || a->route->kind != ROUTE_BATCH)
+		return a->route != NULL && asks(a->route, entry->name, upstream);
+	for (size_t i = 0; i < a->conf->n_routes; i++)
+		if (asks(&a->conf->routes[i], entry->name, upstream))
+			return true;
 	return false;
 }
 

@@ -195,6 +195,14 @@ status_text(unsigned status, struct arena *arena)
 	return status == 0 ? str_none() : arena_printf(arena, "%u", status);
 }
 
+static struct json_value
+status_value(unsigned status, struct arena *arena)
+{
+	struct str text = status_text(status, arena);
+
+	return (struct json_value){ str_is_none(text) ? JSON_NONE : JSON_NUMBER, text };
+}
+
 static enum err_code
 lookup(const struct template_op *op, const struct template_env *env, enum template_place place,
     struct arena *arena, struct str *out)
@@ -384,7 +392,9 @@ template_eval_value(const struct template *t, const struct template_env *env, st
 
 	if (!template_is_reference(t))
 		return (struct json_value){ .kind = JSON_NONE };
-	if (op->has_each)
+	if (op->kind == TEMPLATE_CALL_STATUS)
+		v = status_value(env->calls[op->call].status, arena);
+	else if (op->has_each)
 		v = values_array(&op->path, root_of(op, env, arena), arena);
 	else
 		v = json_path_find(&op->path, root_of(op, env, arena));

@@ -108,6 +108,8 @@ struct loop_ops {
 	/* The clocks, in ns. */
 	uint64_t (*mono)(struct loop *loop);
 	uint64_t (*wall)(struct loop *loop);
+	/* Bytes that nobody can foretell; in a simulated world those of its seed. */
+	void (*random)(struct loop *loop, void *to, size_t n);
 	/* See stream_connect(). */
 	struct stream *(*connect)(struct loop *loop, const struct addr *to,
 	    const struct stream_events *events, void *owner);

@@ -176,11 +176,21 @@ mem_connect(
 	return stream_mem_connect(loop, to, events, owner);
 }
 
+static void
+mem_random(struct loop *loop, void *to, size_t n)
+{
+	struct rnd *rnd = &((struct mem_loop *)loop->world)->world->rnd;
+
+	for (size_t i = 0; i < n; i++)
+		((unsigned char *)to)[i] = (unsigned char)rnd_below(rnd, 256);
+}
+
 static const struct loop_ops mem_ops = {
 	.wait = mem_wait,
 	.wake = mem_wake,
 	.mono = mem_mono,
 	.wall = mem_wall,
+	.random = mem_random,
 	.connect = mem_connect,
 	.fini = mem_fini,
 };

@@ -1,8 +1,6 @@
 /* Streams the parts of a gathered answer. Owned by the exchange; worker thread. */
 #include "server/parts.h"
 
-#include <sys/random.h>
-
 #include "base/compiler.h"
 #include "codec/accept.h"
 #include "gather/answer_fields.h"
@@ -280,14 +278,11 @@ free_piece(void *arg)
  * end its own part and begin another call's.
  */
 static void
-make_boundary(struct record_style *style)
+make_boundary(struct loop *loop, struct record_style *style)
 {
 	unsigned char random[RECORD_BOUNDARY_BYTES / 2];
-	ssize_t got = getrandom(random, sizeof random, 0);
 
-	/* Up to 256 bytes are never interrupted once the kernel is seeded, which it is (getrandom(2)). */
-	assert(got == (ssize_t)sizeof random);
-	(void)got;
+	loop->ops->random(loop, random, sizeof random);
 	for (size_t i = 0; i < sizeof random; i++) {
 		style->boundary[2 * i] = "0123456789abcdef"[random[i] >> 4];
 		style->boundary[2 * i + 1] = "0123456789abcdef"[random[i] & 15];
@@ -303,7 +298,7 @@ parts_start(struct exchange *x, enum route_format format)
 	p->exchange = x;
 	p->style.format = format;
 	if (format == FORMAT_MULTIPART)
-		make_boundary(&p->style);
+		make_boundary(x->server->loop, &p->style);
 	p->records = arena_alloc(&x->arena, (plan->n_calls + 1) * sizeof *p->records);
 	defer_init(&p->later, on_later, p);
 	arena_on_reset(&x->arena, free_piece, p);

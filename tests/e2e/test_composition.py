@@ -287,12 +287,15 @@ def test_a_default_has_the_type_of_what_it_stands_for(gatherd, upstream):
                  "there": "{body.there|0}", "ids": "{query.id[]|[1]}", "query": "{query.n|0}", "in": "n={body.n|0}"}
     d = gatherd([{**route("/json", a={"path": "/a", "method": "POST", "json": json_body}), "methods": ["POST"]},
                  {**route("/body", a={"path": "/a", "required": False}), "response": {"body": "{calls.a.body.x|[]}"}},
+                 route("/status", a={"path": "/a"}, b={"path": "/b", "method": "POST", "json": {
+                     "status": "{calls.a.status}", "text": "{calls.a.status}."}}),
                  route("/each", each={"path": "/i/{item}", "for_each": "{query.id[]|[]}"}),
                  {**route("/list", each={"path": "/i/{item}", "for_each": "{body.ids|[7]}"}), "methods": ["POST"]}],
                 {"up": up})
     assert d.request("/json", "POST", body=b'{"there":"x"}').body == (
         b'{"a":{"n":0,"list":[],"null":null,"text":"a b","there":"x","ids":[1],"query":"0","in":"n=0"}}')
     assert (d.get("/body").body, d.get("/body").header("Content-Type")) == (b"[]", "application/json")
+    assert d.get("/status").body == b'{"a":1,"b":{"status":200,"text":"200."}}'
     assert d.get("/each").body == b'{"each":[]}' and d.get("/each?id=1").body == b'{"each":[1]}'
     for body, results in ((b"{}", b"[1]"), (b'{"ids":null}', b"[1]"), (b'{"ids":[]}', b"[]")):
         assert d.request("/list", "POST", body=body).body == b'{"each":%s}' % results
