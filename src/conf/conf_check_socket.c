@@ -48,6 +48,14 @@ check_proxy_protocol(const struct conf_check *check, const struct listener_conf 
 		    "needs `trusted_proxies`: whose headers are believed");
 }
 
+static void
+check_trusts_unix(const struct conf_check *check, const struct listener_conf *l)
+{
+	if (l->trusts_unix && !addr_is_unix(&l->address) && str_is_none(l->socket_name))
+		conf_error_add(check->errors, conf_check_place(l->pos, "trusted_proxies"),
+		    "`unix` is for addresses of the form unix:/PATH");
+}
+
 void
 conf_check_socket(const struct conf_check *check, const struct listener_conf *l)
 {
@@ -70,6 +78,7 @@ conf_check_socket(const struct conf_check *check, const struct listener_conf *l)
 	if (l->address.len == 0 && str_is_none(l->socket_name))
 		return; /* the address is wrong, and that was said */
 	check_proxy_protocol(check, l);
+	check_trusts_unix(check, l);
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		apply(check, l, &rules[i]);
 }

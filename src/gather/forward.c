@@ -87,17 +87,28 @@ forward_trace(struct request *r, struct rnd *rnd)
 
 /* ---- what gatherd says */
 
-/* All values of a field that cross, joined as one list, then `last`. */
+/* The first field that crosses, or NULL. */
+static const struct header *
+first_given(const struct request *r, enum header_id id)
+{
+	return is_for_us_only(r, id) ? NULL : header_find(r->headers, id);
+}
+
+/* All values of a field that cross, and `last` unless it is empty, as one list; nothing when that is empty. */
 static void
 put_joined(struct h1_write *w, const struct request *r, enum header_id id, struct str last)
 {
-	const struct header *h = is_for_us_only(r, id) ? NULL : header_find(r->headers, id);
+	const struct header *h = first_given(r, id);
+
+	if (h == NULL && last.n == 0)
+		return;
 
 	h1_write_raw(w, http_table_header_name(id));
 	h1_write_raw(w, STR(": "));
 	for (; h != NULL; h = header_next(r->headers, h)) {
 		h1_write_raw(w, h->value);
-		h1_write_raw(w, STR(", "));
+		if (last.n != 0 || header_next(r->headers, h) != NULL)
+			h1_write_raw(w, STR(", "));
 	}
 	h1_write_raw(w, last);
 	h1_write_raw(w, STR("\r\n"));
@@ -135,17 +146,18 @@ is_behind_proxy(const struct request *r)
 static void
 put_forwarded_for(struct h1_write *w, const struct request *r)
 {
-	if (r->peer_ip.n == 0)
-		return; /* a unix socket has no address */
+	bool is_behind = is_behind_proxy(r);
+
+	/* A unix socket has no address. */
 	if (r->is_peer_trusted && !r->is_rfc7239) {
 		put_joined(w, r, HEADER_X_FORWARDED_FOR, r->peer_ip);
 		return;
 	}
+	if (!is_behind && r->peer_ip.n == 0)
+		return;
 	h1_write_raw(w, STR("X-Forwarded-For: "));
-	if (is_behind_proxy(r)) {
-		h1_write_raw(w, r->client_ip);
-		h1_write_raw(w, STR(", "));
-	}
+	h1_write_raw(w, is_behind ? r->client_ip : STR(""));
+	h1_write_raw(w, is_behind && r->peer_ip.n != 0 ? STR(", ") : STR(""));
 	put_line(w, STR(""), r->peer_ip);
 }
 

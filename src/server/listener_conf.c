@@ -40,11 +40,16 @@ static const char *
 parse_trusted_proxy(void *base, const struct conf_text *text, struct arena *a)
 {
 	struct listener_conf *l = base;
-	struct cidr *list = arena_calloc(a, l->n_trusted_proxies + 1, sizeof *list);
+	struct cidr *list;
 
+	if (str_eq(text->s, STR("unix"))) {
+		l->trusts_unix = true;
+		return NULL;
+	}
+	list = arena_calloc(a, l->n_trusted_proxies + 1, sizeof *list);
 	if (cidr_parse(text->s, &list[l->n_trusted_proxies]) != ERR_NONE)
-		return "expected a network such as 10.0.0.0/8 or fd00::/8, with no bits set behind "
-		       "the prefix";
+		return "expected `unix`, or a network such as 10.0.0.0/8 or fd00::/8 with no bits set "
+		       "behind the prefix";
 	if (l->n_trusted_proxies != 0)
 		memcpy(list, l->trusted_proxies, l->n_trusted_proxies * sizeof *list);
 	l->trusted_proxies = list;
@@ -204,11 +209,12 @@ static const struct conf_row rows[] = {
 	    .key = "trusted_proxies",
 	    .type = CONF_PARSED_LIST,
 	    .parse = parse_trusted_proxy,
-	    .form = "IP/BITS",
+	    .form = "IP/BITS or unix",
 	    .fallback = "[]",
 	    .since = "0.1",
 	    .doc = "Networks whose `X-Forwarded-For`, `-Proto` and `-Host` are believed and "
-		   "extended. From all others they are dropped.",
+		   "extended. From all others they are dropped. `unix`: whoever may open the listener's unix "
+		   "socket is believed as well.",
 	},
 	{
 	    .key = "trusted_field",

@@ -19,6 +19,7 @@ struct listener_conf {
 	struct str socket_name; /* of systemd socket activation; none: opened here */
 	struct cidr *trusted_proxies;
 	size_t n_trusted_proxies;
+	bool trusts_unix; /* so is whoever may open the unix socket */
 	enum trusted_field trusted_field; /* which the trusted proxies write */
 	bool sends_forwarded;  /* `forwarded`: to upstreams, beside X-Forwarded-* */
 	bool has_proxy_header; /* `proxy_protocol`: each connection begins with one */

@@ -11,6 +11,8 @@
 bool
 peer_is_trusted(const struct listener_conf *conf, const struct addr *peer)
 {
+	if (addr_is_unix(peer))
+		return conf->trusts_unix;
 	for (size_t i = 0; i < conf->n_trusted_proxies; i++)
 		if (cidr_has(&conf->trusted_proxies[i], peer))
 			return true;

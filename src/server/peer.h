@@ -5,7 +5,7 @@
 #include "gather/request.h"
 #include "server/listener_conf.h"
 
-/* Whether the address is in one of trusted_proxies; a unix peer is in none. */
+/* Whether the address is in one of trusted_proxies; a unix peer, whether `unix` is among them. */
 bool peer_is_trusted(const struct listener_conf *conf, const struct addr *peer);
 /*
  * Settles what the request, with its headers, peer_ip and is_peer_trusted set, says of its client: client_ip, and

@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from harness import expect
+from harness import expect, wire
 from harness.upstream import json_reply
 
 
@@ -61,6 +61,21 @@ def test_what_a_trusted_proxy_names_in_connection_ends_here(gatherd, upstream):
     assert request.header("X-Forwarded-Host") != "shop.example"
     assert request.header("Via") == "1.1 gatherd"
     assert request.header("X-Secret") is None
+
+
+@pytest.mark.parametrize("trusted", [[], ["unix"]])
+def test_a_proxy_on_a_unix_socket_is_believed_when_it_is_trusted(gatherd, upstream, tmp_path, trusted):
+    path = str(tmp_path / "front.sock")
+    up = upstream(json_reply(b"1"))
+    d = gatherd([{"path": "/", "calls": {"a": {"upstream": "up", "path": "/", "headers": {"X-Client": "{client.ip|none}"}}}}],
+                {"up": up}, listener={"address": "unix:" + path, "trusted_proxies": trusted})
+    with wire.Client(path) as client:
+        client.request("/", fields=[("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", "https")])
+    request = up.only_request()
+    assert request.header("X-Forwarded-For") == ("203.0.113.7" if trusted else None)
+    assert request.header("X-Forwarded-Proto") == ("https" if trusted else "http")
+    assert request.header("X-Client") == ("203.0.113.7" if trusted else "none")
+    assert d.access_log(1)[0]["client"] == ("203.0.113.7" if trusted else "")
 
 
 def test_untrusted_peers_do_not_choose_their_address(gatherd, upstream):

@@ -112,6 +112,27 @@ START_TEST(a_trusted_proxy_is_extended)
 }
 END_TEST
 
+START_TEST(a_trusted_unix_peer_adds_no_address)
+{
+	const char *text;
+
+	setup(true);
+	request.peer_ip = STR("");
+	request.client_ip = STR("");
+	assert_lacks(own(false), "X-Forwarded-For");
+	add("X-Forwarded-For", "198.51.100.7");
+	request.client_ip = STR("198.51.100.7");
+	assert_has(own(false), "X-Forwarded-For: 198.51.100.7\r\n");
+	add("X-Forwarded-For", "10.0.0.1");
+	assert_has(own(false), "X-Forwarded-For: 198.51.100.7, 10.0.0.1\r\n");
+	request.is_rfc7239 = request.sends_forwarded = true;
+	text = own(false);
+	assert_has(text, "X-Forwarded-For: 198.51.100.7\r\n");
+	assert_has(text, "Forwarded: for=198.51.100.7, for=unknown;host=");
+	arena_reset(&arena);
+}
+END_TEST
+
 START_TEST(what_connection_names_ends_here)
 {
 	static const char *const names[] = { "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Via",
@@ -343,7 +364,7 @@ START_TEST(query_pairs_are_chosen_by_name)
 END_TEST
 
 UNIT_MAIN("forward", a_stranger_is_not_believed, a_trusted_proxy_is_extended,
-    what_connection_names_ends_here, forwarded_tells_the_client_and_the_peer,
+    a_trusted_unix_peer_adds_no_address, what_connection_names_ends_here, forwarded_tells_the_client_and_the_peer,
     what_forwarded_says_is_told_by_the_other_fields_too,
     a_broken_traceparent_is_replaced, trace_ids_are_hex_digits_of_random_numbers,
     via_tells_the_version_in_which_the_request_came,
