@@ -185,6 +185,8 @@ take_record(struct stream_record *r, enum kind kind, char *payload, size_t n)
 		buf_add(&r->plain, str_of(payload, n));
 		break;
 	case KIND_ASK:
+		if (r->is_end_said)
+			break; /* nothing follows a CLOSE; who asks does without */
 		r->is_reply_due = true;
 		add_record(r, KIND_UPDATE, NULL, 0);
 		flush(r);
