@@ -11,31 +11,20 @@
  */
 #include "net/dns_ares.h"
 
-#include <ares.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/dns_channel.h"
 #include "net/dns_message.h"
 #include "net/hosts_file.h"
-#include "net/loop_real.h"
 
 #define LOOKUP_TAG 0x6c6f6f6bu
 #define TYPE_A 1
 #define TYPE_AAAA 28
 #define TYPE_SRV 33
-#define CLASS_IN 1
-#define CANDIDATES_MAX 17
-/* The time of the whole look-up ends it sooner. */
-#define TRIES_MAX 10
-/* Answers up to this come whole in one datagram, which no path cuts to pieces (DNS flag day 2020). */
-#define UDP_BYTES 1232
-/* c-ares counts by a clock of its own. */
-#define TIMER_MIN_NS NS_PER_MS
 /* A hosts file says nothing of time. */
 #define HOSTS_TTL_S 10
 
@@ -57,118 +46,23 @@ struct question {
 	enum dns_family family; /* DNS_FAMILIES: SRV */
 };
 
-/* A socket of the channel, while c-ares wants to hear of it. */
-struct watch {
-	LIST_ENTRY(watch) link;
-	struct lookup *lookup;
-	struct event event;
-	int fd;
-	struct grave grave;
-};
-
 struct lookup {
 	uint32_t tag;
 	enum lookup_state state;
 	struct dns_ares *dns;
 	struct dns_query *query; /* the asker's; cut by close_lookup() */
-	ares_channel channel;    /* owned */
-	LIST_HEAD(, watch) watches; /* owned */
-	struct timer retry; /* when c-ares wants to be called */
+	struct dns_channel channel; /* owned */
 	struct timer limit; /* of the whole look-up */
 	struct defer step;
 	struct grave grave;
 	size_t n_pending; /* questions on their way */
-	char *candidates[CANDIDATES_MAX]; /* owned */
+	char *candidates[DNS_CHANNEL_CANDIDATES]; /* owned */
 	size_t n_candidates;
 	size_t at; /* the one that is asked for */
 	enum err_code failure; /* of a candidate before: whether it exists nobody knows */
 	struct dns_srv_list services;
 	struct dns_answer *answer; /* owned until it is told */
 };
-
-/* ---- the sockets of the channel, and its time */
-
-static void
-rearm(struct lookup *l)
-{
-	struct timeval tv;
-	uint64_t ns;
-
-	if (ares_timeout(l->channel, NULL, &tv) == NULL) {
-		loop_timer_clear(&l->retry);
-		return;
-	}
-	ns = (uint64_t)tv.tv_sec * NS_PER_SEC + (uint64_t)tv.tv_usec * NS_PER_US;
-	loop_timer_set(l->dns->loop, &l->retry,
-	    l->dns->loop->now_ns + (ns < TIMER_MIN_NS ? TIMER_MIN_NS : ns));
-}
-
-static void
-on_retry(void *arg)
-{
-	struct lookup *l = arg;
-
-	TAG_CHECK(l, LOOKUP_TAG);
-	ares_process_fd(l->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-	rearm(l);
-}
-
-static void
-on_socket(evutil_socket_t fd, short what, void *arg)
-{
-	struct lookup *l = ((struct watch *)arg)->lookup;
-
-	TAG_CHECK(l, LOOKUP_TAG);
-	loop_take_time(l->dns->loop);
-	ares_process_fd(l->channel, (what & EV_READ) != 0 ? fd : ARES_SOCKET_BAD,
-	    (what & EV_WRITE) != 0 ? fd : ARES_SOCKET_BAD);
-	rearm(l);
-}
-
-static void
-unwatch(struct watch *w)
-{
-	event_del(&w->event);
-	LIST_REMOVE(w, link);
-	loop_bury(w->lookup->dns->loop, &w->grave, free, w);
-}
-
-static void
-watch(struct lookup *l, int fd, short what)
-{
-	struct watch *w = mem_calloc(1, sizeof *w);
-	int rc;
-
-	w->lookup = l;
-	w->fd = fd;
-	LIST_INSERT_HEAD(&l->watches, w, link);
-	rc = event_assign(&w->event, loop_real_base(l->dns->loop), fd, what, on_socket, w);
-	assert(rc == 0);
-	(void)rc;
-	if (event_add(&w->event, NULL) != 0)
-		log_error("dns: a socket cannot be waited for");
-}
-
-/* From c-ares: what it wants to hear of a socket, which it closes after it wants nothing any more. */
-static void
-on_socket_state(void *arg, ares_socket_t fd, int is_readable, int is_writable)
-{
-	struct lookup *l = arg;
-	short what = EV_PERSIST;
-	struct watch *w;
-
-	LIST_FOREACH (w, &l->watches, link)
-		if (w->fd == fd)
-			break;
-	if (w != NULL)
-		unwatch(w);
-	if (is_readable)
-		what |= EV_READ;
-	if (is_writable)
-		what |= EV_WRITE;
-	if (what != EV_PERSIST)
-		watch(l, fd, what);
-}
 
 /* ---- questions and their answers */
 
@@ -251,8 +145,7 @@ ask(struct lookup *l, const char *name, enum dns_family family, size_t host)
 	q->host = host;
 	q->family = family;
 	l->n_pending++;
-	ares_query(l->channel, name, CLASS_IN, types[family], on_answer, q);
-	rearm(l);
+	dns_channel_ask(&l->channel, name, types[family], on_answer, q);
 }
 
 static void
@@ -319,11 +212,7 @@ close_lookup(struct lookup *l)
 	l->state = LOOKUP_DONE;
 	l->query->running = NULL;
 	l->query = NULL;
-	if (l->channel != NULL)
-		ares_destroy(l->channel);
-	while (!LIST_EMPTY(&l->watches))
-		unwatch(LIST_FIRST(&l->watches));
-	loop_timer_drop(loop, &l->retry);
+	dns_channel_close(&l->channel);
 	loop_timer_drop(loop, &l->limit);
 	loop_defer_cancel(loop, &l->step);
 	for (size_t i = 0; i < l->n_candidates; i++)
@@ -472,7 +361,7 @@ on_step(void *arg)
 		finish(l, l->services.ttl_s);
 		return;
 	}
-	if (l->channel == NULL)
+	if (l->channel.ares == NULL)
 		finish_without(l, ERR_DNS_FAILED);
 	else
 		settle_candidate(l);
@@ -493,92 +382,6 @@ on_limit(void *arg)
 /* ---- beginning */
 
 static void
-add_candidate(struct lookup *l, const char *name, const char *domain)
-{
-	size_t n = strlen(name), n_domain = strlen(domain);
-	char *text;
-
-	if (l->n_candidates == CANDIDATES_MAX || n + 1 + n_domain > DNS_NAME_MAX)
-		return;
-	text = mem_calloc(n + n_domain + 2, 1);
-	memcpy(text, name, n);
-	if (n_domain != 0) {
-		text[n] = '.';
-		memcpy(text + n + 1, domain, n_domain);
-	}
-	for (char *c = text; *c != '\0'; c++)
-		if (*c >= 'A' && *c <= 'Z')
-			*c = (char)(*c | 0x20);
-	n = strlen(text);
-	if (n != 0 && text[n - 1] == '.')
-		text[n - 1] = '\0';
-	l->candidates[l->n_candidates++] = text;
-}
-
-static int
-count_dots(const char *name)
-{
-	int n = 0;
-
-	for (; *name != '\0'; name++)
-		n += *name == '.';
-	return n;
-}
-
-/* resolv.conf(5): a name with fewer dots than `ndots` is looked for in the domains first. */
-static void
-list_candidates(struct lookup *l)
-{
-	const char *name = l->query->name;
-	struct ares_options options;
-	int mask;
-	bool is_whole = name[0] != '\0' && name[strlen(name) - 1] == '.';
-	bool is_first;
-
-	if (is_whole || ares_save_options(l->channel, &options, &mask) != ARES_SUCCESS) {
-		add_candidate(l, name, "");
-		return;
-	}
-	is_first = count_dots(name) >= options.ndots;
-	if (is_first)
-		add_candidate(l, name, "");
-	for (int i = 0; i < options.ndomains; i++)
-		add_candidate(l, name, options.domains[i]);
-	if (!is_first)
-		add_candidate(l, name, "");
-	ares_destroy_options(&options);
-}
-
-static enum err_code
-open_channel(struct lookup *l)
-{
-	const struct dns_conf *conf = l->dns->conf;
-	struct ares_options options = {
-		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS,
-		.timeout = (int)(conf->attempt_ns / NS_PER_MS),
-		.tries = TRIES_MAX,
-		.ednspsz = UDP_BYTES,
-		.sock_state_cb = on_socket_state,
-		.sock_state_cb_data = l,
-		.domains = conf->search,
-		.ndomains = (int)conf->n_search,
-	};
-	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ |
-	    ARES_OPT_SOCK_STATE_CB;
-
-	if (conf->has_search)
-		mask |= ARES_OPT_DOMAINS;
-	if (ares_init_options(&l->channel, &options, mask) != ARES_SUCCESS) {
-		l->channel = NULL;
-		return ERR_SYSTEM;
-	}
-	if (!str_is_none(conf->servers) &&
-	    ares_set_servers_ports_csv(l->channel, conf->servers.p) != ARES_SUCCESS)
-		return ERR_SYSTEM;
-	return ERR_NONE;
-}
-
-static void
 begin(struct lookup *l)
 {
 	struct loop *loop = l->dns->loop;
@@ -590,15 +393,12 @@ begin(struct lookup *l)
 		loop_defer(loop, &l->step);
 		return;
 	}
-	if (open_channel(l) != ERR_NONE) {
+	if (dns_channel_open(&l->channel, loop, l->dns->conf) != ERR_NONE) {
 		log_error("dns: c-ares cannot begin");
-		if (l->channel != NULL)
-			ares_destroy(l->channel);
-		l->channel = NULL;
 		loop_defer(loop, &l->step);
 		return;
 	}
-	list_candidates(l);
+	l->n_candidates = dns_channel_candidates(&l->channel, l->query->name, l->candidates);
 	if (l->n_candidates == 0)
 		loop_defer(loop, &l->step);
 	else
@@ -615,8 +415,6 @@ start(struct dns *dns, struct dns_query *query)
 	l->dns = CONTAINER_OF(dns, struct dns_ares, base);
 	l->query = query;
 	query->running = l;
-	LIST_INIT(&l->watches);
-	timer_init(&l->retry, on_retry, l);
 	timer_init(&l->limit, on_limit, l);
 	defer_init(&l->step, on_step, l);
 	l->services.ttl_s = DNS_TTL_NONE;
