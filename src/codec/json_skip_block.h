@@ -76,15 +76,13 @@ json_skip_quotes(struct json_skip *s, const struct json_skip_marks *m)
 
 /* The offset behind the bracket that closes the container in this block; 0: none does. */
 static inline unsigned
-json_skip_close(struct json_skip *s, uint64_t opening, uint64_t closing)
+json_skip_close(const struct json_skip *s, uint64_t opening, uint64_t closing)
 {
-	for (uint64_t both = opening | closing; both != 0; both &= both - 1) {
-		uint64_t lowest = both & -both;
+	for (size_t closed = 1; closing != 0; closing &= closing - 1, closed++) {
+		uint64_t before = (closing & -closing) - 1;
 
-		if ((opening & lowest) != 0)
-			s->open++;
-		else if (--s->open == 0)
-			return (unsigned)__builtin_ctzll(lowest) + 1;
+		if (s->open + (size_t)__builtin_popcountll(opening & before) == closed)
+			return (unsigned)__builtin_ctzll(closing) + 1;
 	}
 	return 0;
 }
@@ -99,12 +97,13 @@ json_skip_block(struct json_skip *s, const struct json_skip_marks *m, uint64_t f
 	uint64_t inside = filled ^ s->quoted;
 	uint64_t opening = m->opening & ~inside, closing = m->closing & ~inside;
 	size_t n_closing = (size_t)__builtin_popcountll(closing);
+	unsigned behind = 0;
 
 	s->quoted = (uint64_t)((int64_t)inside >> 63);
 	if (n_closing >= s->open)
-		return json_skip_close(s, opening, closing);
+		behind = json_skip_close(s, opening, closing);
 	s->open += (size_t)__builtin_popcountll(opening) - n_closing;
-	return 0;
+	return behind;
 }
 
 #endif
