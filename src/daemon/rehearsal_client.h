@@ -18,7 +18,7 @@ struct rehearsal_client {
 	struct header fields[REHEARSAL_CLIENT_FIELDS];
 	struct h1_frame frame;
 	struct buf head_bytes; /* owned: what head points into */
-	struct buf body;       /* owned */
+	struct buf body;       /* owned; decompressed when it is all there */
 	bool has_head;
 	uint64_t body_ns; /* when the first byte of the body came, on the clock of the loop; 0: none did */
 	bool is_answered;      /* head and body are complete */

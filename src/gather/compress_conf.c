@@ -97,7 +97,8 @@ const struct conf_section compress_conf_section = {
 	.n_rows = ARRAY_LEN(rows),
 	.doc = "Compresses answers for clients whose `Accept-Encoding` asks for it (RFC 9110 12.5.3). Not those "
 	       "that are coded already (`Content-Encoding`), that say `Cache-Control: no-transform`, or that are "
-	       "parts of a body (206). An `ETag` becomes a weak one, `Vary` gets `Accept-Encoding`, and "
+	       "parts of a body (206). An `ETag` becomes a weak one (which is a condition for 304, but none for "
+	       "`If-Range` and `If-Match`), `Vary` gets `Accept-Encoding`, and "
 	       "`Accept-Ranges` and digests of the body go. A stream is compressed as it comes, and nothing of it is "
 	       "held back beyond the turn of the loop in which it came: each event of `format: sse` leaves at once. "
 	       "A secret and what a client sends in one answer over TLS can be told from its length when it is "

@@ -7,8 +7,9 @@
 #include "server/respond.h"
 #include "server/server.h"
 
-/* Most that goes in during one turn of the loop, so that other exchanges are not kept waiting: about a millisecond. */
+/* Most that goes in during one turn of the loop, of one answer and of all: about a millisecond, and four. */
 #define TURN_BYTES ((size_t)65536)
+#define TURN_BYTES_OF_ALL (4 * TURN_BYTES)
 
 /* What comes out before the turn ends leaves then when it is so much. */
 #define PUSH_BYTES ((size_t)16384)
@@ -148,17 +149,35 @@ feed(struct compress *c, struct str in, enum coding_flush flush)
 	c->bytes_out += c->out.n - before;
 }
 
-/* How much may still go in before others have their turn. */
+static size_t
+less(size_t most, size_t n)
+{
+	return n < most ? most - n : 0;
+}
+
+/* How much may still go in before everybody else has a turn. Those who come again do so in the order of their asking. */
 static size_t
 room_of_turn(struct compress *c)
 {
-	const struct loop *loop = c->exchange->server->loop;
+	struct server *s = c->exchange->server;
+	size_t own, of_all;
 
-	if (c->turn != loop->turns) {
-		c->turn = loop->turns;
+	if (c->turn != s->loop->turns)
 		c->turn_bytes = 0;
-	}
-	return c->turn_bytes < TURN_BYTES ? TURN_BYTES - c->turn_bytes : 0;
+	if (s->compressed.turn != s->loop->turns)
+		s->compressed.bytes = 0;
+	c->turn = s->compressed.turn = s->loop->turns;
+	own = less(TURN_BYTES, c->turn_bytes);
+	of_all = less(TURN_BYTES_OF_ALL, s->compressed.bytes);
+	return own < of_all ? own : of_all;
+}
+
+static void
+feed_in_turn(struct compress *c, struct str in)
+{
+	c->turn_bytes += in.n;
+	c->exchange->server->compressed.bytes += in.n;
+	feed(c, in, CODING_HOLD);
 }
 
 /* The exchange's timer is free while its answer is made or leaves; it fires in the next turn. */
@@ -210,8 +229,7 @@ run_answer(struct compress *c)
 			return false;
 		}
 		in = take_input(c, room);
-		c->turn_bytes += in.n;
-		feed(c, in, CODING_HOLD);
+		feed_in_turn(c, in);
 	}
 	feed(c, str_none(), CODING_FINISH);
 	close_encoder(c);
@@ -330,8 +348,7 @@ compress_piece(struct compress *c, struct str piece)
 		come_again(c);
 		return 0;
 	}
-	c->turn_bytes += piece.n;
-	feed(c, piece, CODING_HOLD);
+	feed_in_turn(c, piece);
 	loop_flush_later(c->exchange->server->loop, &c->later);
 	/* Less is not worth a chunk of its own: the header of gzip comes out at once. */
 	if (c->out.n >= PUSH_BYTES)

@@ -45,6 +45,10 @@ struct server {
 	size_t n_fields;
 	SLIST_HEAD(, cconn_h1_stream) free_streams;
 	size_t n_free_streams;
+	struct {
+		uint64_t turn; /* of the loop, in which `bytes` went into compressors */
+		size_t bytes;
+	} compressed;
 	SLIST_HEAD(, inbuf) free_inbufs;
 	size_t n_free_inbufs;
 };

@@ -237,8 +237,9 @@ def test_a_large_answer_shares_the_worker_with_others(gatherd, upstream):
     up.on("/part", json_reply(big))
     d = gatherd([gathered(compress={"levels": {"gzip": 9}}), {"path": "/small", "reply": {"body": "ok"}}], {"up": up},
                 defaults={"call": {"max_body": "16MiB"}})
-    with d.client() as client, d.client() as other:
-        client.write_request("/x", fields=accepting("gzip"))
+    with d.client() as client, d.client() as second, d.client() as third, d.client() as other:
+        for each in (second, third, client):
+            each.write_request("/x", fields=accepting("gzip"))
         waits = []
         deadline = time.monotonic() + 15
         while not _readable(client) and time.monotonic() < deadline:

@@ -228,6 +228,28 @@ def test_a_multipart_answer_is_the_same_every_time(tmp_path):
     assert len(texts) == 1 and "Content-Disposition: inline" in texts.pop()
 
 
+def test_a_compressed_answer_is_read(tmp_path):
+    path = tmp_path / "conf.yaml"
+    path.write_text("""\
+version: 1
+listeners: { public: { address: "127.0.0.1:0" } }
+upstreams: { a: { servers: [ "http://127.0.0.1:9" ], accept_encoding: gzip } }
+routes:
+  - { path: /x, compress: { min_size: 0 }, calls: { one: { upstream: a, path: /one } } }
+tests:
+  - name: for those who ask
+    request: { path: /x, headers: { Accept-Encoding: "gzip, br;q=0.5" } }
+    calls: { one: { json: [ 1, 2 ] } }
+    expect: { headers: { Content-Encoding: gzip, Vary: Accept-Encoding }, json: { one: [ 1, 2 ] } }
+  - name: a service that says so and does not
+    request: { path: /x }
+    calls: { one: { json: [ 1, 2 ], headers: { Content-Encoding: br } } }
+    expect: { status: 502, reason: content_coding_invalid }
+""")
+    ran = daemon.run("test", str(path))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 def test_bytes_that_are_no_text_do_not_break_the_reports(run, tmp_path):
     path = tmp_path / "report.xml"
     _, text = run(ask("/files/x", expect={"body": "a\x02]]>&<\u00e9"}, proxy={"body": "a\x01]]>&<\u00e9\ud7ff"}),
