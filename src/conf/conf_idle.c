@@ -50,6 +50,16 @@ static const struct str for_each_keys[] = {
 	STR_INIT("parallel"),
 };
 
+/* Keys of a response that say how the answer is merged, where `body` stands in its place. */
+static const struct str merge_keys[] = {
+	STR_INIT("on_conflict"),
+	STR_INIT("static"),
+	STR_INIT("move"),
+	STR_INIT("append"),
+	STR_INIT("drop"),
+	STR_INIT("shape"),
+};
+
 /* `format` says something of the rows above when the merged answer is not among the formats. */
 static bool
 is_merged(const struct yaml_node *format)
@@ -107,6 +117,22 @@ report_route(const struct yaml_node *route, struct conf_errors *errors)
 }
 
 static void
+report_merge(const struct yaml_node *route, struct conf_errors *errors)
+{
+	const struct yaml_node *response = yaml_tree_get(route, STR("response"));
+
+	if (yaml_tree_get(response, STR("body")) == NULL)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(merge_keys); i++) {
+		const struct yaml_node *node = yaml_tree_get(response, merge_keys[i]);
+
+		if (node != NULL)
+			conf_error_add(errors, yaml_tree_key_pos(node),
+			    "has no effect: `body` stands in place of the merged answer");
+	}
+}
+
+static void
 report_call(const struct yaml_node *call, struct conf_errors *errors)
 {
 	if (yaml_tree_get(call, STR("for_each")) != NULL)
@@ -138,6 +164,7 @@ conf_idle_report(const struct yaml_node *written, struct conf_errors *errors)
 		return;
 	for (size_t i = 0; i < routes->n; i++) {
 		report_route(routes->entries[i].value, errors);
+		report_merge(routes->entries[i].value, errors);
 		report_calls(routes->entries[i].value, errors);
 	}
 }
@@ -152,10 +179,22 @@ drop_methods(struct yaml_node *route)
 		yaml_tree_remove(route, STR("methods"));
 }
 
+static void
+drop_merge(struct yaml_node *route)
+{
+	struct yaml_node *response = yaml_tree_get(route, STR("response"));
+
+	if (yaml_tree_get(response, STR("body")) == NULL)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(merge_keys); i++)
+		yaml_tree_remove(response, merge_keys[i]);
+}
+
 void
 conf_idle_drop(struct yaml_node *route)
 {
 	drop_methods(route);
+	drop_merge(route);
 	for (size_t i = 0; i < ARRAY_LEN(idle_keys); i++) {
 		const struct idle_key *idle = &idle_keys[i];
 		struct yaml_node *node = find(route, idle);
