@@ -397,7 +397,7 @@ run(struct builder *b)
 	}
 }
 
-/* YAML 1.2 5.2: a byte order mark may stand before the text; the encoding is said, so libyaml would take it for some. */
+/* YAML 1.2 5.2: a byte order mark may stand before the text; the encoding is said, so libyaml takes it for some. */
 static struct str
 without_mark(struct str text)
 {

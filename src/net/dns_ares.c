@@ -184,9 +184,12 @@ static bool
 find_in_hosts(struct lookup *l, size_t host, const char *name)
 {
 	struct dns_host *h = &l->answer->hosts[host];
+	struct str bare = str_c(name);
 
+	if (str_has_suffix(bare, STR(".")))
+		bare.n--;
 	if (str_is_none(l->dns->conf->hosts.s) ||
-	    !hosts_file_look_up(l->dns->conf->hosts.s.p, str_c(name), h->family))
+	    !hosts_file_look_up(l->dns->conf->hosts.s.p, bare, h->family))
 		return false;
 	h->family[DNS_V4].ttl_s = h->family[DNS_V6].ttl_s = HOSTS_TTL_S;
 	return true;

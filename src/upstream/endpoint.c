@@ -34,7 +34,8 @@ endpoint_update(struct endpoint *ep, const struct place *at)
 	ep->priority = at->priority;
 	ep->other = at->other;
 	ep->has_other = at->has_other;
-	ep->prefers_other = ep->prefers_other && at->has_other;
+	if (!at->has_other)
+		ep->other_first_until_ns = 0;
 	pool_forget(&ep->pool);
 }
 

@@ -23,7 +23,7 @@ struct endpoint {
 	struct addr addr;
 	struct addr other;  /* has_other: a connection may go there as well, see race.h */
 	bool has_other;
-	bool prefers_other; /* the last connection did */
+	uint64_t other_first_until_ns; /* a connection there has won: the next ones try it first; 0: not so */
 	unsigned priority;
 	struct tls_peer *tls; /* owned; NULL: plain HTTP */
 	struct str name;          /* the address for logs, into name_text */

@@ -12,6 +12,8 @@
 #define RACE_TAG 0x72616365u
 /* RFC 8305 5: the "Connection Attempt Delay" that it recommends. */
 #define HEAD_START_NS (250 * NS_PER_MS)
+/* How long it is remembered that the other one has won (RFC 6555 4.2). */
+#define MEMORY_NS (600 * NS_PER_SEC)
 
 enum { FIRST, OTHER, RUNNERS };
 
@@ -98,7 +100,7 @@ on_connected(void *owner, enum err_code e)
 			return;
 		stream = NULL;
 	} else {
-		r->endpoint->prefers_other = is_other;
+		r->endpoint->other_first_until_ns = is_other ? loop_of(r)->now_ns + MEMORY_NS : 0;
 		runner->stream = NULL;
 	}
 	finish(r);
@@ -141,7 +143,7 @@ race_new(struct endpoint *ep, const struct race_events *events, void *owner)
 	r->runners[FIRST].race = r->runners[OTHER].race = r;
 	timer_init(&r->head_start, on_head_start, r);
 	loop_timer_set(loop, &r->head_start, loop->now_ns + head_start(ep));
-	run(r, ep->prefers_other ? OTHER : FIRST);
+	run(r, loop->now_ns < ep->other_first_until_ns ? OTHER : FIRST);
 	return r;
 }
 

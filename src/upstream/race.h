@@ -1,7 +1,7 @@
 /*
  * Happy eyeballs (RFC 8305 5): a connection to a server that has an address of each family. The preferred one is
  * tried first, the other one when that fails or takes long; whichever is connected first, TLS included, is taken and
- * its family preferred from then on.
+ * its family preferred for ten minutes.
  */
 #ifndef UPSTREAM_RACE_H
 #define UPSTREAM_RACE_H

@@ -1,4 +1,6 @@
 """Names of servers: looked up while the daemon runs, against dnsmasq and against a server that lies."""
+import os
+import re
 import socket
 import threading
 import time
@@ -163,6 +165,16 @@ def test_start_begins_without_an_address(gatherd, dns_server, pair):
     assert from_server(d, 1)
 
 
+def test_the_page_has_a_file_that_is_fine(tmp_path):
+    with open(os.path.join(daemon_module.ROOT, "doc", "names.md"), encoding="utf-8") as f:
+        block = re.search(r"```yaml\n(.*?)```", f.read(), re.S).group(1)
+    path = tmp_path / "names.yaml"
+    path.write_text("version: 1\nlisteners: { public: { address: 127.0.0.1:8080 } }\n" + block +
+                    "routes: [ { path: /x, calls: { it: { upstream: users, path: / } } } ]\n")
+    ran = daemon_module.run("check", "-c", str(path))
+    assert ran.returncode == 0, ran.stderr
+
+
 @pytest.mark.parametrize("handler, status, reason", [
     (lambda query, is_tcp: None, 504, "dns_timeout"),
     (lambda query, is_tcp: dns.answer(query, rcode=2), 502, "dns_failed"),
@@ -277,7 +289,7 @@ def test_the_hosts_file_comes_first(gatherd, dns_server, pair, tmp_path):
     server = dns_server(dns.Dns)
     hosts = tmp_path / "hosts"
     hosts.write_text("127.0.0.2 users.test users\n")
-    d = gatherd([ROUTE], up(pair[0].port), dns=conf(server, hosts=str(hosts), ttl={"min": "100ms", "max": "200ms"}))
+    d = gatherd([ROUTE], up(pair[0].port, "users.test."), dns=conf(server, hosts=str(hosts), ttl={"min": "100ms", "max": "200ms"}))
     assert from_server(d, 2) and not server.queries
     hosts.write_text("127.0.0.1 users.test\n")
     wait.until(lambda: from_server(d, 1), "the file to be read again")

@@ -366,7 +366,7 @@ START_TEST(the_other_address_is_taken_when_the_first_one_fails)
 	start_call();
 	finish_call(ERR_NONE, "10.0.0.2:80");
 	ck_assert_uint_lt(call.times.leased - call.times.started, 10 * NS_PER_MS);
-	ck_assert(f.up.endpoints[0]->prefers_other);
+	ck_assert_uint_gt(f.up.endpoints[0]->other_first_until_ns, f.loop->now_ns);
 	start_call();
 	finish_call(ERR_NONE, "10.0.0.2:80");
 	ck_assert_uint_eq(f.n_peers, 1);
@@ -420,7 +420,7 @@ START_TEST(the_first_address_is_taken_when_it_answers_in_time)
 	finish_call(ERR_NONE, "10.0.0.1:80");
 	settle();
 	ck_assert_uint_eq(f.n_peers, 1);
-	ck_assert(!f.up.endpoints[0]->prefers_other);
+	ck_assert_uint_eq(f.up.endpoints[0]->other_first_until_ns, 0);
 	teardown();
 }
 END_TEST
