@@ -30,7 +30,7 @@ struct stack {
 	struct level *top;
 };
 
-/* json_str.h wants many bits set. */
+/* Sets many bits, as hashes want them (json_str.h), whatever the seed. */
 static uint64_t
 spread(uint64_t seed)
 {
@@ -290,7 +290,8 @@ scan_root(struct json_run *r, struct json_value *root)
 		json_run_fault(r, p, "bytes after the value");
 		return ERR_INVALID_BODY;
 	}
-	*root = (struct json_value){ json_iter_kind(*value), str_of(value, (size_t)(last - value)) };
+	root->kind = json_iter_kind(*value);
+	root->text = str_of(value, (size_t)(last - value));
 	return ERR_NONE;
 }
 
@@ -330,6 +331,10 @@ ends_with_bracket(struct str text)
 	return text.n >= JSON_BLOCK_BYTES && (text.p[text.n - 1] | 0x20) == '}';
 }
 
+/*
+ * In place when the root value can only be an array or object. A text that then turns out to end
+ * too early is scanned again as a copy: where it ends depends on the space behind it.
+ */
 static enum err_code
 scan_text(struct json_run *r, struct str text, struct json_value *root)
 {

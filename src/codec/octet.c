@@ -1,6 +1,6 @@
 /*
- * The tables of octet.h and the searches that are not inlined. Constant data and pure functions; any
- * thread.
+ * The tables of octet.h and the searches that are not inlined. Constant data and pure functions;
+ * any thread.
  */
 #include "codec/octet.h"
 

@@ -375,7 +375,8 @@ add_one_of(struct buf *b, const char *const *texts, size_t n)
 static void
 add_space(struct buf *b)
 {
-	static const char *const spaces[] = { "", "", "", "", " ", " ", "\n", "\r\n\t", "\n        ",
+	static const char *const spaces[] = { "", "", "", "", " ", " ", "\n", "\r\n\t",
+		"\n        ",
 		"                                                                     " };
 
 	add_one_of(b, spaces, ARRAY_LEN(spaces));
@@ -384,10 +385,12 @@ add_space(struct buf *b)
 static void
 add_string(struct buf *b)
 {
-	static const char *const pieces[] = { "a", "id", "name", "created_at", "\\\"", "\\\\", "\\n",
-		"\\u00e9", "\\ud83d\\ude00", "\xc3\xa9", "\xe4\xb8\xad\xe6\x96\x87", "\xf0\x9f\x98\x80",
-		"{[,:]}", " ", "twelve bytes", "a text that is longer than any vector, and not only that but "
-		"also longer than the window over the text" };
+	static const char *const pieces[] = { "a", "id", "name", "created_at", "\\\"", "\\\\",
+		"\\n",
+		"\\u00e9", "\\ud83d\\ude00", "\xc3\xa9", "\xe4\xb8\xad\xe6\x96\x87",
+		"\xf0\x9f\x98\x80", "{[,:]}", " ", "twelve bytes",
+		"a text that is longer than any vector, and not only that "
+		"but also longer than the window over the text" };
 
 	buf_add_char(b, '"');
 	while (rnd_chance(&rnd, 2, 3))
@@ -498,8 +501,8 @@ END_TEST
 /* Nothing but what JSON is made of, in any order. */
 START_TEST(all_forms_agree_on_heaps_of_tokens)
 {
-	static const char *const tokens[] = { "{", "}", "[", "]", ":", ",", "\"", "\"a\"", "1", "true",
-		"null", " ", "-", ".", "e", "\\", "\"b\":", "[]", "{}" };
+	static const char *const tokens[] = { "{", "}", "[", "]", ":", ",", "\"", "\"a\"", "1",
+		"true", "null", " ", "-", ".", "e", "\\", "\"b\":", "[]", "{}" };
 	struct buf b = BUF_INIT;
 
 	rnd_init(&rnd, 77);
