@@ -1,4 +1,5 @@
 """TLS to clients and to upstreams, against curl, openssl, nginx and Python's ssl."""
+import json
 import os
 import shutil
 import signal
@@ -393,6 +394,21 @@ def test_each_failure_has_its_reason(gatherd, upstream, pki, pair, tmp_path):
     assert outcome(old, ca=pki.ca, min_version="1.3") == "tls_protocol"
 
 
+def test_a_failure_of_a_part_stands_in_meta(gatherd, upstream, pki, pair):
+    up, plain = upstream(pair, kind=tls.TlsUpstream), upstream()
+    calls = {"one": {"upstream": "up", "path": "/one", "required": False}, "two": {"upstream": "plain", "path": "/two"}}
+    d = gatherd([{"path": "/x", "calls": calls}], {**upstreams(up, ca=pki.ca, server_name="other.test"), "plain": plain})
+    answer = d.get("/x").json()
+    assert answer["two"] == {"ok": True}
+    assert "tls_name_mismatch" in json.dumps(answer["_meta"])
+
+
+def test_without_ca_the_system_is_trusted(gatherd, upstream, pki, pair):
+    up = upstream(pair, kind=tls.TlsUpstream)
+    d = gatherd(VIA, {"up": {"servers": [up.url]}}, environment={"SSL_CERT_FILE": pki.ca})
+    assert d.get("/x").status == 200
+
+
 def test_an_upstream_without_tls_is_told_apart(gatherd, pki):
     with socket.create_server(("127.0.0.1", 0)) as plain:
         d = gatherd(VIA, {"up": {"servers": ["https://localhost:%d" % plain.getsockname()[1]], "tls": {"ca": pki.ca}}})
@@ -555,6 +571,41 @@ def test_nginx_as_upstream(gatherd, pki, pair, tmp_path):
         assert seen[0]["reused"] == "." and seen[-1]["reused"] == "r"
         for _ in range(5):
             assert d.get("/files/blob").body == payload
+    finally:
+        server.terminate()
+        server.wait()
+        port.release()
+
+
+HAPROXY = """
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+frontend f
+    bind 127.0.0.1:%(port)d ssl crt %(pem)s ca-file %(ca)s verify required alpn h2,http/1.1
+    http-request return status 200 content-type application/json lf-string '%(answer)s'
+"""
+HAPROXY_ANSWER = ('{"protocol":"%[ssl_fc_protocol]","name":"%[ssl_fc_sni]","alpn":"%[ssl_fc_alpn]",'
+                  '"resumed":"%[ssl_fc_is_resumed]","client":"%[ssl_c_s_dn(cn)]"}')
+
+
+def test_haproxy_as_upstream(gatherd, pki, pair, tmp_path):
+    """It asks for a certificate, would speak HTTP/2, and resumes; the connections are used up after two requests."""
+    haproxy = shutil.which("haproxy") or "/usr/sbin/haproxy"
+    port, own = ports.Port(), pki.issue("me")
+    (tmp_path / "both.pem").write_text(open(pair[0]).read() + open(pair[1]).read())
+    conf = tmp_path / "haproxy.cfg"
+    conf.write_text(HAPROXY % {"port": port.number, "pem": tmp_path / "both.pem", "ca": pki.ca, "answer": HAPROXY_ANSWER})
+    server = subprocess.Popen([haproxy, "-db", "-f", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait.until(lambda: tls.shown_subject(port.number, "-cert", own[0], "-key", own[1]) == "site", "haproxy to serve")
+        d = gatherd(VIA, {"up": {"servers": ["https://localhost:%d" % port.number], "pool": {"max_requests": 2},
+                                 "tls": {"ca": pki.ca, "client_certificate": own[0], "client_key": own[1]}}})
+        seen = [d.get("/x").json()["one"] for _ in range(8)]
+        assert {(s["protocol"], s["name"], s["alpn"], s["client"]) for s in seen} == {("TLSv1.3", "localhost", "http/1.1", "me")}
+        assert seen[0]["resumed"] == "0" and seen[-1]["resumed"] == "1"
     finally:
         server.terminate()
         server.wait()
