@@ -19,6 +19,15 @@ is_base64(char c)
 	    c == '+' || c == '/';
 }
 
+void
+websocket_init(void)
+{
+	unsigned char hash[SHA1_BYTES];
+
+	if (EVP_Digest("", 0, hash, NULL, EVP_sha1(), NULL) != 1)
+		abort(); /* only for want of memory, or of SHA-1 */
+}
+
 bool
 websocket_is_key(struct str key)
 {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/compiler.h"
+#include "codec/websocket.h"
 
 /* A build under way. */
 struct build {
@@ -60,6 +61,8 @@ compile_proxy(struct build *b, struct route *route, const struct template_params
 	plan->call_index = b->site->n_calls;
 	add_call(b, conf, STR("proxy"), conf->proxy.upstream);
 	plan->n_fields = conf->response.set_headers.n;
+	if (conf->proxy.n_upgrades > 0)
+		websocket_init();
 	plan->has_path = !str_is_none(conf->proxy.path.s);
 	if (plan->has_path) {
 		e = plan_template(
