@@ -155,7 +155,7 @@ less(size_t most, size_t n)
 	return n < most ? most - n : 0;
 }
 
-/* How much may still go in before everybody else has a turn. Those who come again do so in the order of their asking. */
+/* How much may still go in before everybody else has a turn: those who come again do so as they have asked. */
 static size_t
 room_of_turn(struct compress *c)
 {
