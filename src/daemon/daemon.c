@@ -328,6 +328,14 @@ on_names(void *owner, const struct names_state *state)
 		worker_post_places(d->threads[i].worker, state);
 }
 
+static void
+put_names(void *owner, size_t upstream, struct buf *out)
+{
+	const struct daemon *d = owner;
+
+	names_put(d->names, upstream, out);
+}
+
 static const struct names_events names_events = { .on_changed = on_names };
 
 /* Waits for every name's first answer. */
@@ -348,6 +356,8 @@ look_up_names(struct daemon *d)
 	if (d->dns == NULL)
 		return false;
 	d->names = names_new(&setup);
+	d->shared.view.put_names = put_names;
+	d->shared.view.names_owner = d;
 	while (!names_are_settled(d->names))
 		loop_turn(d->loop, TIMER_NEVER);
 	conf_error_init(&errors, &d->gen->arena);
@@ -546,11 +556,11 @@ stop(struct daemon *d)
 	unwatch_signals(d);
 	join_workers(d);
 	free_workers(d);
-	names_free(d->names);
 	certs_free(d->certs);
 	trust_free(d->trust);
 	activation_fini(&d->activation);
 	server_close(&d->server);
+	names_free(d->names);
 	loop_turn(d->loop, 0);
 	server_fini(&d->server);
 	json_scan_fini(&d->js);

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/metric.h"
 #include "base/rnd.h"
+#include "codec/json_write.h"
 #include "daemon/places.h"
 
 /* Look-ups under way at once, so that a long file is no flood of questions. */
@@ -357,4 +358,44 @@ names_get(const struct names *names, size_t i, struct names_state *out)
 		.n_places = n->places.n,
 		.error = n->error,
 	};
+}
+
+static void
+put_address(const struct addr *at, char separator, struct buf *out)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (separator != 0)
+		buf_add_char(out, separator);
+	json_write_buf(out, str_of(text, addr_format(at, text)));
+}
+
+static void
+put_servers(const struct places *p, struct buf *out)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		put_address(&p->at[i].addr, i == 0 ? 0 : ',', out);
+		if (p->at[i].has_other)
+			put_address(&p->at[i].other, ',', out);
+	}
+}
+
+void
+names_put(const struct names *names, size_t upstream, struct buf *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < names->n; i++) {
+		const struct name *name = &names->at[i];
+
+		if (name->upstream != upstream)
+			continue;
+		buf_add_c(out, n++ == 0 ? ",\"names\":[{\"name\":" : ",{\"name\":");
+		json_write_buf(out, name->conf->lookup);
+		buf_printf(out, ",\"reason\":\"%s\",\"servers\":[", err_token(name->error));
+		put_servers(&name->places, out);
+		buf_add_c(out, "]}");
+	}
+	if (n != 0)
+		buf_add_char(out, ']');
 }

@@ -50,6 +50,11 @@ bool names_are_settled(const struct names *names);
  * of them are added to errors.
  */
 enum err_code names_settle(struct names *names, struct conf_errors *errors);
+/*
+ * For the page of upstreams: `,"names":[{"name":"users.internal","reason":"none","servers":["10.0.0.1:80"]}]`; nothing
+ * where no server has a name. The reason is that of the last look-up; servers with two addresses show both.
+ */
+void names_put(const struct names *names, size_t upstream, struct buf *out);
 /* How many servers have names, and what is known of one of them. */
 size_t names_count(const struct names *names);
 void names_get(const struct names *names, size_t i, struct names_state *out);

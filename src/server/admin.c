@@ -134,6 +134,8 @@ page_upstreams(struct page *p)
 		json_write_buf(p->body, p->view->upstreams[i].name);
 		buf_add_char(p->body, ',');
 		put_limiter(p->body, p->view->limiters[i]);
+		if (p->view->put_names != NULL)
+			p->view->put_names(p->view->names_owner, i, p->body);
 		buf_add_char(p->body, '}');
 	}
 	buf_add_c(p->body, "]}\n");

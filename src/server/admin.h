@@ -22,6 +22,9 @@ struct admin_view {
 	const struct limiter_slot *const *limiters; /* by upstream */
 	size_t n_upstreams;
 	const struct limiter_slot *admission;
+	/* Members of an upstream's object that say what its names are known for; the main thread's. NULL: none. */
+	void (*put_names)(void *owner, size_t upstream, struct buf *out);
+	void *names_owner;
 	atomic_bool is_ready; /* all workers listen; false again when the daemon drains */
 };
 

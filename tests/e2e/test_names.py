@@ -160,9 +160,12 @@ def test_start_begins_without_an_address(gatherd, dns_server, pair):
     d = gatherd([ROUTE], up(pair[0].port, on_resolve_failure="start"), dns=conf(server))
     expect.is_problem(d.get("/x"), 502, "dns_not_found", "it")
     assert "calls fail until it has one" in d.stderr()
+    assert d.upstream_state("up")["names"] == [{"name": "users.test", "reason": "dns_not_found", "servers": []}]
     server.change({"users.test": ["127.0.0.1"]})
     wait.until(lambda: d.get("/x").status == 200, "an address")
     assert from_server(d, 1)
+    assert d.upstream_state("up")["names"] == [
+        {"name": "users.test", "reason": "none", "servers": ["127.0.0.1:%d" % pair[0].port]}]
 
 
 def test_the_page_has_a_file_that_is_fine(tmp_path):
