@@ -212,6 +212,24 @@ expect_name(SSL *ssl, const struct tls_peer *peer)
 	SSL_set1_host(ssl, peer->name);
 }
 
+/*
+ * OpenSSL takes a session of TLS 1.3 for used up once it was offered; but until the next one comes,
+ * several connections may begin, and servers take a ticket as often as it is shown.
+ */
+static void
+resume(SSL *ssl, const struct tls_peer *peer)
+{
+	SSL_SESSION *session = peer->session, *copy = NULL;
+
+	if (session == NULL || peer->era != peer->client->era ||
+	    !SSL_SESSION_is_resumable(session))
+		return;
+	if (SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION)
+		copy = SSL_SESSION_dup(session);
+	SSL_set_session(ssl, copy == NULL ? session : copy);
+	SSL_SESSION_free(copy);
+}
+
 SSL *
 tls_client_begin(struct tls_peer *peer)
 {
@@ -221,8 +239,6 @@ tls_client_begin(struct tls_peer *peer)
 		abort();
 	SSL_set_app_data(ssl, peer);
 	expect_name(ssl, peer);
-	if (peer->session != NULL && peer->era == peer->client->era &&
-	    SSL_SESSION_is_resumable(peer->session))
-		SSL_set_session(ssl, peer->session);
+	resume(ssl, peer);
 	return ssl;
 }

@@ -368,6 +368,18 @@ def test_calls_a_verified_upstream_and_resumes(gatherd, upstream, pki, pair):
     assert up.resumed == [False, True, True]
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_connections_that_begin_at_once_resume_all(gatherd, upstream, pki, pair, version):
+    up = upstream(pair, kind=tls.TlsUpstream, version=version)
+    calls = {name: {"upstream": "up", "path": "/" + name} for name in "abcdef"}
+    d = gatherd(VIA + [{"path": "/all", "calls": calls}],
+                {"up": {"servers": [up.url], "tls": {"ca": pki.ca}, "pool": {"max_idle": 0}}})
+    assert d.get("/x").status == 200
+    for _ in range(3):
+        assert d.get("/all").status == 200
+    assert up.resumed == [False] + [True] * 18
+
+
 def test_resumes_1_2_as_well(gatherd, upstream, pki, pair):
     up = upstream(pair, kind=tls.TlsUpstream, version=ssl.TLSVersion.TLSv1_2)
     d = gatherd(VIA, {"up": {"servers": [up.url], "tls": {"ca": pki.ca}, "pool": {"max_requests": 1}}})
@@ -435,6 +447,7 @@ def test_trusts_a_certificate_that_is_listed_itself(gatherd, upstream, pki):
     assert gatherd(VIA, upstreams(up, ca=pair[0])).get("/x").status == 200
 
 
+@pytest.mark.threads
 def test_changed_authorities_hold_for_the_next_connection(gatherd, upstream, pki, pair, tmp_path):
     """Resumption included: a session says that somebody was believed once."""
     (tmp_path / "other").mkdir()
