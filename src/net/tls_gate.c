@@ -5,19 +5,24 @@
 #include "net/tls_ctx.h"
 
 /*
- * Steps of handshakes between two turns' I/O. A full one with an RSA key costs about a millisecond:
- * this is what a request on an established connection may have to wait for them.
+ * Handshakes between two turns' I/O: a step costs a tenth of a millisecond, with an RSA key a whole
+ * one, and this is what a request on an established connection may have to wait for them.
  */
-#define STEPS_PER_TURN 4
+#define STEPS_NS NS_PER_MS
+#define STEPS_PER_TURN 16
 
 static bool
 has_steps(struct tls_gate *gate)
 {
-	if (gate->turn != gate->loop->turns) {
-		gate->turn = gate->loop->turns;
+	struct loop *loop = gate->loop;
+
+	if (gate->turn != loop->turns) {
+		gate->turn = loop->turns;
 		gate->n_steps = 0;
+		gate->steps_end_ns = loop->ops->mono(loop) + STEPS_NS;
+		return true;
 	}
-	return gate->n_steps < STEPS_PER_TURN;
+	return gate->n_steps < STEPS_PER_TURN && loop->ops->mono(loop) < gate->steps_end_ns;
 }
 
 static void

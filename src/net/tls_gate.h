@@ -3,7 +3,7 @@
  * flood of handshakes, finished or not, must not starve the connections that are established:
  *
  *     - a connection that has sent nothing costs no SSL;
- *     - a turn makes so many steps of handshakes and no more; the rest wait, first come first;
+ *     - a turn makes steps of handshakes for so long and no longer; the rest wait, first come first;
  *     - of those that have begun and hang, the oldest give way to new ones;
  *     - none takes longer than the time-out.
  */
@@ -64,8 +64,9 @@ struct tls_gate {
 	struct tls_handshake_list begun;   /* those with an SSL, oldest first */
 	struct tls_handshake_list ready;   /* those that wait for their turn */
 	size_t n_begun;
-	uint64_t turn; /* the loop's count when n_steps was last reset */
+	uint64_t turn; /* the loop's count when the two below were last set */
 	unsigned n_steps;
+	uint64_t steps_end_ns;
 	struct timer due;  /* of the oldest */
 	struct timer more; /* next turn: steps for those that are ready */
 	struct defer trim; /* those over the limit */
