@@ -462,7 +462,7 @@ total_of(const struct iovec *iov, size_t n)
 static void
 add_data(struct stream_record *r, const struct iovec *iov, size_t n_iov)
 {
-	char bytes[RECORD_BYTES];
+	char bytes[RECORD_BYTES] = { 0 };
 	size_t n = total_of(iov, n_iov), have = 0;
 
 	n = n < RECORD_BYTES ? n : RECORD_BYTES;
