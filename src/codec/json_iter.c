@@ -117,3 +117,51 @@ json_iter_next(struct json_iter *it, struct json_member *member)
 	it->at = p;
 	return true;
 }
+
+/* ---- each byte once */
+
+void
+json_iter_open(struct json_iter *it, const char *bracket, const char *end)
+{
+	*it = (struct json_iter){ skip_space(bracket + 1, end), end, *bracket == '{' };
+}
+
+bool
+json_iter_enter(struct json_iter *it, struct json_member *member)
+{
+	const char *p = it->at;
+
+	if (*p == '}' || *p == ']')
+		return false;
+	if (it->is_object)
+		p = read_key(it, p, member);
+	else
+		member->key = str_none();
+	member->value = (struct json_value){ kind_of(*p), str_of(p, 0) };
+	return true;
+}
+
+/* A comma or the closing bracket follows. */
+void
+json_iter_leave(struct json_iter *it, const char *behind)
+{
+	const char *p = skip_space(behind, it->end);
+
+	it->at = *p == ',' ? skip_space(p + 1, it->end) : p;
+}
+
+void
+json_iter_pass(struct json_iter *it, struct json_member *member)
+{
+	struct str *text = &member->value.text;
+	const char *behind = end_of_value(text->p, it->end, member->value.kind);
+
+	text->n = (size_t)(behind - text->p);
+	json_iter_leave(it, behind);
+}
+
+const char *
+json_iter_close(const struct json_iter *it)
+{
+	return it->at + 1;
+}

@@ -188,21 +188,6 @@ rename_key(struct walk *w, const struct shape_rule *rule, struct str key)
 	return ERR_NONE;
 }
 
-static enum err_code shape_members(
-    struct walk *w, const struct shape_rule *rule, struct json_value value);
-
-static enum err_code
-shape_member(struct walk *w, const struct shape_rule *rule, const struct json_member *member)
-{
-	enum err_code e = ERR_NONE;
-
-	if (!str_is_none(member->key))
-		e = rename_key(w, rule, member->key);
-	if (e == ERR_NONE && has_rules_inside(rule, member->value.kind))
-		e = shape_members(w, rule, member->value);
-	return e;
-}
-
 /* A member that stays: with what is left out before it goes the comma behind. */
 static void
 keep(struct walk *w, struct cursor *c, const char *start)
@@ -210,7 +195,6 @@ keep(struct walk *w, struct cursor *c, const char *start)
 	if (c->cut_from != NULL)
 		edit_replace(&w->edit, between(c->cut_from, start), STR(""));
 	c->cut_from = NULL;
-	c->kept_to = c->end;
 }
 
 /* The members at the end go with the comma before them. */
@@ -222,8 +206,34 @@ cut_end(struct walk *w, struct cursor *c)
 		    between(c->kept_to != NULL ? c->kept_to : c->cut_from, c->end), STR(""));
 }
 
+static enum err_code shape_members(struct walk *w, const struct shape_rule *rule, const char **at);
+
+/* A member that stays: its key, and what is inside. */
 static enum err_code
-shape_members(struct walk *w, const struct shape_rule *rule, struct json_value value)
+shape_member(
+    struct walk *w, const struct shape_rule *rule, struct json_iter *it, struct json_member *member)
+{
+	const char *at = member->value.text.p;
+	enum err_code e = ERR_NONE;
+
+	if (rule != NULL && it->is_object)
+		e = rename_key(w, rule, member->key);
+	if (rule == NULL || !has_rules_inside(rule, member->value.kind)) {
+		json_iter_pass(it, member);
+		return e;
+	}
+	if (e == ERR_NONE)
+		e = shape_members(w, rule, &at);
+	if (e != ERR_NONE)
+		return e;
+	member->value.text.n = (size_t)(at - member->value.text.p);
+	json_iter_leave(it, at);
+	return ERR_NONE;
+}
+
+/* *at: the opening bracket, then what is behind the closing one. Each byte is passed once. */
+static enum err_code
+shape_members(struct walk *w, const struct shape_rule *rule, const char **at)
 {
 	struct cursor c = { NULL, NULL, NULL };
 	struct json_iter it;
@@ -232,24 +242,28 @@ shape_members(struct walk *w, const struct shape_rule *rule, struct json_value v
 
 	if (rule->n_names > 0)
 		memset(w->seen + rule->first_name, 0, rule->n_names * sizeof *w->seen);
-	json_iter_init(&it, value);
-	while (e == ERR_NONE && json_iter_next(&it, &member)) {
+	json_iter_open(&it, *at, w->edit.in.p + w->edit.in.n);
+	while (e == ERR_NONE && json_iter_enter(&it, &member)) {
 		const struct shape_rule *inner =
 		    it.is_object ? shape_rule_of(rule, member.key) : rule->each;
 		const char *start = it.is_object ? member.key.p - 1 : member.value.text.p;
+		bool is_out = is_left_out(rule, inner);
 
-		c.end = member.value.text.p + member.value.text.n;
-		if (is_left_out(rule, inner)) {
-			if (c.cut_from == NULL)
-				c.cut_from = start;
-			continue;
+		if (is_out) {
+			json_iter_pass(&it, &member);
+			c.cut_from = c.cut_from == NULL ? start : c.cut_from;
+		} else {
+			keep(w, &c, start);
+			e = shape_member(w, inner, &it, &member);
 		}
-		keep(w, &c, start);
-		if (inner != NULL)
-			e = shape_member(w, inner, &member);
+		c.end = member.value.text.p + member.value.text.n;
+		c.kept_to = is_out ? c.kept_to : c.end;
 	}
+	if (e != ERR_NONE)
+		return e;
 	cut_end(w, &c);
-	return e;
+	*at = json_iter_close(&it);
+	return ERR_NONE;
 }
 
 typedef void init_fn(struct edit *e, struct arena *arena, struct str in, size_t slack);
@@ -259,6 +273,7 @@ apply(const struct shape *shape, struct json_value in, struct arena *arena, init
 {
 	struct json_value value = json_path_find(&shape->from, in);
 	struct walk w = { .seen = NULL };
+	const char *at = value.text.p;
 	enum err_code e;
 
 	if (value.kind == JSON_NONE)
@@ -269,7 +284,7 @@ apply(const struct shape *shape, struct json_value in, struct arena *arena, init
 	if (shape->n_names > 0)
 		w.seen = arena_alloc(arena, shape->n_names * sizeof *w.seen);
 	init(&w.edit, arena, value.text, shape->growth);
-	e = shape_members(&w, shape->root, value);
+	e = shape_members(&w, shape->root, &at);
 	return e != ERR_NONE ? e : edit_finish(&w.edit, &out->text);
 }
 

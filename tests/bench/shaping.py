@@ -29,15 +29,12 @@ CASES = {
 }
 
 
-class Plain(shapes.Server):
-    """A daemon that merges; its answers are looked at by the tests."""
+class Gatherd(shapes.Server):
+    """A daemon that merges parts, shaped or not; its answers are looked at by the tests."""
 
-    shaping = {}
-
-    def __init__(self, bench, name):
-        super().__init__(bench, "gatherd")
-        self.folder = self.folder.rstrip("/") + "-" + name
-        shapes.os.makedirs(self.folder, exist_ok=True)
+    def __init__(self, bench, shaping):
+        super().__init__(bench, "gatherd", bench.shape)
+        self.shaping = shaping
 
     def configuration(self):
         conf = peers.gatherd(self.bench.shape, self.port, self.bench.upstreams)
@@ -60,13 +57,12 @@ def measure(name, args, folder):
     """The ratio, and the CPU of both in microseconds: medians over the rounds."""
     shape, shaping, _ = CASES[name]
     bench = shapes.Bench(name, shape, folder)
-    plain, shaped = Plain(bench, "plain"), Plain(bench, "shaped")
-    shaped.shaping = shaping
+    plain, shaped = Gatherd(bench, {}), Gatherd(bench, shaping)
     rows = []
     try:
         servers = [plain.started(), shaped.started()]
         for server in servers:
-            bench.load(server, shapes.WARM_SECONDS)
+            bench.measure(server, shapes.WARM_SECONDS)
         for number in range(args.rounds):
             order = servers if number % 2 == 0 else servers[::-1]
             used = {server: bench.measure(server, args.seconds)["cpu_us"] for server in order}

@@ -125,5 +125,52 @@ START_TEST(finds_the_ends_of_values)
 }
 END_TEST
 
-UNIT_MAIN("json_iter", walks_objects, walks_arrays, has_nothing_to_walk, sees_inside,
+/* Into every container that has a "w" before it as key, or that is in an array; over the others. */
+static const char *
+walk_once(const char *bracket, const char *end, size_t *n_passed)
+{
+	struct json_iter it;
+	struct json_member m;
+
+	json_iter_open(&it, bracket, end);
+	while (json_iter_enter(&it, &m)) {
+		bool is_container = m.value.kind == JSON_OBJECT || m.value.kind == JSON_ARRAY;
+
+		if (is_container && (!it.is_object || str_eq(m.key, STR("w")))) {
+			json_iter_leave(&it, walk_once(m.value.text.p, end, n_passed));
+			continue;
+		}
+		json_iter_pass(&it, &m);
+		ck_assert_int_eq(m.value.kind, scan(m.value.text).kind);
+		++*n_passed;
+	}
+	return json_iter_close(&it);
+}
+
+START_TEST(passes_each_byte_once)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+	} rows[] = {
+		{ "{}", 0 },
+		{ "[ ]", 0 },
+		{ "[1]", 1 },
+		{ "{ \"a\" : 1 , \"w\" : [ true,{\"w\":{ } , \"b\":[ [ ] ] } ] , \"c\":\"}\" }", 4 },
+		{ "[[[]],[ {\"w\":[null , -0]} ],\"]\\\"\"]", 3 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct str text = json_texts_tight(str_c(rows[i].text));
+		size_t n = 0;
+
+		scan(text);
+		ck_assert_ptr_eq(walk_once(text.p, text.p + text.n, &n), text.p + text.n);
+		ck_assert_uint_eq(n, rows[i].n);
+		json_texts_free(text);
+	}
+}
+END_TEST
+
+UNIT_MAIN("json_iter", passes_each_byte_once, walks_objects, walks_arrays, has_nothing_to_walk, sees_inside,
     begins_in_the_middle, finds_the_ends_of_values)
