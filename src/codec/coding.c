@@ -209,9 +209,9 @@ coding_encoder_bytes(const struct coding_setup *setup)
 		return ((size_t)1 << (GZIP_WINDOW_BITS - shrink + 2)) + ((size_t)1 << (memory + 9)) +
 		    16384;
 	}
-	if (setup->level <= 1)
-		return (size_t)1 << 20;
-	return setup->level < CODING_BR_LEVEL_MAX ? (size_t)3 << 20 : (size_t)4 << 20;
+	if (setup->level < 4)
+		return (size_t)1280 << 10;
+	return (size_t)(setup->level < CODING_BR_LEVEL_MAX ? 2560 : 4096) << 10;
 }
 
 static void

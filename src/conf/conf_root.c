@@ -225,7 +225,8 @@ static const struct conf_row overload_rows[] = {
 	    .unit = "per worker",
 	    .since = "0.1",
 	    .doc = "What the answers that are being compressed may take: 280 KiB each with `gzip` (less when "
-		   "they are known to be small), 1 to 4 MiB with `br`, by its level. When it is used up, answers "
+		   "they are known to be small), 1.25 MiB with `br` below level 4, "
+		   "2.5 MiB from there on, 4 MiB at level 9. When it is used up, answers "
 		   "leave uncompressed.",
 	},
 };

@@ -59,7 +59,8 @@ static const struct conf_row rows[] = {
 	    .form = "[ br, gzip ]",
 	    .fallback = "[ br, gzip ]",
 	    .since = "0.1",
-	    .doc = "What is offered; where the client wants several alike, the first one. `[]` is none of them, "
+	    .doc = "What is offered; where the client wants several alike, the first one. A client that takes none "
+		   "of them, nor `identity`, gets the answer as it is. `[]` offers nothing, "
 		   "for a route that is not to have what `defaults` give to all.",
 	},
 	{
