@@ -52,7 +52,8 @@ struct lookup {
 	struct dns_ares *dns;
 	struct dns_query *query; /* the asker's; cut by close_lookup() */
 	struct dns_channel channel; /* owned */
-	struct timer limit; /* of the whole look-up */
+	uint64_t deadline_ns; /* of the whole look-up */
+	struct timer limit;   /* that, or less for one family when the other one is there */
 	struct defer step;
 	struct grave grave;
 	size_t n_pending; /* questions on their way */
@@ -94,15 +95,24 @@ take_services(struct question *q, int status, struct str message)
 		out->error = failure_of(status);
 }
 
-/* One family is there: the other one, which some servers never answer for, does not hold it up for long. */
+/*
+ * Addresses of one family of the name are there: the other one, which some servers never answer for, does not hold
+ * them up for long.
+ */
 static void
 hurry(struct lookup *l)
 {
 	struct loop *loop = l->dns->loop;
 	uint64_t at = loop->now_ns + 2 * l->dns->conf->attempt_ns;
 
-	if (l->state == LOOKUP_NAME && at < l->limit.deadline_ns)
+	if (at < l->deadline_ns)
 		loop_timer_set(loop, &l->limit, at);
+}
+
+static bool
+has_addresses(const struct dns_host *h)
+{
+	return h->family[DNS_V4].n + h->family[DNS_V6].n != 0;
 }
 
 static void
@@ -116,7 +126,7 @@ note_answer(struct question *q, int status, struct str message)
 		take_addresses(q, status, message);
 	if (--l->n_pending == 0)
 		loop_defer(l->dns->loop, &l->step);
-	else
+	else if (l->state == LOOKUP_NAME && has_addresses(&l->answer->hosts[0]))
 		hurry(l);
 }
 
@@ -389,7 +399,8 @@ begin(struct lookup *l)
 {
 	struct loop *loop = l->dns->loop;
 
-	loop_timer_set(loop, &l->limit, loop->now_ns + l->dns->conf->timeout_ns);
+	l->deadline_ns = loop->now_ns + l->dns->conf->timeout_ns;
+	loop_timer_set(loop, &l->limit, l->deadline_ns);
 	if (!l->query->is_srv && find_in_hosts(l, 0, l->query->name)) {
 		set_host_name(&l->answer->hosts[0], l->query->name);
 		l->state = LOOKUP_TARGETS;

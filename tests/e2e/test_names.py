@@ -419,6 +419,18 @@ def test_a_target_that_nobody_knows_is_left_out(gatherd, dns_server, upstream):
     assert d.metric("gatherd_dns_servers", upstream="up") == 2
 
 
+def test_certificates_are_for_the_service_not_for_the_target(gatherd, dns_server, upstream, tmp_path):
+    pki = tls.Pki(str(tmp_path))
+    good = upstream(pki.issue("good", "DNS:users.test"), kind=tls.TlsUpstream)
+    bad = upstream(pki.issue("bad", "DNS:a.test"), kind=tls.TlsUpstream)
+    for server, status in ((good, 200), (bad, 502)):
+        zone = dns_server(dns.Dnsmasq, {"a.test": ["127.0.0.1"]}, [srv_line(server.port)])
+        d = gatherd([ROUTE], {"up": {"discover": {"srv": SRV, "scheme": "https"}, "tls": {"ca": pki.ca}}}, dns=conf(zone))
+        assert d.get("/x").status == status
+    expect.is_problem(d.get("/x"), 502, "tls_name_mismatch", "it")
+    assert good.names == ["users.test"]
+
+
 # ---- happy eyeballs
 
 
