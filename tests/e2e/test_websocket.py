@@ -77,7 +77,7 @@ def test_thousands_of_messages_both_ways(gatherd, server, pki, front, back):
         await asyncio.gather(*(one(seed) for seed in range(4)))
     asyncio.run(run())
     wait.until(lambda: d.metric("gatherd_tunnels") == 0, "the tunnels to end")
-    assert up.ended == [1000] * 4
+    wait.until(lambda: up.ended == [1000] * 4, "the server to have ended all four well")
     records = d.access_log(4)
     assert [(r["status"], r["reason"], r["upgrade"]) for r in records] == [(101, "none", "websocket")] * 4
     assert d.metric("gatherd_tunnel_received_bytes_total", route="ws") < sum(r["bytes_in"] for r in records)
@@ -228,7 +228,7 @@ def test_a_drain_waits_for_tunnels_until_its_deadline(gatherd, server):
     asyncio.run(run())
     assert d.wait() == 0
     assert sorted(r["reason"] for r in d.access_log(2)) == ["draining", "none"]
-    assert sorted(up.ended) == [1000, 1006]
+    wait.until(lambda: sorted(up.ended) == [1000, 1006], "the server to notice both ends")
 
 
 def test_a_drain_is_over_with_the_last_tunnel(gatherd, server):
