@@ -24,7 +24,8 @@ void
 json_keys_fini(struct json_keys *keys)
 {
 	free(keys->at);
-	json_keys_init(keys, keys->seed);
+	keys->at = NULL;
+	keys->n = keys->cap = 0;
 }
 
 void
@@ -41,6 +42,14 @@ json_keys_grow(struct json_keys *keys)
 	/* by half: what a hostile document makes us hold stays near the size of the document */
 	keys->cap = keys->cap == 0 ? FIRST_KEYS : keys->cap + keys->cap / 2;
 	keys->at = mem_realloc(keys->at, keys->cap * sizeof *keys->at);
+}
+
+uint16_t
+json_keys_first_round(struct json_keys *keys)
+{
+	memset(keys->marks, 0, sizeof keys->marks);
+	keys->round = 1;
+	return keys->round;
 }
 
 /* A set of hashes, several of which may share a bit. */

@@ -3,7 +3,7 @@
  * key, the lower half says where the key stands. Whoever needs to know which keys are equal pushes
  * them, sorts its part of the stack, compares neighbours with equal hashes, and pops. That costs no
  * memory but the records, has no bad case that a peer can choose, and for the usual small object is
- * a handful of compares.
+ * a handful of compares. Most objects need not even that: marks tell that no two hashes are equal.
  *
  * Belongs to one thread.
  */
@@ -16,11 +16,15 @@
 
 #include "base/str.h"
 
+#define JSON_KEYS_MARKS 1024 /* a power of two */
+
 struct json_keys {
 	uint64_t seed;
 	uint64_t *at; /* owned */
 	size_t n;
 	size_t cap;
+	uint16_t round;                  /* of json_keys_may_repeat() */
+	uint16_t marks[JSON_KEYS_MARKS]; /* by bits of a hash: the last round that it was seen in */
 };
 
 void json_keys_init(struct json_keys *keys, uint64_t seed);
@@ -28,11 +32,34 @@ void json_keys_fini(struct json_keys *keys);
 /* Forgets every key; gives the memory back when one document made it unusually large. */
 void json_keys_clear(struct json_keys *keys);
 void json_keys_grow(struct json_keys *keys);
+/* The numbers of rounds have been used up: forgets the marks and begins with 1. */
+uint16_t json_keys_first_round(struct json_keys *keys);
 /* The records from `first` on; NULL when there are none. Moves when a key is pushed. */
 static inline uint64_t *
 json_keys_from(const struct json_keys *keys, size_t first)
 {
 	return keys->n > first ? keys->at + first : NULL;
+}
+
+/*
+ * False: the records from `first` on all have different hashes. True: perhaps not; seldom for some
+ * tens of them, and more often the more they are.
+ */
+static inline bool
+json_keys_may_repeat(struct json_keys *keys, size_t first)
+{
+	uint16_t round = ++keys->round;
+
+	if (__builtin_expect(round == 0, 0))
+		round = json_keys_first_round(keys);
+	for (size_t i = first; i < keys->n; i++) {
+		uint16_t *mark = &keys->marks[(keys->at[i] >> 32) % JSON_KEYS_MARKS];
+
+		if (*mark == round)
+			return true;
+		*mark = round;
+	}
+	return false;
 }
 
 /*

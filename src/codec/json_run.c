@@ -7,6 +7,9 @@
 #include "codec/json_str.h"
 #include "codec/utf8.h"
 
+/* Objects up to this size are compared key by key, of larger ones only the suspects. */
+#define FEW_KEYS 12
+
 __attribute__((cold)) const char *
 json_run_fault(struct json_run *r, const char *p, const char *reason)
 {
@@ -235,7 +238,7 @@ json_run_close_object(struct json_run *r, size_t first)
 	r->keys->n = first;
 	if (n <= 1)
 		return true;
-	return n <= JSON_RUN_FEW_KEYS ? check_few_keys(r, keys, n) : check_many_keys(r, keys, n);
+	return n <= FEW_KEYS ? check_few_keys(r, keys, n) : check_many_keys(r, keys, n);
 }
 
 void

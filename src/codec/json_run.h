@@ -34,9 +34,6 @@ struct json_run {
 	struct json_fault fault;
 };
 
-/* Objects up to this size are compared key by key, of larger ones only the suspects. */
-#define JSON_RUN_FEW_KEYS 12
-
 /* Notes a fault at p; returns NULL. */
 const char *json_run_fault(struct json_run *r, const char *p, const char *reason);
 /* For bytes that cannot be here: a text that just ends has a reason of its own. */

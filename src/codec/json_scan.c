@@ -16,6 +16,7 @@
 #include "codec/json_str.h"
 
 #define QUICK_KEY 16   /* bytes of a key whose hash is one step */
+#define FEW_KEYS 4     /* up to so many are compared with each other at once */
 #define SHORT_TEXT 192 /* bytes that are copied to the stack */
 
 /* An open array or object. */
@@ -169,7 +170,7 @@ scan_key(struct json_run *r, const char *p)
 	return skip_space(r, p + 1);
 }
 
-/* Whether any two of n keys, not many, have the same hash. */
+/* Whether any two of n keys have the same hash. */
 static inline bool
 has_twins(const uint64_t *keys, size_t n)
 {
@@ -189,7 +190,8 @@ close_object(struct json_run *r, size_t first)
 {
 	size_t n = r->keys->n - first;
 
-	if (n > 1 && UNLIKELY(n > JSON_RUN_FEW_KEYS || has_twins(r->keys->at + first, n)))
+	if (n > FEW_KEYS ? json_keys_may_repeat(r->keys, first)
+			 : n > 1 && has_twins(r->keys->at + first, n))
 		return json_run_close_object(r, first);
 	r->keys->n = first;
 	return true;

@@ -111,5 +111,29 @@ START_TEST(links_nothing_when_keys_differ)
 }
 END_TEST
 
+/* Equal hashes are never missed, and different ones seldom suspected, in whatever round. */
+START_TEST(suspects_what_may_repeat)
+{
+	struct json_keys keys;
+	struct rnd rnd;
+	unsigned n_suspected = 0;
+
+	rnd_init(&rnd, 3);
+	json_keys_init(&keys, 1);
+	for (unsigned round = 0; round < 70000; round++) {
+		keys.n = 0;
+		json_keys_push(&keys, 7, 0); /* of an object around */
+		for (uint32_t i = 0; i < 9; i++)
+			json_keys_push(&keys, (uint32_t)rnd_u64(&rnd), i);
+		n_suspected += json_keys_may_repeat(&keys, 1);
+		json_keys_push(&keys, (uint32_t)(keys.at[1 + round % 9] >> 32), 9);
+		ck_assert(json_keys_may_repeat(&keys, 1));
+		ck_assert(!json_keys_may_repeat(&keys, keys.n));
+	}
+	ck_assert_uint_lt(n_suspected, 70000 / 10);
+	json_keys_fini(&keys);
+}
+END_TEST
+
 UNIT_MAIN("json_keys", sorts, suspects_all_that_are_equal, links_equal_keys,
-    links_nothing_when_keys_differ)
+    links_nothing_when_keys_differ, suspects_what_may_repeat)
