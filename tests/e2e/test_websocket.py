@@ -92,9 +92,9 @@ def test_subprotocols_and_fields_cross(gatherd, server):
         async with ws.connect(d, subprotocols=["chat", "other"], extra_headers=[("X-Mine", "1")]) as client:
             assert client.subprotocol == "chat"
             assert client.response_headers["X-From"] == "up"
+            await talk(client, 1, 10)
             assert up.peers[0].request_headers["X-Mine"] == "1"
             assert up.peers[0].request_headers["X-Forwarded-For"] == "127.0.0.1"
-            await talk(client, 1, 10)
     asyncio.run(run())
 
 
