@@ -89,11 +89,25 @@ sort_out(struct upstream *up, const struct server_conf *server, const struct pla
 	free(old);
 }
 
+/* 0: none is measured. */
+static uint64_t
+mean_latency(const struct upstream *up)
+{
+	uint64_t sum_ns = 0, n = 0;
+
+	for (size_t i = 0; i < up->n_endpoints; i++) {
+		sum_ns += up->endpoints[i]->latency_ewma_ns;
+		n += up->endpoints[i]->latency_ewma_ns != 0;
+	}
+	return n == 0 ? 0 : sum_ns / n;
+}
+
 void
 upstream_set_places(struct upstream *up, size_t index, const struct place *places, size_t n,
     enum err_code absence)
 {
 	const struct server_conf *server = &up->conf->servers[index];
+	uint64_t latency_ns = mean_latency(up);
 	bool *is_there;
 
 	up->absence = absence;
@@ -101,9 +115,16 @@ upstream_set_places(struct upstream *up, size_t index, const struct place *place
 		return;
 	is_there = mem_calloc(n, sizeof *is_there);
 	sort_out(up, server, places, n, is_there);
-	for (size_t i = 0; i < n; i++)
-		if (!is_there[i])
-			insert(up, make_endpoint(up, server, &places[i]));
+	for (size_t i = 0; i < n; i++) {
+		struct endpoint *ep;
+
+		if (is_there[i])
+			continue;
+		ep = make_endpoint(up, server, &places[i]);
+		/* What is not measured counts as fast, and would draw every call until it is. */
+		ep->latency_ewma_ns = latency_ns;
+		insert(up, ep);
+	}
 	free(is_there);
 }
 

@@ -239,6 +239,18 @@ START_TEST(addresses_come_stay_and_go)
 }
 END_TEST
 
+START_TEST(an_address_that_comes_draws_no_more_calls_than_others)
+{
+	setup();
+	set_places("1 2");
+	endpoint_note_latency(f.up.endpoints[0], 4 * NS_PER_MS);
+	set_places("1 2 3");
+	ck_assert_uint_eq(f.up.endpoints[1]->latency_ewma_ns, 0);
+	ck_assert_uint_eq(f.up.endpoints[2]->latency_ewma_ns, 4 * NS_PER_MS);
+	teardown();
+}
+END_TEST
+
 START_TEST(the_order_is_that_of_the_priorities)
 {
 	setup();
@@ -246,6 +258,20 @@ START_TEST(the_order_is_that_of_the_priorities)
 	assert_endpoints("213");
 	set_places("10 21 32");
 	assert_endpoints("123");
+	teardown();
+}
+END_TEST
+
+START_TEST(a_call_tries_all_of_a_priority_before_the_next)
+{
+	setup();
+	set_places("90 80 70 60 50 11");
+	start_call();
+	finish_call(ERR_NONE, "10.0.0.1:80");
+	ck_assert_uint_eq(call.n_redispatches, 5);
+	start_call();
+	finish_call(ERR_NONE, "10.0.0.1:80");
+	ck_assert_uint_eq(call.n_redispatches, 0);
 	teardown();
 }
 END_TEST
@@ -455,6 +481,8 @@ START_TEST(a_race_is_given_up_with_its_call)
 END_TEST
 
 UNIT_MAIN("upstream", the_other_address_is_taken_when_the_first_one_fails,
+    an_address_that_comes_draws_no_more_calls_than_others,
+    a_call_tries_all_of_a_priority_before_the_next,
     connections_to_an_other_address_that_has_gone_are_not_used,
     the_other_address_is_taken_when_the_first_one_is_slow,
     the_first_address_is_taken_when_it_answers_in_time, a_race_that_nobody_wins_fails_the_call,
