@@ -263,9 +263,14 @@ check_calls(
 	for (size_t i = 0; i < route->n_calls; i++)
 		conf_check_call(
 		    check, route, &route->calls[i], params == NULL ? NULL : &with_calls);
-	if (params != NULL)
+	if (!str_is_none(route->response.body.s) && route->response.json.kind != CONF_JSON_NONE)
+		conf_error_add(check->errors, route->response.body.pos,
+		    "`body` and `json` exclude each other");
+	if (params != NULL) {
 		conf_check_text_fields(
 		    check, &route->response.set_headers, CONF_CHECK_RESPONSE, &with_calls, NULL);
+		conf_check_text_json(check, &route->response.json, &with_calls, NULL);
+	}
 	check_answer_shape(check, route);
 	check_formats(check, route);
 	if (params != NULL && check->errors->n_errors == before)

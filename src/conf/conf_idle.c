@@ -21,6 +21,7 @@ static const struct idle_key {
 	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("shape") },
 	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("status") },
 	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("body") },
+	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("json") },
 	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("errors") },
 	{ STR_INIT("reply"), STR_INIT("response"), { NULL, 0 } },
 	{ STR_INIT("proxy"), STR_INIT("format"), { NULL, 0 } },
@@ -40,6 +41,7 @@ static const struct idle_key {
 	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("shape") },
 	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("status") },
 	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("body") },
+	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("json") },
 };
 
 /* Keys of a call that say how its `for_each` goes. */
@@ -50,7 +52,7 @@ static const struct str for_each_keys[] = {
 	STR_INIT("parallel"),
 };
 
-/* Keys of a response that say how the answer is merged, where `body` stands in its place. */
+/* Keys of a response that say how the answer is merged, where `body` or `json` stands in its place. */
 static const struct str merge_keys[] = {
 	STR_INIT("on_conflict"),
 	STR_INIT("static"),
@@ -116,19 +118,26 @@ report_route(const struct yaml_node *route, struct conf_errors *errors)
 	}
 }
 
+static bool
+has_body(const struct yaml_node *response)
+{
+	return yaml_tree_get(response, STR("body")) != NULL || yaml_tree_get(response, STR("json")) != NULL;
+}
+
 static void
 report_merge(const struct yaml_node *route, struct conf_errors *errors)
 {
 	const struct yaml_node *response = yaml_tree_get(route, STR("response"));
 
-	if (yaml_tree_get(response, STR("body")) == NULL)
+	if (!has_body(response))
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(merge_keys); i++) {
 		const struct yaml_node *node = yaml_tree_get(response, merge_keys[i]);
 
 		if (node != NULL)
 			conf_error_add(errors, yaml_tree_key_pos(node),
-			    "has no effect: `body` stands in place of the merged answer");
+			    "has no effect: `%s` stands in place of the merged answer",
+			    yaml_tree_get(response, STR("body")) != NULL ? "body" : "json");
 	}
 }
 
@@ -184,7 +193,7 @@ drop_merge(struct yaml_node *route)
 {
 	struct yaml_node *response = yaml_tree_get(route, STR("response"));
 
-	if (yaml_tree_get(response, STR("body")) == NULL)
+	if (!has_body(response))
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(merge_keys); i++)
 		yaml_tree_remove(response, merge_keys[i]);

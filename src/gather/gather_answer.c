@@ -228,13 +228,20 @@ merge(struct gather *g, struct json_value *parts, struct str meta, size_t *at_fa
 
 /* ---- response.status and response.body */
 
+/* response.body or response.json, in place of the merged answer. */
+static bool
+has_own_body(const struct gather *g)
+{
+	return g->plan->body.n != 0 || g->plan->json != NULL;
+}
+
 /* Is there more to tell than that there is nothing? */
 static bool
 has_content(const struct gather *g)
 {
 	const struct response_conf *conf = &g->plan->conf->response;
 
-	if (g->plan->body.n != 0)
+	if (has_own_body(g))
 		return g->answer.body_bytes != 0;
 	if (g->answer.is_partial || conf->static_json.kind != CONF_JSON_NONE)
 		return true;
@@ -294,10 +301,17 @@ static enum err_code
 write_body(struct gather *g)
 {
 	const struct template *t = &g->plan->body;
-	struct json_value v = template_eval_value(t, &g->values, g->arena);
+	struct json_value v;
 	struct str text;
 	enum err_code e;
 
+	if (g->plan->json != NULL) {
+		e = json_template_eval(g->plan->json, &g->values, g->arena, &text);
+		if (e == ERR_NONE)
+			answer_set_body(&g->answer, g->arena, STR("application/json"), text);
+		return e;
+	}
+	v = template_eval_value(t, &g->values, g->arena);
 	if (is_whole_answer(g, t)) {
 		const struct task *task = &g->calls[t->ops[0].call].task;
 
@@ -384,7 +398,7 @@ gather_answer_merge(struct gather *g)
 {
 	const struct plan *plan = g->plan;
 	struct meta_call *missing = arena_alloc(g->arena, plan->n_calls * sizeof *missing);
-	bool is_streamed = g->events->on_part != NULL, has_body = plan->body.n != 0, is_of_call;
+	bool is_streamed = g->events->on_part != NULL, has_body = has_own_body(g), is_of_call;
 	size_t n_missing, at_fault = plan->n_calls;
 	struct json_value *parts = NULL;
 	enum err_code e = ERR_NONE;

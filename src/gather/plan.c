@@ -509,6 +509,24 @@ plan_name_calls(struct arena *arena, const struct route_conf *conf, struct templ
 }
 
 static enum err_code
+compile_answer_json(struct compiler *c, const struct template_params *params)
+{
+	const struct conf_json *tree = &c->setup->conf->response.json;
+	struct template_uses uses = { 0 };
+	struct template_error error;
+	enum err_code e;
+
+	if (tree->kind == CONF_JSON_NONE)
+		return ERR_NONE;
+	e = json_template_compile(c->arena, tree, params, &c->plan->json, &c->fault->where, &error);
+	if (e != ERR_NONE)
+		return fault_at(c->fault, &c->fault->where, error.message);
+	json_template_add_uses(&uses, c->plan->json);
+	note_uses(c, &uses);
+	return check_needed(c, &uses, &tree->text.pos, "the answer's body");
+}
+
+static enum err_code
 check_need(struct compiler *c)
 {
 	const struct route_conf *conf = c->setup->conf;
@@ -568,6 +586,8 @@ plan_compile(
 		e = compile_status(&c, &params);
 	if (e == ERR_NONE)
 		e = compile_answer_body(&c, &params);
+	if (e == ERR_NONE)
+		e = compile_answer_json(&c, &params);
 	if (e == ERR_NONE)
 		e = compile_headers(&c, &params);
 	order_admission(&c);

@@ -82,7 +82,8 @@ struct plan {
 	size_t n_copies;
 	struct status_plan *status; /* the first that holds counts */
 	size_t n_status;
-	struct template body; /* response.body; no ops: the merged answer */
+	struct template body; /* response.body; no ops, and no `json`: the merged answer */
+	struct json_template *json; /* response.json */
 	bool has_waits;       /* some call waits for another */
 	bool needs_body;      /* the client's body is read before the calls start */
 	bool needs_body_json; /* and must be JSON */

@@ -184,6 +184,14 @@ static const struct conf_row response_rows[] = {
 		   "sent as JSON, and anything else as text.",
 	},
 	{
+	    .key = "json",
+	    .type = CONF_JSON_TEMPLATE,
+	    .offset = offsetof(struct route_conf, response.json),
+	    .since = "0.1",
+	    .doc = "The body of the answer in place of the merged one, as JSON: a text in it that is exactly one "
+		   "reference keeps the JSON type of what it refers to. Excludes `body`.",
+	},
+	{
 	    .key = "errors",
 	    .type = CONF_WORD,
 	    .offset = offsetof(struct route_conf, response.errors),

@@ -40,7 +40,8 @@ struct response_conf {
 	struct conf_text_list remove_headers; /* names */
 	struct status_conf *status;
 	size_t n_status;
-	struct conf_text body; /* template; none: the merged answer */
+	struct conf_text body; /* template; excludes json */
+	struct conf_json json; /* template; none: the merged answer */
 	enum answer_errors errors;
 };
 

@@ -84,3 +84,17 @@ def test_a_client_that_has_the_date_gets_304(gatherd, up):
     assert d.get("/x", method="HEAD", fields=[same]).status == 304
     assert d.get("/x", fields=[other]).status == 200
     assert d.get("/x", fields=[same, ("If-None-Match", '"v2"')]).status == 200, "the tag decides where both are named"
+
+
+def test_the_answer_can_be_written_out_as_json(gatherd, upstream):
+    up = upstream(json_reply(b'{"n":1.10,"list":[{"x":1},{"x":"a\\u0062"}],"text":"a\\"b"}'))
+    up.on("/bad", json_reply(b"no", status=500))
+    response = {"json": {"n": "{calls.a.body.n}", "xs": "{calls.a.body.list[].x}", "text": "<{calls.a.body.text}>",
+                         "q": "{query.q|none}", "bad": "{calls.bad.result|[]}", "status": "{calls.a.status}", "k": [1.5]}}
+    d = gatherd([route("/x", response, a={}, bad={"required": False}),
+                 {**route("/client", {"json": "{body.x}"}, a={}), "methods": ["POST"]}], {"up": up})
+    answer = d.get("/x?q=%22%0a")
+    assert answer.body == (b'{"n":1.10,"xs":[1,"a\\u0062"],"text":"<a\\"b>","q":"\\"\\n","bad":[],"status":200,"k":[1.5]}')
+    assert answer.header("Content-Type") == "application/json" and 'details="bad"' in answer.header("Proxy-Status")
+    assert d.request("/client", "POST", body=b'{"x": [1, 2]}').body == b"[1, 2]"
+    assert d.request("/client", "POST", body=b'{}').status == 400
