@@ -328,9 +328,7 @@ def test_recipes_are_answered_in_memory_as_by_the_daemon(recipe, tmp_path):
         lines = [line[4:] for line in ran.stdout.split("\nanswered by the mock services in ")[1].splitlines()
                  if line.startswith("  <")]
         assert lines[0].startswith("HTTP/1.1 %d " % each.status)
-        if any(name == "Content-Encoding" for name, _ in each.answer_fields):
-            assert any("bytes that are no text" in line for line in lines)
-        elif b"\n" not in each.answer and b"\r" not in each.answer:
+        if b"\n" not in each.answer and b"\r" not in each.answer:
             body = lines[lines.index("") + 1:] if "" in lines else [""]
             as_shown = [re.sub(r'"ms":\d+', '"ms":0', text) for text in ("\n".join(body), each.answer.decode())]
             assert as_shown[0] == as_shown[1]
