@@ -23,3 +23,11 @@ def test_its_configuration_is_valid(tmp_path):
 def test_its_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", readme()):
         assert target.startswith("http") or os.path.exists(os.path.join(daemon.ROOT, target)), target
+
+
+def test_the_annotated_configuration_has_every_key():
+    with open(os.path.join(daemon.ROOT, "conf", "gatherd.yaml"), encoding="utf-8") as f:
+        text = f.read()
+    keys = set(re.findall(r"^- \*\*`(\w+)`", daemon.run("reference").stdout, re.M))
+    assert len(keys) > 100
+    assert not [key for key in sorted(keys) if not re.search(r"\b%s:" % key, text)]
