@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 import websockets
@@ -93,6 +94,8 @@ class Browser:
 
     def stop(self):
         if self.process:
-            self.process.kill()
+            # what is called chromium is a script, and the browser its child
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
