@@ -8,7 +8,9 @@
  * ("\ud800") is allowed, as RFC 8259 8.2 does; it stays the six bytes that it is.
  *
  * A struct json_scan belongs to one thread. It owns the stack of keys that finds duplicates; a
- * document with small objects allocates nothing after the first.
+ * document with small objects allocates nothing after the first. A text of more than 192 bytes that
+ * does not end with a bracket, or ends before its brackets are closed, is copied for the time of
+ * the scan.
  */
 #ifndef CODEC_JSON_SCAN_H
 #define CODEC_JSON_SCAN_H
