@@ -117,13 +117,29 @@ pick_by_priority(struct upstream *up, const struct endpoint *avoid)
 	return pick_from(up, &from);
 }
 
+static bool
+has_priorities(const struct upstream *up)
+{
+	return up->n_endpoints > 1 &&
+	    up->endpoints[0]->priority != up->endpoints[up->n_endpoints - 1]->priority;
+}
+
+bool
+balance_has_next(const struct upstream *up)
+{
+	for (size_t i = 0; has_priorities(up) && i < up->n_endpoints; i++)
+		if (up->endpoints[i]->out_since_ns == 0)
+			return true;
+	return false;
+}
+
 struct endpoint *
 balance_pick(struct upstream *up, const struct endpoint *avoid)
 {
 	struct choice from = { up->endpoints, up->n_endpoints, avoid };
 
 	assert(from.n > 0);
-	if (from.n > 1 && from.at[0]->priority != from.at[from.n - 1]->priority)
+	if (has_priorities(up))
 		return pick_by_priority(up, avoid);
 	return pick_from(up, &from);
 }

@@ -6,10 +6,14 @@
 #ifndef UPSTREAM_BALANCE_H
 #define UPSTREAM_BALANCE_H
 
+#include <stdbool.h>
+
 struct endpoint;
 struct upstream;
 
 /* avoid: not this one if there is another; NULL: any. Never NULL. */
 struct endpoint *balance_pick(struct upstream *up, const struct endpoint *avoid);
+/* There are several priorities, and an endpoint of which it is not known that it cannot be reached. */
+bool balance_has_next(const struct upstream *up);
 
 #endif

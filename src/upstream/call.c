@@ -223,24 +223,14 @@ is_unreachable(enum err_code e)
 	return e == ERR_CONNECT_REFUSED || e == ERR_CONNECT_FAILED || e == ERR_CONNECT_TIMEOUT;
 }
 
-/*
- * With priorities every one of the first may be tried before the next: what one call finds out of reach others leave
- * alone.
- */
-static unsigned
-redispatch_max(const struct upstream *up)
-{
-	bool is_one_priority = up->n_endpoints == 0 ||
-	    up->endpoints[0]->priority == up->endpoints[up->n_endpoints - 1]->priority;
-
-	return is_one_priority ? REDISPATCH_MAX : UINT8_MAX;
-}
-
 /* Another server may do. Each is tried once at most. */
 static bool
 may_redispatch(const struct call *c, enum err_code e)
 {
-	if (!is_unreachable(e) || c->n_redispatches >= redispatch_max(c->upstream))
+	if (!is_unreachable(e))
+		return false;
+	/* What one call finds out of reach others leave alone, so it may go through all of a priority. */
+	if (c->n_redispatches >= REDISPATCH_MAX && !balance_has_next(c->upstream))
 		return false;
 	/* One that is leaving is not among the upstream's any more. */
 	return c->n_redispatches + 1u < c->upstream->n_endpoints + c->endpoint->is_leaving;

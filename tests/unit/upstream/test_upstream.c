@@ -272,6 +272,16 @@ START_TEST(a_call_tries_all_of_a_priority_before_the_next)
 	start_call();
 	finish_call(ERR_NONE, "10.0.0.1:80");
 	ck_assert_uint_eq(call.n_redispatches, 0);
+	set_places("90 80 70 60 50 41");
+	start_call();
+	while (n_done == 0)
+		ck_assert(mem_world_step(f.world));
+	ck_assert_int_eq(call.error, ERR_CONNECT_REFUSED);
+	start_call();
+	while (n_done == 0)
+		ck_assert(mem_world_step(f.world));
+	ck_assert_int_eq(call.error, ERR_CONNECT_REFUSED);
+	ck_assert_uint_le(call.n_redispatches, 3);
 	teardown();
 }
 END_TEST
