@@ -33,7 +33,7 @@ CALLS = {
     "standin": {"path": "/broken/{query.standin}", "default": {"n": 1}},
     "lacking": {"path": "/lacking/{query.lacking}", "required": False},
 }
-RESPONSE = {"on_conflict": "append", "partial": {"meta": ""}, "move": {"user.tier": "tier"}, "append": {"shared": "all"},
+RESPONSE = {"on_conflict": "deep", "partial": {"meta": ""}, "move": {"user.tier": "tier"}, "append": {"shared": "all"},
             "drop": ["shared", "orders[].at"], "static": {"json": {"static": True}}}
 
 
