@@ -487,7 +487,8 @@ finish(struct cconn *c)
 
 	exchange_on_flushed(&stream->exchange);
 	is_body_done = stream->is_head_complete && h1_frame_is_done(&stream->frame);
-	if (!is_persistent && is_body_done && c->in == NULL) {
+	/* An end that is part of the answer has to arrive: over TLS it is a record, which may have to wait. */
+	if (!is_persistent && is_body_done && c->in == NULL && !stream->is_until_close) {
 		cconn_close(c);
 		return;
 	}

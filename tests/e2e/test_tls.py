@@ -145,6 +145,24 @@ def test_carries_large_bodies_both_ways(gatherd, upstream, pki, pair):
             assert client.request("/p", "POST", body=body).body == body
 
 
+def test_an_answer_that_the_close_ends_has_a_close_notify(gatherd, upstream, pki, pair):
+    """Also where the client is slow and there is no room for it at first: without it the answer would seem cut."""
+    body = os.urandom(2 << 20)
+    up = upstream(lambda conn: conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" %
+                                         (len(body), body)))
+    d = gatherd([{"path": "/p", "proxy": {"upstream": "up"}}], {"up": up}, listener=listener(pair))
+    for _ in range(5):
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.connect(("127.0.0.1", d.port))
+        with tls.client_context(pki.ca).wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as sock:
+            sock.sendall(b"GET /p HTTP/1.0\r\n\r\n")
+            came = []
+            while not came or came[-1]:
+                came.append(sock.recv(65536))
+            assert b"".join(came).endswith(body[-1000:])
+
+
 def test_keep_alive_and_pipelining(gatherd, pki, pair):
     d = gatherd(HELLO, listener=listener(pair))
     with tls.Client(d.port, pki.ca) as client:

@@ -23,6 +23,7 @@
 #include "sim_env.h"
 #include "sim_names.h"
 #include "sim_server.h"
+#include "sim_tls.h"
 #include "sim_worker.h"
 
 /* More turns than this per request: something goes round in circles. */
@@ -92,7 +93,7 @@ trace_env(const struct sim *s)
 	sim_trace(s,
 	    "%s, latency %" PRIu64 " us, window %zu, split %u, again %u, late %u, stall %u, "
 	    "reset %u, refuse %u, unreachable %u, silent %u",
-	    s->world->has_records ? "records" : "bytes", f->latency_ns / NS_PER_US,
+	    s->env.has_tls ? "TLS" : s->world->has_records ? "records" : "bytes", f->latency_ns / NS_PER_US,
 	    f->window_bytes, f->split_chance, f->again_chance, f->late_chance, f->stall_chance,
 	    f->reset_chance, f->refuse_chance, f->unreachable_chance, f->silent_chance);
 }
@@ -165,6 +166,7 @@ episode_open(struct sim *s, uint64_t seed, const struct options *o)
 		assert(!"an address of ours");
 	sim_env_draw(s);
 	trace_env(s);
+	sim_tls_open(s);
 	sim_worker_start_all(s);
 	sim_server_start_all(s);
 	sim_client_start_all(s);
@@ -198,6 +200,7 @@ episode_close(struct sim *s)
 		continue;
 	if (s->world->n_streams != 0 || s->world->n_pairs != 0)
 		sim_fail(s, "%zu streams are left open", s->world->n_streams);
+	sim_tls_close(s);
 	loop_free(s->client_loop);
 	loop_free(s->server_loop);
 	mem_world_free(s->world);

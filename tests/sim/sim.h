@@ -39,6 +39,7 @@ struct sim_env {
 	unsigned rude_chance; /* of a client leaving midway, dripping or sending nonsense */
 	bool has_idle_close;  /* servers close idle connections at any time */
 	bool has_jumps;       /* of the clock */
+	bool has_tls;         /* between clients and workers */
 	bool has_compression; /* routes compress their answers */
 	uint64_t compress_min, compress_memory;
 	uint64_t header_ms, body_ms, idle_ms, write_stall_ms;
@@ -115,6 +116,7 @@ struct sim_request {
 
 struct sim_client;
 struct sim_server;
+struct sim_tls;
 
 struct sim {
 	uint64_t seed;
@@ -135,6 +137,7 @@ struct sim {
 	size_t n_sconns;             /* connections of servers */
 	struct sim_server *servers;  /* owned; SIM_UPSTREAMS * SIM_SERVERS */
 	struct sim_workers *workers; /* owned */
+	struct sim_tls *tls;         /* owned; NULL: plain HTTP */
 	struct timer drain;          /* of one worker, in the middle of the episode */
 	struct timer stop;           /* of all workers */
 	struct timer jump;           /* of the clock */

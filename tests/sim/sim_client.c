@@ -16,6 +16,7 @@
 #include "sim_http.h"
 #include "sim_nonsense.h"
 #include "sim_oracle.h"
+#include "sim_tls.h"
 #include "sim_tunnel.h"
 
 #define TAG_CLIENT 0x73636c69
@@ -551,7 +552,7 @@ client_connect(struct sim_client *c)
 	c->is_told_to_close = false;
 	c->tunnel = (struct sim_tunnel){ 0 };
 	c->state = CLIENT_CONNECT;
-	c->stream = stream_connect(loop_of(c), &c->sim->listen_at, &client_events, c);
+	c->stream = sim_tls_connect(c->sim, &client_events, c);
 	set_in(c, &c->patience, 120 * NS_PER_SEC);
 }
 

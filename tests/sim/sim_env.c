@@ -71,8 +71,9 @@ draw_kind_network(struct sim *s)
 	f->split_chance = (unsigned)PICK(s, 0, 5, 50) * PERCENT;
 	f->again_chance = (unsigned)PICK(s, 0, 1, 20) * PERCENT;
 	f->late_chance = (unsigned)PICK(s, 0, 5, 30) * PERCENT;
-	s->world->has_records = PICK(s, 0, 1) == 1;
 	f->cross_chance = (unsigned)PICK(s, 0, 1, 10) * PERCENT;
+	s->env.has_tls = sim_chance(s, 50000);
+	s->world->has_records = !s->env.has_tls && PICK(s, 0, 1) == 1;
 }
 
 static void

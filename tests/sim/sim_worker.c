@@ -12,6 +12,7 @@
 #include "server/tunnel.h"
 #include "sim_batch.h"
 #include "sim_env.h"
+#include "sim_tls.h"
 #include "sim_names.h"
 #include "upstream/uconn.h"
 
@@ -61,7 +62,7 @@ start(struct sim *s, struct sim_workers *ws, unsigned i)
 	setup.arg = w;
 	w->worker = worker_new(&setup);
 	sim_names_begin(s, w->worker);
-	worker_listen(w->worker, 0, -1, NULL);
+	worker_listen(w->worker, 0, -1, sim_tls_context(s));
 	w->listener = mem_world_listen(s->world, w->loop, &s->listen_at, &listener_events, w);
 }
 
