@@ -625,6 +625,12 @@ static const struct stream_ops record_ops = {
 	.reset = record_reset,
 };
 
+bool
+stream_record_is_coming(const struct stream *s)
+{
+	return s->ops == &record_ops && CONTAINER_OF(s, const struct stream_record, base)->in.n > 0;
+}
+
 /* ---- making */
 
 static struct stream_record *

@@ -19,5 +19,7 @@ struct stream *stream_record_connect(
  * end of the handshake: until then nothing can be read, and writes wait.
  */
 struct stream *stream_record_accept(struct stream *below);
+/* Has some of a record come that cannot be read before all of it is there? False for a stream of another kind. */
+bool stream_record_is_coming(const struct stream *s);
 
 #endif

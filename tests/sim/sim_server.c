@@ -11,6 +11,7 @@
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "net/stream_mem.h"
+#include "net/stream_record.h"
 #include "sim_env.h"
 #include "sim_http.h"
 #include "sim_oracle.h"
@@ -252,7 +253,7 @@ end_idle(struct sconn *c)
 	struct iovec noise = { "noise\r\n", 7 };
 	size_t put;
 
-	if (sim_http_has_bytes(&c->http))
+	if (sim_http_has_bytes(&c->http) || stream_record_is_coming(c->stream))
 		return;
 	if (c->is_watched) {
 		if (c->server->sim->env.mode != SIM_STORM)
