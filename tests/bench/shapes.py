@@ -35,6 +35,7 @@ BUILD = os.path.abspath(os.environ.get("GATHERD_BUILD") or os.path.join(HERE, ".
 TICK = os.sysconf("SC_CLK_TCK")
 REALTIME = bool(os.environ.get("BENCH_REALTIME"))  # before all else on the machine: for latency while it is busy
 WARM_SECONDS = 0.3
+PACED_SECONDS = 2  # at least, where clients send little
 SETTLE_SECONDS = 0.05  # for the server to accept the connections
 SERVER_CORE, LOAD_CORE = 0, (os.cpu_count() or 1) - 1
 
@@ -272,12 +273,13 @@ def run_shape(name, args, folder):
     bench = Bench(name, SHAPES[name], folder)
     servers = started(bench, args.peers.split(","))
     rows = []
+    seconds = max(args.seconds, PACED_SECONDS) if bench.shape.rate else args.seconds
     try:
         for server in servers:
             bench.measure(server, WARM_SECONDS)
         for number in range(args.rounds):
             for server in servers[number % len(servers):] + servers[:number % len(servers)]:
-                rows.append(dict(bench.measure(server, args.seconds), shape=name, round=number))
+                rows.append(dict(bench.measure(server, seconds), shape=name, round=number))
     finally:
         for server in servers:
             server.stop()
