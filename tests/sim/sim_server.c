@@ -147,6 +147,7 @@ draw_upgrade(struct sconn *c, struct sim_request *r, struct sim_call *call)
 		return false;
 	buf_clear(&c->answer.bytes);
 	buf_add_c(&c->answer.bytes, is_wrong ? wrong_upgrade_head : upgrade_head);
+	call->coding = NULL; /* of an answer that came before, when it was tried again */
 	c->answer.steps[0].upto = c->answer.bytes.n;
 	c->answer.steps[0].delay_ns = sim_between(s, 0, 50 * NS_PER_MS);
 	c->answer.n_steps = 1;
