@@ -483,12 +483,14 @@ static void
 finish(struct cconn *c)
 {
 	struct cconn_h1_stream *stream = c->h1;
-	bool is_persistent = stream->is_persistent, is_body_done;
+	bool is_persistent = stream->is_persistent, is_silent;
 
 	exchange_on_flushed(&stream->exchange);
-	is_body_done = stream->is_head_complete && h1_frame_is_done(&stream->frame);
+	/* Only who has said that this request is the last sends nothing that would turn a close into a reset. */
+	is_silent = stream->is_head_complete && !stream->head.is_persistent &&
+	    h1_frame_is_done(&stream->frame) && c->in == NULL;
 	/* An end that is part of the answer has to arrive: over TLS it is a record, which may have to wait. */
-	if (!is_persistent && is_body_done && c->in == NULL && !stream->is_until_close) {
+	if (!is_persistent && is_silent && !stream->is_until_close) {
 		cconn_close(c);
 		return;
 	}
