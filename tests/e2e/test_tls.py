@@ -395,8 +395,8 @@ def test_connections_that_begin_at_once_resume_all(gatherd, upstream, pki, pair,
     assert d.get("/x").status == 200
     for _ in range(3):
         assert d.get("/all").status == 200
-    # a call may also get the connection of one that was quicker
-    assert up.resumed[0] is False and all(up.resumed[1:]) and 10 < len(up.resumed) <= 1 + 3 * 6, up.resumed
+    # a call may also get the connection of one that was quicker, the more so the slower handshakes are
+    assert up.resumed[0] is False and all(up.resumed[1:]) and 1 + 3 < len(up.resumed) <= 1 + 3 * 6, up.resumed
 
 
 def test_resumes_1_2_as_well(gatherd, upstream, pki, pair):
