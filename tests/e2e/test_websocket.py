@@ -284,7 +284,7 @@ def test_clients_that_come_and_go_leave_nothing_behind(gatherd, server):
     before = at_rest()
     asyncio.run(wave(1000))
     after = at_rest()
-    assert after[0] <= before[0]
+    wait.until(lambda: d.fds() <= before[0], "%d descriptors, as before; there were %d" % (before[0], after[0]))
     assert after[1] < before[1] + (2 << 20) or daemon.is_sanitized(), (before, after)
 
 
