@@ -49,12 +49,6 @@ octet_is(char c, unsigned classes)
 }
 
 static inline bool
-octet_is_alpha(char c)
-{
-	return (unsigned)((unsigned char)c | 0x20) - 'a' < 26;
-}
-
-static inline bool
 octet_is_digit(char c)
 {
 	return (unsigned)(unsigned char)c - '0' < 10;

@@ -276,8 +276,9 @@ apply_json(struct applier *ap, const struct conf_row *row, const struct yaml_nod
 	}
 }
 
-bool
-conf_apply_is_name(struct str name)
+/* May it be given to a listener, an upstream or a call? 1 to 64 letters, digits, `_` and `-`. */
+static bool
+is_name(struct str name)
 {
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.p[i];
@@ -342,7 +343,7 @@ apply_items(
 	for (size_t i = 0; i < node->n; i++) {
 		const struct yaml_node *value = node->entries[i].value;
 
-		if (row->type == CONF_NAMED && !conf_apply_is_name(node->entries[i].key))
+		if (row->type == CONF_NAMED && !is_name(node->entries[i].key))
 			conf_error_add(ap->errors, yaml_tree_key_pos(value),
 			    "a name is 1 to %d letters, digits, _ or -", NAME_MAX_BYTES);
 		apply_item(ap, row->section, value, items + i * row->section->size);

@@ -12,8 +12,5 @@
  */
 void conf_apply(const struct conf_section *section, const struct yaml_node *map, void *base,
     struct arena *a, struct conf_errors *errors);
-/* Whether a name may be given to a listener, an upstream or a call: 1 to 64 letters, digits, `_`
- * and `-`. */
-bool conf_apply_is_name(struct str name);
 
 #endif

@@ -5,8 +5,9 @@
 
 #define VALUE_COLUMNS 12
 
-const struct yaml_node *
-explain_place_find(const struct conf_pos *item, const char *path)
+/* The value of a key below an item of the effective configuration ("timeouts.total"); NULL: it has none. */
+static const struct yaml_node *
+find(const struct conf_pos *item, const char *path)
 {
 	const struct yaml_node *node = item->node;
 	struct str rest = str_c(path), key;
@@ -43,7 +44,7 @@ void
 explain_place_line(
     struct buf *out, const char *label, const struct conf_pos *item, const char *path)
 {
-	const struct yaml_node *node = explain_place_find(item, path);
+	const struct yaml_node *node = find(item, path);
 	char key[YAML_TREE_PATH_MAX];
 	size_t begin;
 

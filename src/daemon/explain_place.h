@@ -7,8 +7,6 @@
 #include "base/buf.h"
 #include "base/conf_value.h"
 
-/* The value of a key below an item of the effective configuration ("timeouts.total"); NULL: it has none. */
-const struct yaml_node *explain_place_find(const struct conf_pos *item, const char *path);
 /*
  * "  label   value   file:line  key path", or "built-in" where no file says it. Nothing when
  * the key has no value, or a built-in 0, which limits nothing.

@@ -36,8 +36,9 @@ put_lines(struct buf *out, const char *margin, struct str text)
 	}
 }
 
-void
-selftest_report_requests(
+/* "call -> upstream GET /target 200 0..30 ms", one line per request that reached an upstream. */
+static void
+put_requests(
     struct buf *out, const struct conf *conf, const struct rehearsal_result *result)
 {
 	const struct rehearsal_request *r;
@@ -83,7 +84,7 @@ put_details(struct buf *out, const struct selftest_report *r)
 	if (r->result != NULL) {
 		struct str body = r->result->body;
 
-		selftest_report_requests(&requests, r->conf, r->result);
+		put_requests(&requests, r->conf, r->result);
 		put_block(out, "requests", buf_str(&requests));
 		put_block(out, "body", str_of(body.p, body.n < BODY_SHOWN_MAX ? body.n : BODY_SHOWN_MAX));
 	}

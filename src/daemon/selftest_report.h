@@ -19,8 +19,5 @@ void selftest_report_tap(struct buf *out, size_t number, const struct selftest_r
 void selftest_report_junit_begin(struct buf *out, const char *file, size_t n_tests);
 void selftest_report_junit(struct buf *out, const struct selftest_report *r);
 void selftest_report_junit_end(struct buf *out);
-/* "call -> upstream GET /target 200 0..30 ms", one line per request that reached an upstream. */
-void selftest_report_requests(
-    struct buf *out, const struct conf *conf, const struct rehearsal_result *result);
 
 #endif

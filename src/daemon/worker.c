@@ -11,10 +11,23 @@
 
 #define SETTLING_NS (10 * NS_PER_MS) /* how often a draining worker looks whether it is done */
 
+/* No more connections; what is in flight finishes within the configured time. */
+static void
+drain(struct worker *w)
+{
+	if (w->is_closed)
+		return;
+	w->drain_deadline_ns = w->loop->now_ns + w->shared->gen->conf->drain_timeout_ns;
+	server_drain(&w->server);
+	for (size_t i = 0; i < w->n_upstreams; i++)
+		upstream_drain(&w->upstreams[i]);
+	loop_timer_set(w->loop, &w->settling, w->loop->now_ns);
+}
+
 static void
 on_drain_message(struct msg *m)
 {
-	worker_drain(CONTAINER_OF(m, struct worker, drain));
+	drain(CONTAINER_OF(m, struct worker, drain));
 }
 
 static void
@@ -130,18 +143,6 @@ void
 worker_accept(struct worker *w, size_t index, struct stream *stream, const struct addr *peer)
 {
 	listener_add(w->listeners[index], stream, peer);
-}
-
-void
-worker_drain(struct worker *w)
-{
-	if (w->is_closed)
-		return;
-	w->drain_deadline_ns = w->loop->now_ns + w->shared->gen->conf->drain_timeout_ns;
-	server_drain(&w->server);
-	for (size_t i = 0; i < w->n_upstreams; i++)
-		upstream_drain(&w->upstreams[i]);
-	loop_timer_set(w->loop, &w->settling, w->loop->now_ns);
 }
 
 void

@@ -67,8 +67,6 @@ void worker_post_places(struct worker *w, const struct names_state *state);
 void worker_post_client(struct worker *w, size_t index, struct tls_client *client);
 /* A connection that came through listener `index`; takes the stream over. */
 void worker_accept(struct worker *w, size_t index, struct stream *stream, const struct addr *peer);
-/* Begins to drain: no more connections, what is in flight finishes within the configured time. On its thread. */
-void worker_drain(struct worker *w);
 /* Closes everything at once. On its thread. Harmless when closed. */
 void worker_close(struct worker *w);
 /* The same from any thread, each at most once. */

@@ -193,12 +193,6 @@ listener_forget(struct listener *l)
 }
 
 void
-listener_stop(struct listener *l)
-{
-	acceptor_close(&l->acceptor);
-}
-
-void
 listener_drain(struct listener *l)
 {
 	struct cconn *c, *next;
@@ -221,7 +215,7 @@ listener_close(struct listener **pl)
 	if (l == NULL)
 		return;
 	*pl = NULL;
-	listener_stop(l);
+	acceptor_close(&l->acceptor);
 	while (!TAILQ_EMPTY(&l->prefaces))
 		preface_close(TAILQ_FIRST(&l->prefaces));
 	for (size_t i = 0; i < LISTENER_STATES; i++)

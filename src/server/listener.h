@@ -74,11 +74,9 @@ void listener_admit(struct listener *l, struct stream *stream, const struct addr
 void listener_refuse(struct listener *l, const struct addr *peer, const char *why);
 /* Other certificates for the handshakes to come; takes ctx over. */
 void listener_use_certificates(struct listener *l, struct tls_ctx *ctx);
-/* Accepts no more; connections live on. Harmless when done. */
-void listener_stop(struct listener *l);
 /*
- * Takes in who has already connected and stops; idle connections close, the others after their
- * answer.
+ * Takes in who has already connected and stops; connections close after their answer, idle ones when their
+ * client has asked for nothing more within a second.
  */
 void listener_drain(struct listener *l);
 /* Closes everything at once and frees at the end of the turn; sets *l to NULL. */

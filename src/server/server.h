@@ -57,7 +57,7 @@ void server_init(struct server *s, const struct server_setup *setup);
 /* Every listener is closed and a turn has passed since. */
 void server_fini(struct server *s);
 /*
- * Stops accepting, closes idle connections, answers what is in flight with Connection: close. The
+ * Stops accepting, gives idle connections a second, answers what comes with Connection: close. The
  * worker waits for server_is_idle() and then, or when its deadline has come, calls server_close().
  * Harmless when done.
  */
