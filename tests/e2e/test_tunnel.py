@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from harness import daemon, tls, wait, wire
+from harness import daemon, expect, tls, wait, wire
 from harness.websocket import ANSWER, OFFER
 
 pytestmark = pytest.mark.sanitize
@@ -54,10 +54,7 @@ def numbered(seed, size):
 
 def swap(conn):
     """Sends 3 MB while it reads to the end; notes what that was, and ends its own direction when both are done."""
-    sender = threading.Thread(target=conn.send, args=(numbered(2, 3000000),))
-    sender.start()
-    conn.heard = conn.reader.to_eof()
-    sender.join()
+    conn.heard = conn.reader.swap(numbered(2, 3000000))
 
 
 def transports():
@@ -85,6 +82,9 @@ class Plain:
     def to_eof(self):
         return self.wire.reader.to_eof()
 
+    def swap(self, data):
+        return self.wire.reader.swap(data, self.half_close)
+
 
 def open_tunnel(d, pki, front, more=b""):
     client = tls.BareClient(d.port, pki.ca) if front == "tls" else Plain(d.port)
@@ -104,8 +104,7 @@ def test_a_client_that_ends_first_hears_the_rest(gatherd, upstream, pki, front, 
     client = open_tunnel(d, pki, front, b"all that I have")
     assert client.until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
     client.half_close()
-    is_whole = client.to_eof() == numbered(1, 1000000)
-    assert is_whole
+    expect.is_same(client.to_eof(), numbered(1, 1000000), "what the client heard")
     assert up.conns[0].heard == b"all that I have"
     client.close()
     assert d.access_log()[0]["reason"] == "none"
@@ -128,8 +127,7 @@ def test_a_server_that_ends_first_hears_the_rest(gatherd, upstream, pki, front, 
     client.send(numbered(3, 1000000))
     client.half_close()
     wait.until(lambda: hasattr(up.conns[0], "heard"), "the server to hear it")
-    is_whole = up.conns[0].heard == numbered(3, 1000000)
-    assert is_whole
+    expect.is_same(up.conns[0].heard, numbered(3, 1000000), "what the server heard")
     client.close()
     assert d.access_log()[0]["reason"] == "none"
 
@@ -139,16 +137,9 @@ def test_megabytes_both_ways_at_once(gatherd, upstream, pki, front, back):
     d, up = start(gatherd, upstream, pki, accepting(swap), front, back)
     client = open_tunnel(d, pki, front)
     client.until(b"\r\n\r\n")
-    if front == "tls":  # one thread, so what it says is less than what sockets hold
-        said = numbered(1, 50000)
-        client.send(said)
-    else:
-        said = numbered(1, 3000000)
-        threading.Thread(target=lambda: (client.send(said), client.half_close())).start()
-    if front == "tls":
-        client.half_close()
-    is_whole = client.to_eof() == numbered(2, 3000000) and up.conns[0].heard == said
-    assert is_whole
+    said = numbered(1, 3000000)
+    expect.is_same(client.swap(said), numbered(2, 3000000), "what the client heard")
+    expect.is_same(up.conns[0].heard, said, "what the server heard")
     client.close()
     record = d.access_log()[0]
     assert record["bytes_in"] > len(said) and record["bytes_out"] > 3000000
@@ -310,8 +301,7 @@ def test_a_server_that_says_goodbye_and_closes_is_heard(gatherd, upstream):
         for _ in range(5):
             client.send(bytes(1000))
             time.sleep(0.01)
-        is_whole = client.reader.to_eof() == numbered(1, 200000)
-        assert is_whole
+        expect.is_same(client.reader.to_eof(), numbered(1, 200000), "what the client heard")
         client.close()
 
 

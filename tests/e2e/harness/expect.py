@@ -1,6 +1,15 @@
 """What answers must look like."""
 
 
+def is_same(got, wanted, what):
+    """Long bytes, of which a failure tells where they begin to differ."""
+    if got == wanted:
+        return
+    at = next((n for n, pair in enumerate(zip(got, wanted)) if pair[0] != pair[1]), min(len(got), len(wanted)))
+    raise AssertionError("%s: %d bytes instead of %d; from %d on %r instead of %r"
+                         % (what, len(got), len(wanted), at, got[at:at + 40], wanted[at:at + 40]))
+
+
 def is_json(response, status=200):
     assert response.status == status, response
     assert response.header("Content-Type") == "application/json", response.fields

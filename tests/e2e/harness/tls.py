@@ -231,16 +231,27 @@ class BareClient:
             data += piece
         return data
 
+    def swap(self, data):
+        """As wire.Reader.swap(), with close_notify and FIN behind the data."""
+        self.tls.write(data)
+        self._say_goodbye()
+        heard = wire.Reader(self.sock).swap(self.outgoing.read(), lambda: self.sock.shutdown(socket.SHUT_WR))
+        self.incoming.write(heard)
+        return self.to_eof()
+
     def half_close(self):
         """close_notify and FIN."""
+        self._say_goodbye()
+        self._flush()
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def _say_goodbye(self):
         with contextlib.suppress(ssl.SSLWantReadError):
             # unwrap() looks for the other's goodbye, and would throw away what stands before it
             while piece := self.tls.read(65536):
                 self.kept += piece
         with contextlib.suppress(ssl.SSLWantReadError):
             self.tls.unwrap()
-        self._flush()
-        self.sock.shutdown(socket.SHUT_WR)
 
     def close(self):
         self.sock.close()

@@ -1,11 +1,15 @@
 """A client that writes the bytes it is told to and reads answers as strictly as RFC 9112 has them."""
+import contextlib
 import json
 import re
+import select
 import socket
+import ssl
 import struct
 
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5]\d\d) ([\t -~\x80-\xff]*)$")
 FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$", re.S)
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 BAD_IN_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -97,6 +101,26 @@ class Reader:
     def to_eof(self):
         while self.more():
             pass
+        return self.take(len(self.buffer))
+
+    def swap(self, data, when_sent=lambda: None):
+        """Sends data while it reads to the end, which it returns. By one thread: two would break an ssl socket, whose
+        error queue and state they share."""
+        timeout, left, is_open = self.sock.gettimeout(), memoryview(data), True
+        self.sock.setblocking(False)
+        while left or is_open:
+            ready = select.select([self.sock] if is_open else [], [self.sock] if left else [], [], timeout)
+            if not any(ready):
+                raise TimeoutError("%d bytes are not sent, %d came" % (len(left), len(self.buffer)))
+            with contextlib.suppress(*WOULD_BLOCK):
+                if left:
+                    left = left[self.sock.send(left[:65536]):]
+                    if not left:
+                        when_sent()
+            with contextlib.suppress(*WOULD_BLOCK):
+                while is_open:
+                    is_open = self.more()
+        self.sock.settimeout(timeout)
         return self.take(len(self.buffer))
 
     def head(self):
