@@ -225,11 +225,13 @@ class BareClient:
 
     def until(self, mark):
         data = b""
-        while not data.endswith(mark):
+        while mark not in data:
             piece = self.read()
             assert piece, data
             data += piece
-        return data
+        end = data.index(mark) + len(mark)
+        self.kept = data[end:]
+        return data[:end]
 
     def swap(self, data):
         """As wire.Reader.swap(), with close_notify and FIN behind the data."""
