@@ -193,7 +193,8 @@ static bool
 is_makeshift(const struct gather *g)
 {
 	for (size_t i = 0; i < g->plan->n_calls; i++)
-		if (g->plan->conf->need == 0 && g->calls[i].error != ERR_NONE && !g->calls[i].is_passed)
+		if (g->plan->conf->need == 0 && !g->calls[i].is_passed &&
+		    (g->calls[i].error != ERR_NONE || g->calls[i].n_failed_items != 0))
 			return true;
 	return false;
 }

@@ -349,7 +349,10 @@ static const struct conf_row call_rows[] = {
 	    .doc = "One reference to a list: the call is made once for each of its items, which "
 		   "`{item}` and `{item.x}` refer to. Its part is the array of the results, in the "
 		   "order of the items; no call is made for an item that is null or not there, and the "
-		   "result is null. `{body.ids|[]}`: no list is an empty one. "
+		   "result is null. So is that of an item whose call failed, when the call is not "
+		   "required and has no default; the answer is then partial, and `_meta` says for how many "
+		   "`items` (of equal ones that share a call, one). "
+		   "`{body.ids|[]}`: no list is an empty one. "
 		   "`into: \"orders[].product\"` puts each result into the element that its item came from.",
 	},
 	{

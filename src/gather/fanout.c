@@ -32,6 +32,7 @@ struct fanout {
 	size_t n_slots;
 	size_t n_busy;
 	enum err_code error;      /* the first failure */
+	size_t n_failed;          /* items of calls that failed */
 	bool is_passed;           /* `last` is an answer that becomes the client's */
 	struct str content_type;  /* then; in the arena, as last.body */
 	bool is_over;
@@ -133,6 +134,13 @@ fanout_result(const struct fanout *f, struct json_value *out)
 	}
 	*out = values_join(f->results, f->n_items, f->setup.arena);
 	return ERR_NONE;
+}
+
+size_t
+fanout_failed_items(const struct fanout *f, enum err_code *first)
+{
+	*first = f->error;
+	return f->n_failed;
 }
 
 const struct call *
@@ -286,10 +294,13 @@ take_result(struct slot *s)
 }
 
 static void
-note_failure(struct fanout *f, enum err_code e)
+note_failure(struct slot *s, enum err_code e)
 {
+	struct fanout *f = s->fanout;
+
 	if (f->error == ERR_NONE)
 		f->error = e;
+	f->n_failed += s->n;
 }
 
 /* pass_errors: the answer to one item decides. */
@@ -316,7 +327,7 @@ on_task_done(struct task *t)
 	s->is_busy = false;
 	f->n_busy--;
 	if (e != ERR_NONE)
-		note_failure(f, e);
+		note_failure(s, e);
 	if (t->is_passed)
 		keep_passed(f, t);
 	if (t->is_passed || is_given_up(f) || (f->n_busy == 0 && f->next == f->n_todo))
@@ -368,7 +379,7 @@ begin(struct slot *s)
 		call_refuse(&s->task.call, e);
 		if (!is_given_up(f))
 			f->last = s->task.call;
-		note_failure(f, e);
+		note_failure(s, e);
 		return false;
 	}
 	s->is_busy = true;

@@ -37,6 +37,11 @@ void *fanout_owner(const struct fanout *f);
  * first failure, when the call is required and has no default.
  */
 enum err_code fanout_result(const struct fanout *f, struct json_value *out);
+/*
+ * How many items have no result because their call failed (equal ones of `distinct` count once), and why the
+ * first has none.
+ */
+size_t fanout_failed_items(const struct fanout *f, enum err_code *first);
 /* pass_errors: fanout_last_call() got an answer that becomes the client's; its Content-Type, or none. */
 bool fanout_is_passed(const struct fanout *f, struct str *content_type);
 /* For logs: the last call made. */

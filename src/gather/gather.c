@@ -323,6 +323,7 @@ on_fanout_done(struct fanout *f)
 	known->status = fanout_last_call(f)->status;
 	known->body = known->result;
 	gc->is_passed = fanout_is_passed(f, &gc->content_type);
+	gc->n_failed_items = fanout_failed_items(f, &gc->items_error);
 	on_settled(gc, e);
 }
 

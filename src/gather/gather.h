@@ -41,6 +41,8 @@ struct gather_call {
 	struct task task;      /* when the call is made once */
 	struct fanout *fanout; /* when it is made for each item of a list, and has begun; in the arena */
 	enum err_code error;   /* why the part is missing; ERR_NONE: it is there, skipped, or not known yet */
+	size_t n_failed_items;      /* for_each: those without a result, */
+	enum err_code items_error; /* and why the first of them has none */
 	bool is_skipped;
 	bool is_passed;          /* pass_errors: its answer becomes the client's */
 	struct str content_type; /* then */

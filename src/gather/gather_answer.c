@@ -80,6 +80,16 @@ is_missing(const struct gather *g, size_t i)
 	    g->plan->conf->need == 0;
 }
 
+/* There, but with null where an item's call failed. */
+static bool
+has_gaps(const struct gather *g, size_t i)
+{
+	const struct gather_call *gc = &g->calls[i];
+
+	return g->known[i].result.kind != JSON_NONE && gc->n_failed_items != 0 &&
+	    str_is_none(gc->plan->default_json) && g->plan->conf->need == 0;
+}
+
 static size_t
 collect_missing(const struct gather *g, struct meta_call *missing)
 {
@@ -89,11 +99,12 @@ collect_missing(const struct gather *g, struct meta_call *missing)
 		const struct gather_call *gc = &g->calls[i];
 		uint64_t done = gather_call_of(gc)->times.done;
 
-		if (!is_missing(g, i))
+		if (!is_missing(g, i) && !has_gaps(g, i))
 			continue;
 		missing[n++] = (struct meta_call){
 			.name = gc->plan->conf->name,
-			.error = gc->error,
+			.error = gc->error != ERR_NONE ? gc->error : gc->items_error,
+			.n_items = has_gaps(g, i) ? gc->n_failed_items : 0,
 			.ms = done > g->started_ns ? (done - g->started_ns) / NS_PER_MS : 0,
 			.detail = detail_of(g, gc),
 		};

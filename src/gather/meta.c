@@ -37,6 +37,8 @@ meta_of_calls(struct arena *a, const struct meta_call *calls, size_t n)
 		json_write_buf(&b, calls[i].name);
 		buf_printf(&b, ":{\"error\":\"%s\",\"ms\":", err_token(calls[i].error));
 		buf_add_u64(&b, calls[i].ms);
+		if (calls[i].n_items > 0)
+			buf_printf(&b, ",\"items\":%zu", calls[i].n_items);
 		add_detail(&b, &calls[i].detail);
 		buf_add_char(&b, '}');
 	}

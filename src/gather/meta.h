@@ -13,17 +13,18 @@ struct meta_detail {
 	struct str body; /* the beginning of it; may be empty */
 };
 
-/* A call whose part is missing from the answer. */
+/* A call whose part, or something of it, is missing from the answer. */
 struct meta_call {
 	struct str name;
 	enum err_code error;
+	size_t n_items; /* of a for_each that are null for it; 0: the whole part is missing */
 	uint64_t ms; /* from the start of the request to the failure */
 	struct meta_detail detail;
 };
 
 /*
  * {"complete":false,"calls":{"orders":{"error":"timeout","ms":400}}} in the arena; with no calls
- * {"complete":true}.
+ * {"complete":true}. Of a part that has gaps it says `"items":2` besides.
  */
 struct str meta_of_calls(struct arena *a, const struct meta_call *calls, size_t n);
 

@@ -154,8 +154,24 @@ def test_a_failed_item_is_null_or_its_default(gatherd, upstream):
                  route("/null", list={"path": "/list"}, each={**each, "required": False}),
                  route("/default", list={"path": "/list"}, each={**each, "default": {"n": 0}})], {"up": up})
     expect.is_problem(d.get("/strict"), 502, "status_not_accepted", call="each")
-    assert json.loads(d.get("/null").body)["each"] == [1, None, 1]
-    assert json.loads(d.get("/default").body)["each"] == [1, {"n": 0}, 1]
+    response = d.get("/null")
+    expect.is_partial(response, each="status_not_accepted")
+    answer = json.loads(response.body)
+    assert answer["each"] == [1, None, 1] and answer["_meta"]["calls"]["each"]["items"] == 1
+    assert json.loads(d.get("/default").body) == {"list": [1, 2, 3], "each": [1, {"n": 0}, 1]}
+
+
+def test_the_failed_items_of_a_batch_are_counted(gatherd, upstream):
+    up = upstream(json_reply(b"[1,2]"))
+    up.on("/list", json_reply(b"[1,2,3,4,5,6]"))
+    up.on("/i/3%2C4", json_reply(b"", status=500))
+    each = {"path": "/i/{items}", "for_each": "{calls.list.body}", "batch": {"max": 2}, "required": False}
+    d = gatherd([route("/x", list={"path": "/list"}, each=each),
+                 {**route("/lines", list={"path": "/list"}, each=each), "format": "ndjson"}], {"up": up})
+    answer = json.loads(d.get("/x").body)
+    assert answer["each"] == [1, 2, None, None, 1, 2]
+    assert answer["_meta"]["calls"]["each"]["items"] == 2
+    assert json.loads(d.get("/lines").body.splitlines()[-1]) == {"complete": False}
 
 
 def test_the_error_of_one_item_is_passed_on(gatherd, upstream):
@@ -466,7 +482,7 @@ def test_items_that_are_never_sent_took_no_time(gatherd, upstream):
     up = upstream(json_reply(b"[{}]"))
     d = gatherd([route("/x", list={"path": "/list"},
                        each={"for_each": "{calls.list.body}", "path": "/{item.x}", "required": False})], {"up": up})
-    assert d.get("/x").body == b'{"list":[{}],"each":[null]}'
+    assert expect.is_partial(d.get("/x"), each="missing_result")["each"] == [None]
     assert d.metric("gatherd_call_seconds_sum", call="each") < 5
 
 

@@ -580,30 +580,40 @@ check_problem(struct sim *s, struct sim_request *r, const struct sim_http *h)
 
 /*
  * The part of a for_each: an element per item, each the answer of its call, or null when that
- * failed.
+ * failed; `meta` says how many those are.
  */
 static void
-check_items(struct sim *s, struct sim_request *r, const struct sim_http *h, struct str part)
+check_items(struct sim *s, struct sim_request *r, const struct sim_http *h, struct str part, struct str meta)
 {
+	uint64_t n_told = 0, n_null = 0, n_failed = 0;
+
 	for (unsigned i = 0; i < r->n_list; i++) {
 		const struct sim_call *c = &r->items[r->list[i]];
 		struct str element;
+		bool is_first;
 
 		/* '[' or ',' */
 		part = str_of(part.p + 1, part.n - 1);
 		if (!sim_json_value(&part, &element))
 			wrong(s, r, h, "a list that is too short");
+		is_first = memchr(r->list, r->list[i], i) == NULL; /* equal items share a call */
+		n_null += is_first && str_eq(element, STR("null"));
 		if (c->n_seen > 0 && (c->reasons & R(NONE)) &&
 		    (str_is_none(c->body) || str_eq(element, c->body)))
 			continue;
 		if (!str_eq(element, STR("null")))
 			wrong(s, r, h, "an element that is not what the server sent");
+		n_failed += is_first && (c->n_seen == 0 || !(c->reasons & R(NONE)));
 		if (s->env.mode == SIM_EXACT && c->n_seen > 0 && c->reasons == R(NONE) &&
 		    c->body.n > 0)
 			wrong(s, r, h, "a good answer is left out");
 	}
 	if (!str_eq(part, r->n_list == 0 ? STR("[]") : STR("]")))
 		wrong(s, r, h, "a list that is too long");
+	if (!str_is_none(meta) && !str_to_u64(sim_json_member(meta, STR("items")), &n_told))
+		wrong(s, r, h, "a list that is there and missing");
+	if (n_told < n_failed || n_told > n_null)
+		wrong(s, r, h, "failed items that are not told of");
 }
 
 /* One part of a merged answer; true when it is there. */
@@ -623,7 +633,7 @@ check_part(struct sim *s, struct sim_request *r, const struct sim_http *h, size_
 		return false;
 	}
 	if (refers != NULL && refers[0] == 'l' && !str_is_none(part) && r->items != NULL) {
-		check_items(s, r, h, part);
+		check_items(s, r, h, part, meta);
 		return true;
 	}
 	if (!str_is_none(part) && c->n_seen > 0 && (c->reasons & R(NONE))) {

@@ -8,6 +8,8 @@ START_TEST(tells_what_is_missing)
 		{ .name = STR_INIT("orders"), .error = ERR_TIMEOUT, .ms = 400 },
 		{ .name = STR_INIT("a\"b"), .error = ERR_QUEUE_FULL },
 	};
+	static const struct meta_call gaps = {
+		.name = STR_INIT("products"), .error = ERR_TIMEOUT, .n_items = 2, .ms = 7 };
 	struct arena a;
 
 	arena_init(&a, NULL, 0);
@@ -16,6 +18,8 @@ START_TEST(tells_what_is_missing)
 	ck_assert_str_is(meta_of_calls(&a, calls, 2),
 	    "{\"complete\":false,\"calls\":{\"orders\":{\"error\":\"timeout\",\"ms\":400},"
 	    "\"a\\\"b\":{\"error\":\"queue_full\",\"ms\":0}}}");
+	ck_assert_str_is(meta_of_calls(&a, &gaps, 1),
+	    "{\"complete\":false,\"calls\":{\"products\":{\"error\":\"timeout\",\"ms\":7,\"items\":2}}}");
 	ck_assert_str_is(meta_of_calls(&a, NULL, 0), "{\"complete\":true}");
 	arena_reset(&a);
 }
