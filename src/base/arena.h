@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/compiler.h"
 #include "base/freelist.h"
 #include "base/str.h"
 
@@ -100,7 +101,7 @@ void *arena_calloc(struct arena *a, size_t count, size_t size);
 /* A copy of s, with a NUL behind it that is not counted. */
 struct str arena_str(struct arena *a, struct str s);
 /* A formatted string, NUL-terminated. */
-struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct str arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* fn(arg) runs at arena_reset(). */
 void arena_on_reset(struct arena *a, void (*fn)(void *), void *arg);
 

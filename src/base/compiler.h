@@ -12,8 +12,6 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
-#define NORETURN __attribute__((noreturn))
-#define MUST_CHECK __attribute__((warn_unused_result))
 #define CACHE_LINE 64
 
 #define NS_PER_SEC UINT64_C(1000000000)

@@ -22,7 +22,7 @@ log_at(enum log_level level, const char *fmt, ...)
 	static const struct {
 		const char *name;
 		int priority; /* of syslog(3) */
-	} levels[] = { { "error", 3 }, { "warning", 4 }, { "info", 6 }, { "debug", 7 } };
+	} levels[] = { { "error", 3 }, { "warning", 4 }, { "info", 6 } };
 	char line[2048];
 	size_t n = 0;
 	va_list ap;
