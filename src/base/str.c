@@ -92,33 +92,6 @@ str_to_u64(struct str s, uint64_t *out)
 	return true;
 }
 
-static int
-hex_digit(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-bool
-str_hex_to_u64(struct str s, uint64_t *out)
-{
-	uint64_t v = 0;
-
-	if (s.n == 0 || s.n > 16)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		int digit = hex_digit((unsigned char)s.p[i]);
-
-		if (digit < 0)
-			return false;
-		v = v << 4 | (unsigned)digit;
-	}
-	*out = v;
-	return true;
-}
-
 size_t
 str_put_u64(char *dst, uint64_t v)
 {

@@ -69,8 +69,6 @@ struct str str_trim(struct str s);
 bool str_split(struct str *rest, char sep, struct str *head);
 /* Digits only, the whole slice, no overflow; false otherwise and *out is untouched. */
 bool str_to_u64(struct str s, uint64_t *out);
-/* Hex digits only, 1 to 16 of them. */
-bool str_hex_to_u64(struct str s, uint64_t *out);
 
 #define STR_U64_MAX 20 /* decimal digits of UINT64_MAX */
 /* Writes v in decimal to dst (room for STR_U64_MAX bytes); returns the number of digits. */

@@ -27,18 +27,6 @@ START_TEST(takes_digits_only)
 }
 END_TEST
 
-START_TEST(takes_hex_digits_only)
-{
-	uint64_t v = 7;
-
-	ck_assert(!str_hex_to_u64(STR(""), &v));
-	ck_assert(!str_hex_to_u64(STR("0x1"), &v));
-	ck_assert(!str_hex_to_u64(STR("11111111111111111"), &v));
-	ck_assert(str_hex_to_u64(STR("fF"), &v));
-	ck_assert_uint_eq(v, 255);
-}
-END_TEST
-
 START_TEST(splits_at_separator)
 {
 	struct str rest = STR("a,,b,"), part;
@@ -71,5 +59,5 @@ START_TEST(trims_both_ends)
 }
 END_TEST
 
-UNIT_MAIN("str", compares_without_case, takes_digits_only, takes_hex_digits_only,
+UNIT_MAIN("str", compares_without_case, takes_digits_only,
     splits_at_separator, writes_numbers, trims_both_ends)
