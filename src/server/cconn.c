@@ -34,21 +34,6 @@ static const struct stream_events stream_events = {
 	.on_writable = on_writable,
 };
 
-const char *
-cconn_state_name(enum cconn_state s)
-{
-	static const char *const names[] = {
-		[CCONN_HEAD] = "HEAD",
-		[CCONN_ACTIVE] = "ACTIVE",
-		[CCONN_KEEPALIVE] = "KEEPALIVE",
-		[CCONN_TUNNEL] = "TUNNEL",
-		[CCONN_LINGER] = "LINGER",
-		[CCONN_CLOSED] = "CLOSED",
-	};
-
-	return names[s];
-}
-
 static void
 note_peer(struct cconn *c, const struct addr *peer)
 {

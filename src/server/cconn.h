@@ -10,9 +10,9 @@
  *     ACTIVE     an exchange lives on it
  *     KEEPALIVE  idle between requests; holds no buffer
  *     TUNNEL     an upgrade has been answered: a tunnel has the stream's events
- *     LINGER     the last answer is out and our direction is shut; what still comes is read and
- * dropped, so that no reset destroys the answer on its way (RFC 9112 9.6) CLOSED     the stream is
- * closed; freed at the end of the turn
+ *     LINGER     the last answer is out and our direction is shut; what still comes is read and dropped, so that
+ *                no reset destroys the answer on its way (RFC 9112 9.6)
+ *     CLOSED     the stream is closed; freed at the end of the turn
  */
 #ifndef SERVER_CCONN_H
 #define SERVER_CCONN_H
@@ -72,7 +72,6 @@ void cconn_close(struct cconn *c);
  * The server drains: connections close after their answer, idle ones when nothing comes for a second.
  */
 void cconn_drain(struct cconn *c);
-const char *cconn_state_name(enum cconn_state s);
 
 /* ---- for the protocol */
 

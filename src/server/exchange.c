@@ -471,35 +471,24 @@ step_respond(struct exchange *x)
 	return respond(x);
 }
 
-static const struct {
-	const char *name;
-	enum step_result (*run)(struct exchange *x); /* NULL: waits for the connection */
-} steps[] = {
-	[EXCHANGE_HEAD] = { "HEAD", NULL },
-	[EXCHANGE_ROUTE] = { "ROUTE", step_route },
-	[EXCHANGE_ADMIT] = { "ADMIT", step_admit },
-	[EXCHANGE_BODY] = { "BODY", step_body },
-	[EXCHANGE_GATHER] = { "GATHER", step_gather },
-	[EXCHANGE_PROXY] = { "PROXY", step_proxy },
-	[EXCHANGE_REPLY] = { "REPLY", step_reply },
-	[EXCHANGE_BATCH] = { "BATCH", step_batch },
-	[EXCHANGE_ADMIN] = { "ADMIN", step_admin },
-	[EXCHANGE_RESPOND] = { "RESPOND", step_respond },
-	[EXCHANGE_FLUSH] = { "FLUSH", NULL },
-	[EXCHANGE_TUNNEL] = { "TUNNEL", NULL },
-	[EXCHANGE_DONE] = { "DONE", NULL },
+/* By state; those that are not here wait for the connection. */
+static enum step_result (*const steps[])(struct exchange *x) = {
+	[EXCHANGE_ROUTE] = step_route,
+	[EXCHANGE_ADMIT] = step_admit,
+	[EXCHANGE_BODY] = step_body,
+	[EXCHANGE_GATHER] = step_gather,
+	[EXCHANGE_PROXY] = step_proxy,
+	[EXCHANGE_REPLY] = step_reply,
+	[EXCHANGE_BATCH] = step_batch,
+	[EXCHANGE_ADMIN] = step_admin,
+	[EXCHANGE_RESPOND] = step_respond,
+	[EXCHANGE_DONE] = NULL,
 };
-
-const char *
-exchange_state_name(enum exchange_state s)
-{
-	return steps[s].name;
-}
 
 static void
 run(struct exchange *x)
 {
-	while (steps[x->state].run != NULL && steps[x->state].run(x) == STEP_MORE)
+	while (steps[x->state] != NULL && steps[x->state](x) == STEP_MORE)
 		;
 }
 

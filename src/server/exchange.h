@@ -6,11 +6,9 @@
  *     HEAD -> ROUTE -> ADMIT -> BODY -> GATHER | PROXY | REPLY | BATCH | ADMIN -> RESPOND -> FLUSH -> DONE
  *     PROXY -> TUNNEL -> DONE: an upgrade was answered
  *     any before RESPOND -> RESPOND with a problem: exchange_fail() (limits, deadlines)
- *     any -> DONE: exchange_abort() (client gone, hard stop, a streamed answer cut off), which
- * answers nothing
+ *     any -> DONE: exchange_abort() (client gone, hard stop, a streamed answer cut off), which answers nothing
  *
- * exchange_run() walks a table of steps; each returns MORE (go on) or WAIT (an event will call
- * again).
+ * exchange_go() walks a table of steps; each returns MORE (go on) or WAIT (an event will call again).
  */
 #ifndef SERVER_EXCHANGE_H
 #define SERVER_EXCHANGE_H
@@ -169,6 +167,5 @@ void exchange_go(struct exchange *x, enum exchange_state state);
 void exchange_be_tunnel(struct exchange *x);
 /* The answer is a problem. The last thing that its caller does. */
 void exchange_fail(struct exchange *x, enum err_code e);
-const char *exchange_state_name(enum exchange_state s);
 
 #endif

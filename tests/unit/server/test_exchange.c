@@ -328,16 +328,8 @@ START_TEST(believes_trusted_proxies_only)
 }
 END_TEST
 
-START_TEST(names_its_states)
-{
-	ck_assert_str_eq(exchange_state_name(EXCHANGE_HEAD), "HEAD");
-	ck_assert_str_eq(exchange_state_name(EXCHANGE_DONE), "DONE");
-	ck_assert_str_eq(cconn_state_name(CCONN_CLOSED), "CLOSED");
-}
-END_TEST
-
 UNIT_MAIN("exchange", gathers, partial_answers_say_so, required_failures_cancel_the_others,
     the_routes_time_bounds_everything, client_gone_is_499_and_cancels,
     sheds_beyond_the_daemons_limit, waits_for_admission_only_so_long, routing_failures,
     bodies_reach_the_calls, admin_listeners_answer, mock_listeners_skip_admission,
-    replies_evaluate_their_templates, believes_trusted_proxies_only, names_its_states)
+    replies_evaluate_their_templates, believes_trusted_proxies_only)
