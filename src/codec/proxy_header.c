@@ -1,10 +1,10 @@
 /* The PROXY protocol's header. The reader is its owner's; no state of its own; any thread. */
 #include "codec/proxy_header.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/ip.h"
 
 #define V1_BEGIN STR("PROXY ")
 #define V2_BEGIN STR("\r\n\r\n\0\r\nQUIT\n")
@@ -49,15 +49,9 @@ more(struct proxy_header *h, size_t need)
 /* ---- version 1: a line (2.1) */
 
 static bool
-parse_ip(int family, struct str text, uint8_t *ip)
+parse_ip(enum proxy_header_family family, struct str text, uint8_t *ip)
 {
-	char c[INET6_ADDRSTRLEN];
-
-	if (text.n >= sizeof c || str_find(text, '\0') != text.n)
-		return false;
-	memcpy(c, text.p, text.n);
-	c[text.n] = '\0';
-	return inet_pton(family, c, ip) == 1;
+	return family == PROXY_HEADER_IPV4 ? ip_parse_v4(text, ip) : ip_parse_v6(text, ip);
 }
 
 static bool
@@ -80,17 +74,15 @@ parse_line(struct proxy_header *h, struct str line)
 	uint8_t ip[16];
 	uint16_t port;
 	size_t n = 0;
-	int family;
 
 	while (n < ARRAY_LEN(part) && str_split(&line, ' ', &part[n]))
 		n++;
 	if (n != ARRAY_LEN(part) || !str_is_none(line))
 		return false;
-	family = str_eq(part[1], STR("TCP4")) ? AF_INET : AF_INET6;
-	if (family == AF_INET6 && !str_eq(part[1], STR("TCP6")))
+	h->family = str_eq(part[1], STR("TCP4")) ? PROXY_HEADER_IPV4 : PROXY_HEADER_IPV6;
+	if (h->family == PROXY_HEADER_IPV6 && !str_eq(part[1], STR("TCP6")))
 		return false;
-	h->family = family == AF_INET ? PROXY_HEADER_IPV4 : PROXY_HEADER_IPV6;
-	return parse_ip(family, part[2], h->ip) && parse_ip(family, part[3], ip) &&
+	return parse_ip(h->family, part[2], h->ip) && parse_ip(h->family, part[3], ip) &&
 	    parse_port(part[4], &h->port) && parse_port(part[5], &port);
 }
 
@@ -292,9 +284,9 @@ proxy_header_write(char *dst, enum proxy_header_version version, struct str ip)
 	enum proxy_header_family family = PROXY_HEADER_UNKNOWN;
 	uint8_t bytes[16] = { 0 };
 
-	if (ip.n != 0 && parse_ip(AF_INET, ip, bytes))
+	if (ip_parse_v4(ip, bytes))
 		family = PROXY_HEADER_IPV4;
-	else if (ip.n != 0 && parse_ip(AF_INET6, ip, bytes))
+	else if (ip_parse_v6(ip, bytes))
 		family = PROXY_HEADER_IPV6;
 	if (version == PROXY_HEADER_NONE)
 		return 0;

@@ -1,10 +1,10 @@
 /* Request targets: checks, decoding and encoding. Pure functions over the caller's memory. */
 #include "codec/uri.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/ip.h"
 #include "codec/octet.h"
 
 static char
@@ -105,14 +105,9 @@ is_port(struct str s)
 static bool
 is_ipv6(struct str s)
 {
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr addr;
+	uint8_t ip[16];
 
-	if (s.n == 0 || s.n >= sizeof(text) || memchr(s.p, '\0', s.n) != NULL)
-		return false;
-	memcpy(text, s.p, s.n);
-	text[s.n] = '\0';
-	return inet_pton(AF_INET6, text, &addr) == 1;
+	return ip_parse_v6(s, ip);
 }
 
 bool

@@ -8,22 +8,9 @@
 #include <sys/un.h>
 
 #include "base/compiler.h"
+#include "base/ip.h"
 
 static const uint8_t mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-/* inet_pton() wants a NUL behind; a text with a NUL inside it is no address. */
-static bool
-to_binary(int family, struct str text, void *out)
-{
-	char c[INET6_ADDRSTRLEN];
-
-	if (text.n >= sizeof c || str_find(text, '\0') != text.n)
-		return false;
-	if (text.n != 0)
-		memcpy(c, text.p, text.n);
-	c[text.n] = '\0';
-	return inet_pton(family, c, out) == 1;
-}
 
 static enum err_code
 parse_unix(struct str path, struct addr *out)
@@ -45,42 +32,42 @@ parse_unix(struct str path, struct addr *out)
 }
 
 static bool
-parse_port(struct str text, in_port_t *out)
+parse_port(struct str text, unsigned *out)
 {
 	uint64_t port;
 
 	if (text.n > 5 || !str_to_u64(text, &port) || port > UINT16_MAX)
 		return false;
-	*out = htons((uint16_t)port);
+	*out = (unsigned)port;
 	return true;
 }
 
 static enum err_code
 parse_v6(struct str text, struct addr *out)
 {
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&out->sa;
 	size_t end = str_find(text, ']');
+	uint8_t ip[16];
+	unsigned port;
 
 	if (end + 1 >= text.n || text.p[end + 1] != ':' ||
-	    !to_binary(AF_INET6, str_of(text.p + 1, end - 1), &in6->sin6_addr) ||
-	    !parse_port(str_of(text.p + end + 2, text.n - end - 2), &in6->sin6_port))
+	    !ip_parse_v6(str_of(text.p + 1, end - 1), ip) ||
+	    !parse_port(str_of(text.p + end + 2, text.n - end - 2), &port))
 		return ERR_BAD_CONFIG;
-	in6->sin6_family = AF_INET6;
-	out->len = sizeof *in6;
+	addr_of_bytes(ip, sizeof ip, port, out);
 	return ERR_NONE;
 }
 
 static enum err_code
 parse_v4(struct str text, struct addr *out)
 {
-	struct sockaddr_in *in = (struct sockaddr_in *)&out->sa;
 	size_t end = str_find(text, ':');
+	uint8_t ip[4];
+	unsigned port;
 
-	if (end == text.n || !to_binary(AF_INET, str_of(text.p, end), &in->sin_addr) ||
-	    !parse_port(str_of(text.p + end + 1, text.n - end - 1), &in->sin_port))
+	if (end == text.n || !ip_parse_v4(str_of(text.p, end), ip) ||
+	    !parse_port(str_of(text.p + end + 1, text.n - end - 1), &port))
 		return ERR_BAD_CONFIG;
-	in->sin_family = AF_INET;
-	out->len = sizeof *in;
+	addr_of_bytes(ip, sizeof ip, port, out);
 	return ERR_NONE;
 }
 
@@ -123,9 +110,9 @@ addr_of_ip(struct str ip, unsigned port, struct addr *out)
 
 	if (port > UINT16_MAX)
 		return ERR_BAD_CONFIG;
-	if (to_binary(AF_INET, ip, bytes))
+	if (ip_parse_v4(ip, bytes))
 		addr_of_bytes(bytes, 4, port, out);
-	else if (to_binary(AF_INET6, ip, bytes))
+	else if (ip_parse_v6(ip, bytes))
 		addr_of_bytes(bytes, 16, port, out);
 	else
 		return ERR_BAD_CONFIG;

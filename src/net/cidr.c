@@ -1,29 +1,15 @@
 /* Networks. No state; any thread. */
 #include "net/cidr.h"
 
-#include <netinet/in.h>
-#include <stdio.h>
-
-/*
- * The address alone, as addr_parse() knows it with a port: *width is how many bits a prefix can
- * have.
- */
+/* The address alone; *width is how many bits a prefix can have. */
 static bool
 parse_ip(struct str ip, uint8_t out[16], unsigned *width)
 {
-	bool is_v6 = str_find(ip, ':') != ip.n;
-	char text[64];
 	struct addr a;
-	int n;
 
-	if (ip.n > INET6_ADDRSTRLEN)
+	if (addr_of_ip(ip, 0, &a) != ERR_NONE)
 		return false;
-	n = snprintf(text, sizeof text, is_v6 ? "[%.*s]:0" : "%.*s:0", STR_FMT(ip));
-	/* Shorter when there is a NUL in it. */
-	if (n < 0 || (size_t)n != ip.n + (is_v6 ? 4 : 2) ||
-	    addr_parse(str_of(text, (size_t)n), &a) != ERR_NONE)
-		return false;
-	*width = is_v6 ? 128 : 32;
+	*width = a.sa.ss_family == AF_INET6 ? 128 : 32;
 	return addr_ip(&a, out);
 }
 

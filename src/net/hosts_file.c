@@ -1,13 +1,12 @@
 /* /etc/hosts. No state; any thread that may block on files. */
 #include "net/hosts_file.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/compiler.h"
+#include "base/ip.h"
 
 #define FILE_MAX_BYTES (1u << 20)
 #define READ_BYTES 65536
@@ -60,16 +59,11 @@ add(struct dns_addrs *to, const uint8_t *ip, size_t size)
 static void
 add_text(struct str text, struct dns_addrs out[DNS_FAMILIES])
 {
-	char c[INET6_ADDRSTRLEN];
 	uint8_t ip[16];
 
-	if (text.n >= sizeof c)
-		return;
-	memcpy(c, text.p, text.n);
-	c[text.n] = '\0';
-	if (inet_pton(AF_INET, c, ip) == 1)
+	if (ip_parse_v4(text, ip))
 		add(&out[DNS_V4], ip, 4);
-	else if (inet_pton(AF_INET6, c, ip) == 1)
+	else if (ip_parse_v6(text, ip))
 		add(&out[DNS_V6], ip, 16);
 }
 

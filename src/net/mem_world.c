@@ -160,7 +160,6 @@ mem_fini(struct loop *loop)
 	struct mem_loop *ml = loop->world;
 
 	TAILQ_REMOVE(&ml->world->loops, ml, link);
-	ml->world->n_loops--;
 	free(ml->ready.at);
 	free(ml->running.at);
 	free(ml);
@@ -202,7 +201,6 @@ mem_world_loop(struct mem_world *w)
 
 	ml->world = w;
 	TAILQ_INSERT_TAIL(&w->loops, ml, link);
-	w->n_loops++;
 	ml->loop = loop_new(&mem_ops, ml);
 	return ml->loop;
 }
@@ -262,20 +260,11 @@ mem_world_step(struct mem_world *w)
 static struct addr
 peer_addr(uint64_t n)
 {
-	uint64_t host = n / 60000 % 65536, port = 1024 + n % 60000;
-	char text[64];
+	uint64_t host = n / 60000;
+	const uint8_t ip[4] = { 10, 1, (uint8_t)(host / 256), (uint8_t)host };
 	struct addr a;
-	size_t len = 0;
 
-	memcpy(text, "10.1.", 5);
-	len = 5;
-	len += str_put_u64(text + len, host / 256);
-	text[len++] = '.';
-	len += str_put_u64(text + len, host % 256);
-	text[len++] = ':';
-	len += str_put_u64(text + len, port);
-	if (addr_parse(str_of(text, len), &a) != ERR_NONE)
-		assert(!"an address of ours");
+	addr_of_bytes(ip, sizeof ip, 1024 + (unsigned)(n % 60000), &a);
 	return a;
 }
 

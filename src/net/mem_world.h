@@ -51,7 +51,6 @@ struct mem_world {
 	bool has_records; /* connections are shaped like TLS (stream_record.h); set before any is made */
 	struct timer_heap events; /* of the world itself: arrivals */
 	TAILQ_HEAD(, mem_loop) loops;
-	size_t n_loops;
 	TAILQ_HEAD(, mem_listener) listeners;
 	size_t n_streams; /* ends that are not closed */
 	size_t n_pairs;   /* connections of which something is left */

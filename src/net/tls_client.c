@@ -1,11 +1,11 @@
 /* Client contexts. Files are read by the main thread; the rest runs on the worker's. */
 #include "net/tls_client.h"
 
-#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 
+#include "base/ip.h"
 #include "base/mem.h"
 #include "net/tls_cert.h"
 #include "net/tls_error.h"
@@ -177,18 +177,18 @@ tls_client_replace(struct tls_client *client, struct tls_client **fresh)
 /* ---- servers */
 
 static bool
-is_address(const char *name)
+is_address(struct str name)
 {
-	unsigned char bytes[sizeof(struct in6_addr)];
+	uint8_t ip[16];
 
-	return inet_pton(AF_INET, name, bytes) == 1 || inet_pton(AF_INET6, name, bytes) == 1;
+	return ip_parse_v4(name, ip) || ip_parse_v6(name, ip);
 }
 
 void
 tls_client_peer_init(struct tls_peer *peer, struct tls_client *client, struct str name)
 {
 	*peer = (struct tls_peer){ .client = client, .name = mem_strndup(name.p, name.n) };
-	peer->is_address = is_address(peer->name);
+	peer->is_address = is_address(name);
 }
 
 void

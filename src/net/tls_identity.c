@@ -1,11 +1,9 @@
 /* The client's certificate in words. Made once per connection, and only where clients are asked. */
 #include "net/tls_identity.h"
 
-#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "net/addr.h"
@@ -56,26 +54,17 @@ add_name(struct buf *out, size_t begin, const char *kind, const ASN1_STRING *tex
 static void
 add_address(struct buf *out, size_t begin, const ASN1_OCTET_STRING *bytes)
 {
-	struct addr a = { .len = 0 };
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
-	char text[ADDR_TEXT_MAX];
 	size_t n = (size_t)ASN1_STRING_length(bytes);
+	char text[ADDR_TEXT_MAX];
+	struct addr a;
 
-	if (n == sizeof in.sin_addr) {
-		memcpy(&in.sin_addr, ASN1_STRING_get0_data(bytes), n);
-		memcpy(&a.sa, &in, a.len = sizeof in);
-	} else if (n == sizeof in6.sin6_addr) {
-		memcpy(&in6.sin6_addr, ASN1_STRING_get0_data(bytes), n);
-		memcpy(&a.sa, &in6, a.len = sizeof in6);
-	} else {
+	if (n != 4 && n != 16)
 		return;
-	}
-	n = addr_format_ip(&a, text);
+	addr_of_bytes(ASN1_STRING_get0_data(bytes), n, 0, &a);
 	if (out->n != begin)
 		buf_add_c(out, ", ");
 	buf_add_c(out, "IP:");
-	buf_add(out, str_of(text, n));
+	buf_add(out, str_of(text, addr_format_ip(&a, text)));
 }
 
 static void

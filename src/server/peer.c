@@ -1,8 +1,6 @@
 /* X-Forwarded-For or Forwarded (RFC 7239) of trusted proxies. No state; any thread. */
 #include "server/peer.h"
 
-#include <stdio.h>
-
 #include "base/compiler.h"
 #include "codec/forwarded.h"
 
@@ -22,19 +20,10 @@ peer_is_trusted(const struct listener_conf *conf, const struct addr *peer)
 static bool
 is_trusted(const struct listener_conf *conf, struct str ip, bool *is_address)
 {
-	char text[ADDR_TEXT_MAX];
-	bool is_v6 = str_find(ip, ':') != ip.n;
 	struct addr addr;
-	int n;
 
-	*is_address = false;
-	if (ip.n > 45)
-		return false;
-	n = snprintf(text, sizeof(text), is_v6 ? "[%.*s]:0" : "%.*s:0", STR_FMT(ip));
-	if (n < 0 || addr_parse(str_of(text, (size_t)n), &addr) != ERR_NONE || addr_is_unix(&addr))
-		return false;
-	*is_address = true;
-	return peer_is_trusted(conf, &addr);
+	*is_address = addr_of_ip(ip, 0, &addr) == ERR_NONE;
+	return *is_address && peer_is_trusted(conf, &addr);
 }
 
 /* The last MAX_HOPS elements of all fields of that name, in order; returns their number. */

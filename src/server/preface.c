@@ -1,7 +1,6 @@
 /* Connections before their PROXY header. Owned by their listener; worker thread. */
 #include "server/preface.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "base/compiler.h"
@@ -12,16 +11,8 @@
 static void on_readable(void *arg);
 static void on_timer(void *arg);
 
-static void
-on_writable(void *arg)
-{
-	(void)arg; /* nothing is written */
-}
-
-static const struct stream_events stream_events = {
-	.on_readable = on_readable,
-	.on_writable = on_writable,
-};
+/* Nothing is written. */
+static const struct stream_events stream_events = { .on_readable = on_readable };
 
 void
 preface_new(struct listener *l, struct stream *stream, const struct addr *peer)
@@ -90,28 +81,13 @@ static struct addr
 client_of(const struct preface *p)
 {
 	const struct proxy_header *h = &p->header;
-	struct addr client = { 0 };
-	struct sockaddr_in *in = (struct sockaddr_in *)&client.sa;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&client.sa;
+	struct addr client;
 
-	switch (h->family) {
-	case PROXY_HEADER_IPV4:
-		in->sin_family = AF_INET;
-		in->sin_port = htons(h->port);
-		memcpy(&in->sin_addr, h->ip, sizeof in->sin_addr);
-		client.len = sizeof *in;
-		return client;
-	case PROXY_HEADER_IPV6:
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(h->port);
-		memcpy(&in6->sin6_addr, h->ip, sizeof in6->sin6_addr);
-		client.len = sizeof *in6;
-		addr_unmap(&client);
-		return client;
-	case PROXY_HEADER_UNKNOWN:
-		break;
-	}
-	return p->peer;
+	if (h->family == PROXY_HEADER_UNKNOWN)
+		return p->peer;
+	addr_of_bytes(h->ip, h->family == PROXY_HEADER_IPV4 ? 4 : 16, h->port, &client);
+	addr_unmap(&client);
+	return client;
 }
 
 static void
