@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 
 struct expander {
 	struct arena *arena;
@@ -22,20 +23,12 @@ read_fd(int fd, size_t max, struct arena *a, struct str *out)
 	struct buf b = BUF_INIT;
 	const char *why = NULL;
 
-	while (why == NULL) {
-		ssize_t n = read(fd, buf_reserve(&b, 4096), 4096);
-
-		if (n == 0)
-			break;
-		if (n > 0)
-			buf_commit(&b, (size_t)n);
-		else if (errno != EINTR)
-			why = arena_str(a, str_c(strerror(errno))).p;
-		if (b.n > max)
-			why = arena_printf(a, "larger than %zu bytes", max).p;
-	}
-	if (why == NULL)
+	if (file_read(fd, max, &b))
 		*out = arena_str(a, buf_str(&b));
+	else if (errno == EFBIG)
+		why = arena_printf(a, "larger than %zu bytes", max).p;
+	else
+		why = arena_str(a, str_c(strerror(errno))).p;
 	buf_fini(&b);
 	return why;
 }

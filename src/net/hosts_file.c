@@ -5,11 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/buf.h"
+#include "base/file.h"
 #include "base/ip.h"
 
 #define FILE_MAX_BYTES (1u << 20)
-#define READ_BYTES 65536
 
 static bool
 is_blank(char c)
@@ -89,18 +88,6 @@ hosts_file_find(struct str text, struct str name, struct dns_addrs out[DNS_FAMIL
 	return out[DNS_V4].n + out[DNS_V6].n != 0;
 }
 
-static void
-read_all(int fd, struct buf *out)
-{
-	ssize_t got = 1;
-
-	while (got > 0 && out->n < FILE_MAX_BYTES) {
-		got = read(fd, buf_reserve(out, READ_BYTES), READ_BYTES);
-		if (got > 0)
-			buf_commit(out, (size_t)got);
-	}
-}
-
 bool
 hosts_file_look_up(const char *path, struct str name, struct dns_addrs out[DNS_FAMILIES])
 {
@@ -109,7 +96,7 @@ hosts_file_look_up(const char *path, struct str name, struct dns_addrs out[DNS_F
 	bool is_found;
 
 	if (fd >= 0) {
-		read_all(fd, &text);
+		(void)file_read(fd, FILE_MAX_BYTES, &text); /* what there is has to do */
 		close(fd);
 	}
 	is_found = hosts_file_find(buf_str(&text), name, out);

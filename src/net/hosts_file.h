@@ -11,7 +11,7 @@
  * when there is none at all.
  */
 bool hosts_file_find(struct str text, struct str name, struct dns_addrs out[DNS_FAMILIES]);
-/* Reads the file, at most 1 MiB of it, and looks there; a file that cannot be read is empty. Blocks. */
+/* Reads the file, about 1 MiB of it at most, and looks there; a file that cannot be read is empty. Blocks. */
 bool hosts_file_look_up(const char *path, struct str name, struct dns_addrs out[DNS_FAMILIES]);
 
 #endif

@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "net/tls_error.h"
 
 #define FILE_MAX_BYTES ((size_t)4 << 20)
-#define READ_BYTES 16384
 
 enum err_code
 tls_cert_refuse(struct tls_fault *fault, const struct conf_text *at, const char *fmt, ...)
@@ -32,28 +32,11 @@ tls_cert_refuse(struct tls_fault *fault, const struct conf_text *at, const char 
 
 /* ---- files */
 
-static bool
-read_all(int fd, struct buf *out)
-{
-	ssize_t n;
-
-	do {
-		n = read(fd, buf_reserve(out, READ_BYTES), READ_BYTES);
-		if (n > 0)
-			buf_commit(out, (size_t)n);
-		if (out->n > FILE_MAX_BYTES) {
-			errno = EFBIG;
-			return false;
-		}
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	return n == 0;
-}
-
 enum err_code
 tls_cert_read_file(const struct conf_text *file, struct buf *out, struct tls_fault *fault)
 {
 	int fd = open(file->s.p, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	bool ok = fd >= 0 && read_all(fd, out);
+	bool ok = fd >= 0 && file_read(fd, FILE_MAX_BYTES, out);
 	int error = errno;
 
 	if (fd >= 0)
