@@ -131,16 +131,11 @@ static void
 on_writable(void *arg)
 {
 	struct rehearsal_client *c = arg;
+	size_t put;
 
-	while (c->n_sent < c->bytes.n) {
-		struct str rest = { c->bytes.p + c->n_sent, c->bytes.n - c->n_sent };
-		struct iovec iov = { (void *)(uintptr_t)rest.p, rest.n };
-		size_t put;
-
-		if (stream_writev(c->stream, &iov, 1, &put) != IO_OK)
-			return; /* an error is told by reading, too */
-		c->n_sent += put;
-	}
+	/* An error is told by reading, too. */
+	stream_push(c->stream, str_of(c->bytes.p + c->n_sent, c->bytes.n - c->n_sent), &put);
+	c->n_sent += put;
 }
 
 static void

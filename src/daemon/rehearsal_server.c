@@ -92,21 +92,13 @@ conn_close(struct conn *c, bool is_reset)
 static bool
 flush(struct stream *stream, struct buf *out)
 {
-	size_t at = 0;
+	size_t put;
 
-	while (at < out->n) {
-		struct iovec iov = { out->p + at, out->n - at };
-		size_t put;
-		enum io_status io = stream_writev(stream, &iov, 1, &put);
-
-		if (io == IO_ERROR)
-			return false;
-		if (io != IO_OK)
-			break;
-		at += put;
-	}
-	out->n -= at;
-	memmove(out->p, out->p + at, out->n);
+	if (stream_push(stream, buf_str(out), &put) == IO_ERROR)
+		return false;
+	out->n -= put;
+	if (out->n > 0)
+		memmove(out->p, out->p + put, out->n);
 	return true;
 }
 

@@ -9,8 +9,6 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,12 +17,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/loop_real.h"
+#include "net/sock.h"
 
 #define TAG_ACCEPTOR 0x61636370
 /* So that a flood of connections cannot starve those that are there. */
 #define ACCEPTS_PER_TURN 64
-/* The end of a listener with an attentive owner; the longest backlog that is asked for. */
-#define FINISH_ACCEPTS 4096
+/* So that clients that never cease to come cannot keep a listener from its end. */
+#define FINISH_ACCEPTS SOCK_BACKLOG
 #define PAUSE_NS (100 * NS_PER_MS)
 
 struct acceptor {
@@ -139,26 +138,13 @@ on_listen_event(evutil_socket_t fd, short what, void *arg)
 		continue;
 }
 
-/*
- * Accepted sockets inherit it, which spares a call for each. Output of a turn already leaves in one write: Nagle's
- * delay would only hold back its last segment.
- */
-static void
-set_nodelay(int fd)
-{
-	int one = 1;
-
-	/* Fails on unix sockets, where nothing is delayed. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-}
-
 struct acceptor *
 acceptor_new(struct loop *loop, int fd, const struct acceptor_events *events, void *owner)
 {
 	struct acceptor *a = mem_calloc(1, sizeof *a);
 	int rc;
 
-	set_nodelay(fd);
+	sock_set_nodelay(fd); /* accepted sockets inherit it, which spares a call for each */
 	a->tag = TAG_ACCEPTOR;
 	a->fd = fd;
 	a->reserve_fd = -1;

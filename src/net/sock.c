@@ -1,4 +1,4 @@
-/* Listening sockets. No state; any thread. */
+/* Sockets, mostly those that listen. No state; any thread. */
 #include "net/sock.h"
 
 #include <errno.h>
@@ -182,4 +182,11 @@ sock_local_addr(int fd, struct addr *out)
 	if (getsockname(fd, (struct sockaddr *)&out->sa, &out->len) != 0)
 		return ERR_SYSTEM;
 	return ERR_NONE;
+}
+
+void
+sock_set_nodelay(int fd)
+{
+	/* Fails on unix sockets, where nothing is delayed. */
+	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }

@@ -1,4 +1,4 @@
-/* System calls on sockets, with errors as sentences. Blocking nowhere. */
+/* Making and asking sockets; errno tells why something failed. Blocks nowhere. */
 #ifndef NET_SOCK_H
 #define NET_SOCK_H
 
@@ -24,5 +24,7 @@ enum err_code sock_probe(const struct addr *at, bool is_v6only);
 bool sock_is_listening(int fd);
 /* The address a socket is bound to. */
 enum err_code sock_local_addr(int fd, struct addr *out);
+/* Output of a turn already leaves in one write: Nagle's delay would only hold back its last segment. */
+void sock_set_nodelay(int fd);
 
 #endif

@@ -1,8 +1,6 @@
 /* What all streams share. Used on the loop's thread. */
 #include "net/stream.h"
 
-#include "base/compiler.h"
-
 struct stream *
 stream_connect(
     struct loop *loop, const struct addr *to, const struct stream_events *events, void *owner)
@@ -46,4 +44,20 @@ stream_set_owner(struct stream *s, const struct stream_events *events, void *own
 {
 	s->events = events;
 	s->owner = owner;
+}
+
+enum io_status
+stream_push(struct stream *s, struct str bytes, size_t *put)
+{
+	enum io_status io = IO_OK;
+
+	*put = 0;
+	while (*put < bytes.n && io == IO_OK) {
+		struct iovec iov = { (void *)(uintptr_t)(bytes.p + *put), bytes.n - *put };
+		size_t part;
+
+		io = stream_writev(s, &iov, 1, &part);
+		*put += part;
+	}
+	return io;
 }

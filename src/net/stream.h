@@ -102,6 +102,20 @@ stream_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)
 	return s->ops->writev(s, iov, n, put);
 }
 
+/* As stream_writev() until all is written, or no more is taken; *put is how much was, whatever is returned. */
+enum io_status stream_push(struct stream *s, struct str bytes, size_t *put);
+
+/* How many bytes the slices have. */
+static inline size_t
+stream_total(const struct iovec *iov, size_t n)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < n; i++)
+		total += iov[i].iov_len;
+	return total;
+}
+
 /* Cheap when nothing changes. */
 static inline void
 stream_want_read(struct stream *s, bool is_wanted)

@@ -274,16 +274,6 @@ ring_put(struct pipe *p, const char *from, size_t n)
 	p->n_flying += n;
 }
 
-static size_t
-total_of(const struct iovec *iov, size_t n)
-{
-	size_t total = 0;
-
-	for (size_t i = 0; i < n; i++)
-		total += iov[i].iov_len;
-	return total;
-}
-
 static enum io_status
 mem_writev(struct stream *base, const struct iovec *iov, size_t n, size_t *put)
 {
@@ -301,7 +291,7 @@ mem_writev(struct stream *base, const struct iovec *iov, size_t n, size_t *put)
 		stream_mem_update(s);
 		return IO_AGAIN;
 	}
-	left = total_of(iov, n);
+	left = stream_total(iov, n);
 	left = portion(w, left < room(p) ? left : room(p));
 	*put = left;
 	for (size_t i = 0; left > 0; i++) {

@@ -120,19 +120,14 @@ static enum io_status
 flush(struct stream_record *r)
 {
 	enum io_status io;
+	size_t put;
 
-	while (is_held(r)) {
-		struct iovec iov = { r->out.p + r->out_at, r->out.n - r->out_at };
-		size_t put;
-
-		io = stream_writev(r->below, &iov, 1, &put);
-		if (io == IO_AGAIN)
-			return io;
-		if (io != IO_OK)
-			break;
-		r->out_at += put;
-	}
-	io = is_held(r) ? IO_ERROR : IO_OK;
+	if (!is_held(r))
+		return IO_OK;
+	io = stream_push(r->below, str_of(r->out.p + r->out_at, r->out.n - r->out_at), &put);
+	r->out_at += put;
+	if (io == IO_AGAIN)
+		return io;
 	buf_clear(&r->out);
 	r->out_at = 0;
 	return io;
@@ -448,22 +443,12 @@ hash_of(const struct iovec *iov, size_t n_iov, size_t n)
 	return n == 0 ? hash : 0;
 }
 
-static size_t
-total_of(const struct iovec *iov, size_t n)
-{
-	size_t total = 0;
-
-	for (size_t i = 0; i < n; i++)
-		total += iov[i].iov_len;
-	return total;
-}
-
 /* A record of some of it. */
 static void
 add_data(struct stream_record *r, const struct iovec *iov, size_t n_iov)
 {
 	char bytes[RECORD_BYTES] = { 0 };
-	size_t n = total_of(iov, n_iov), have = 0;
+	size_t n = stream_total(iov, n_iov), have = 0;
 
 	n = n < RECORD_BYTES ? n : RECORD_BYTES;
 	if (mem_world_chance(world_of(r), world_of(r)->faults.split_chance))
@@ -529,7 +514,7 @@ record_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)
 	/* What was read before a server ended may be its answer; to a client that has gone nothing
 	 * is said. */
 	assert(!r->is_failed || !r->is_accepted);
-	if (total_of(iov, n) == 0)
+	if (stream_total(iov, n) == 0)
 		return IO_OK;
 	io = try_write(r, iov, n);
 	r->is_write_blocked = io == IO_AGAIN;

@@ -21,6 +21,7 @@
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "net/loop_real.h"
+#include "net/sock.h"
 
 #define TAG_STREAM_TCP 0x73746370
 
@@ -322,16 +323,6 @@ stream_tcp_accepted(struct loop *loop, int fd, const struct stream_events *event
 	return &t->base;
 }
 
-/* As in acceptor.c. */
-static void
-set_nodelay(int fd)
-{
-	int one = 1;
-
-	/* Fails on unix sockets, where nothing is delayed. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-}
-
 /*
  * The errno, or 0. To this host the handshake is over when connect() returns, although it says EINPROGRESS: asking
  * again is cheaper than being told, and to another host it costs one call of a handshake's many.
@@ -361,7 +352,7 @@ stream_tcp_connect(
 	t->state = TCP_STATE_CONNECTING;
 	if (fd >= 0) {
 		if (!addr_is_unix(to))
-			set_nodelay(fd);
+			sock_set_nodelay(fd);
 		error = start_connect(fd, to);
 	}
 	t->error = error;

@@ -153,16 +153,6 @@ tls_read(struct stream *s, char *to, size_t n, size_t *got)
 	return *got > 0 ? IO_OK : io;
 }
 
-static size_t
-total_of(const struct iovec *iov, size_t n)
-{
-	size_t total = 0;
-
-	for (size_t i = 0; i < n; i++)
-		total += iov[i].iov_len;
-	return total;
-}
-
 static enum io_status
 block(struct stream_tls *t, enum io_status io)
 {
@@ -214,7 +204,7 @@ tls_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)
 		if (io != IO_OK)
 			return block(t, io);
 	}
-	if (total_of(iov, n) < t->n_owed)
+	if (stream_total(iov, n) < t->n_owed)
 		return fail_io(t); /* not the same bytes */
 	*put = t->n_owed;
 	t->n_owed = 0;

@@ -61,23 +61,6 @@ bio_read(BIO *b, char *to, size_t n, size_t *got)
 	return -1;
 }
 
-/* As much as the stream below takes; *put is how much. */
-static enum io_status
-push(struct stream *below, const char *from, size_t n, size_t *put)
-{
-	enum io_status io = IO_OK;
-
-	*put = 0;
-	while (*put < n && io == IO_OK) {
-		struct iovec iov = { (void *)(uintptr_t)(from + *put), n - *put };
-		size_t part;
-
-		io = stream_writev(below, &iov, 1, &part);
-		*put += part;
-	}
-	return io;
-}
-
 /*
  * What is not data goes at once, but for the alert that is the end: a client can do without a
  * ticket. Other keys cannot be given to the kernel, so the connection ends where they would begin.
@@ -122,7 +105,7 @@ bio_write(BIO *b, const char *from, size_t n, size_t *put)
 		return 1;
 	}
 	if (!held->is_broken && !held->is_corked && !tls_io_is_held(held) &&
-	    push(io->stream, from, n, &sent) == IO_ERROR)
+	    stream_push(io->stream, str_of(from, n), &sent) == IO_ERROR)
 		held->is_broken = true;
 	if (held->bytes.n + n - sent > HELD_MAX_BYTES)
 		held->is_broken = true;
@@ -142,7 +125,7 @@ tls_io_flush(struct tls_held *held, struct stream *below)
 	held->is_corked = false;
 	if (!tls_io_is_held(held))
 		return held->is_broken ? IO_ERROR : IO_OK;
-	io = push(below, held->bytes.p + held->at, held->bytes.n - held->at, &put);
+	io = stream_push(below, str_of(held->bytes.p + held->at, held->bytes.n - held->at), &put);
 	held->at += put;
 	if (io == IO_OK && held->n_alert != 0)
 		io = stream_write_record(below, SSL3_RT_ALERT, str_of(held->alert, held->n_alert));

@@ -142,7 +142,6 @@ on_timer(void *arg)
 static void
 take_off(struct cconn_out *out, size_t sent)
 {
-	out->bytes -= sent;
 	while (out->n > 0 && sent >= out->iov->iov_len) {
 		sent -= out->iov->iov_len;
 		out->iov++;
@@ -187,9 +186,6 @@ cconn_send(struct cconn *c, struct iovec *iov, size_t n)
 	assert(c->out.n == 0);
 	c->out.iov = iov;
 	c->out.n = n;
-	c->out.bytes = 0;
-	for (size_t i = 0; i < n; i++)
-		c->out.bytes += iov[i].iov_len;
 	flush(c);
 }
 

@@ -35,7 +35,6 @@ struct cconn_h1_stream;
 struct cconn_out {
 	struct iovec *iov; /* borrowed from the protocol, and changed, until all is sent */
 	size_t n;
-	size_t bytes;    /* left */
 	bool is_blocked; /* on_writable is awaited */
 	bool is_dead;    /* the stream failed: closing comes at the end of the turn */
 };

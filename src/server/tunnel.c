@@ -133,22 +133,16 @@ static size_t
 push(struct tunnel_end *from, struct str bytes)
 {
 	struct tunnel *t = from->tunnel;
-	enum io_status io = IO_OK;
-	size_t sum = 0, put;
+	size_t put;
+	enum io_status io = stream_push(other(from)->stream, bytes, &put);
 
-	while (sum < bytes.n && io == IO_OK) {
-		struct iovec v = { (void *)(uintptr_t)(bytes.p + sum), bytes.n - sum };
-
-		io = stream_writev(other(from)->stream, &v, 1, &put);
-		sum += put;
-	}
-	if (sum > 0) {
+	if (put > 0) {
 		set_timer(t);
-		t->events->on_passed(t->owner, side_of(from), sum);
+		t->events->on_passed(t->owner, side_of(from), put);
 	}
 	if (io == IO_ERROR)
 		break_way(from);
-	return sum;
+	return put;
 }
 
 /* What is held goes on; when nothing is left the sender is read again. */

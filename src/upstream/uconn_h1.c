@@ -146,23 +146,15 @@ begin(struct uconn_h1 *x)
 size_t
 uconn_h1_send_body(struct uconn_h1 *x, struct str piece, bool is_last)
 {
-	size_t put, sum = 0;
+	size_t put;
 
 	if (x->lease.state != LEASE_HELD || x->is_blocked || x->out_at < x->n_out)
 		return 0;
-	while (sum < piece.n) {
-		struct iovec v = { (void *)(uintptr_t)(piece.p + sum), piece.n - sum };
-		enum io_status io = stream_writev(x->lease.uconn->stream, &v, 1, &put);
-
-		x->is_blocked = io == IO_AGAIN;
-		if (io != IO_OK)
-			break;
-		sum += put;
-		x->bytes_out += put;
-	}
-	if (is_last && sum == piece.n)
+	x->is_blocked = stream_push(x->lease.uconn->stream, piece, &put) == IO_AGAIN;
+	x->bytes_out += put;
+	if (is_last && put == piece.n)
 		x->is_request_out = true;
-	return sum;
+	return put;
 }
 
 static void
