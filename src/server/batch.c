@@ -4,6 +4,7 @@
 #include "base/compiler.h"
 #include "gather/values.h"
 #include "server/batch_entry.h"
+#include "server/batch_record.h"
 #include "server/respond.h"
 #include "server/server.h"
 
@@ -33,7 +34,6 @@ struct batch {
 	size_t n_slots;
 	struct buf *results;     /* one per entry */
 	struct defer begin_later;
-	bool is_done;
 };
 
 /* ---- the answer of the batch */
@@ -61,7 +61,6 @@ answer_batch(struct batch *b)
 	put(&out->body[out->n_body++], STR("]\n"));
 	for (size_t i = 0; i < out->n_body; i++)
 		out->body_bytes += out->body[i].iov_len;
-	b->is_done = true;
 	exchange_go(x, EXCHANGE_RESPOND);
 }
 
@@ -374,5 +373,4 @@ batch_cancel(struct batch *b)
 		exchange_fini(&slot->exchange);
 		slot->is_busy = false;
 	}
-	b->is_done = true;
 }

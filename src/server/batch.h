@@ -6,11 +6,7 @@
 #ifndef SERVER_BATCH_H
 #define SERVER_BATCH_H
 
-#include "server/batch_record.h"
 #include "server/exchange.h"
-
-struct batch;
-struct batch_slot;
 
 /*
  * Starts the entries of the batch that the body of the request is. ERR_BAD_BODY or ERR_BATCH_TOO_LARGE: nothing was

@@ -12,7 +12,13 @@
 #include "server/cconn.h"
 #include "server/exchange.h"
 
-/* How far the answer is. */
+/*
+ * How far the answer is.
+ *
+ *     NO_ANSWER ──> ENDED                    a whole one
+ *         └──> STREAMING ──> ENDED           piece by piece
+ *                  └──> RESET                or cut off
+ */
 enum cconn_h1_answer {
 	CCONN_H1_NO_ANSWER,
 	CCONN_H1_STREAMING, /* its head is written, pieces come */
@@ -65,8 +71,7 @@ void cconn_h1_on_put(struct cconn *c, size_t n);
 void cconn_h1_on_later(struct cconn *c);
 /* Would a plain close look like the end of an answer that is not all out? */
 bool cconn_h1_is_cut(const struct cconn *c);
-/* The connection ends: aborts the exchange and gives the stream back. Harmless when there is none.
- */
+/* The connection ends: aborts the exchange and gives the stream back. Harmless when there is none. */
 void cconn_h1_drop(struct cconn *c);
 /*
  * The answer begins and nobody wants more of the request's body: drops what is here of it. True

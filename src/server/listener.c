@@ -170,16 +170,10 @@ listener_refuse(struct listener *l, const struct addr *peer, const char *why)
 }
 
 static void
-on_buried(void *arg)
-{
-	free(arg);
-}
-
-static void
 bury_when_empty(struct listener *l)
 {
 	if (l->is_closed && l->n_conns == 0)
-		loop_bury(l->server->loop, &l->grave, on_buried, l);
+		loop_bury(l->server->loop, &l->grave, free, l);
 }
 
 void

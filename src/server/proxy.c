@@ -11,8 +11,6 @@
 #include "server/upgrade.h"
 #include "upstream/upstream.h"
 
-static const struct call_events call_events;
-
 /* ---- the request */
 
 static enum err_code

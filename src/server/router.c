@@ -63,15 +63,6 @@ refuse(const struct router *r, const struct conf_pos *where, const struct conf_p
 
 /* ---- methods */
 
-static bool
-is_token(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] > '~' || strchr("\"(),/:;<=>?@[\\]{}", s.p[i]) != NULL)
-			return false;
-	return s.n > 0;
-}
-
 static enum err_code
 methods_of(const struct router *r, const struct route_conf *route, struct method_set *out)
 {
@@ -82,7 +73,7 @@ methods_of(const struct router *r, const struct route_conf *route, struct method
 	for (size_t i = 0; i < list->n; i++) {
 		enum http_method m = http_table_method(list->at[i].s);
 
-		if (!is_token(list->at[i].s))
+		if (!header_is_token(list->at[i].s))
 			return refuse(r, &list->at[i].pos, NULL, "a method is a token such as GET");
 		if (m == METHOD_CONNECT || m == METHOD_TRACE)
 			return refuse(

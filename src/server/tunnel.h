@@ -49,12 +49,15 @@ struct tunnel {
 	uint64_t idle_ns;    /* how long nothing may pass */
 	uint64_t expires_ns; /* TIMER_NEVER: not by itself */
 	struct defer begin;
-	bool is_failed; /* a connection is dead, or over its limits */
+	bool is_failed; /* a connection is dead */
 };
 
-/* Zeroes it. most_ns: 0: no limit. Bytes that are here already may be added to end[].held before the start. */
+/* Zeroes it. Bytes that are here already may be added to end[].held before the start. */
 void tunnel_init(struct tunnel *t, const struct tunnel_events *events, void *owner);
-/* Takes over the events of both streams. No event of the tunnel comes from inside. */
+/*
+ * Takes over the events of both streams. It ends when nothing has passed for idle_ns, and after most_ns (0: no limit).
+ * No event of the tunnel comes from inside.
+ */
 void tunnel_start(struct tunnel *t, struct stream *client, struct stream *upstream,
     uint64_t idle_ns, uint64_t most_ns);
 /* No more events of the tunnel or its streams; harmless when it is over or was not started. */
