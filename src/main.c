@@ -1,5 +1,4 @@
-/* The command line of gatherd. What the daemon does is in daemon/; what a file means is in conf/.
- */
+/* The command line of gatherd. What the daemon does is in daemon/; what a file means is in conf/. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>

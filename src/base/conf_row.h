@@ -71,8 +71,7 @@ struct conf_row {
 	size_t count_offset;
 	uint64_t min; /* counts, sizes, durations (ns); list and map lengths */
 	uint64_t max; /* 0: no limit */
-	const char
-	    *fallback;    /* the default as text, parsed as if it stood in the file; NULL: none */
+	const char *fallback; /* the default as text, parsed as if it stood in the file; NULL: none */
 	const char *unit; /* what is counted; NULL: nothing to say */
 	const char *form; /* CONF_PARSED: what the text looks like */
 	const struct conf_word *words;
@@ -90,8 +89,7 @@ struct conf_section {
 	size_t size;        /* items: of the structure */
 	size_t name_offset; /* items: of its struct str name, or CONF_NOWHERE */
 	size_t pos_offset;  /* items: of its struct conf_pos, or CONF_NOWHERE */
-	const char
-	    *short_key; /* items: a scalar stands for { short_key: scalar }; NULL: not allowed */
+	const char *short_key; /* items: a scalar stands for { short_key: scalar }; NULL: not allowed */
 	const char *doc;
 };
 
@@ -103,8 +101,7 @@ const char *conf_row_parse(
     const struct conf_row *row, struct str text, struct arena *a, uint64_t *out);
 /* Adds "404" or "4xx" to the set; false when it is neither. 1xx is no answer and is not taken. */
 bool conf_row_parse_status(struct str text, struct status_set *set);
-/* "1ms", "1m30s" is not taken: one number (digits, no sign, no fraction) and ns, us, ms, s, m or h.
- */
+/* One number (digits, no sign, no fraction) and ns, us, ms, s, m or h; "0" alone. "1m30s" is not taken. */
 bool conf_row_parse_duration(struct str text, uint64_t *ns);
 /* Digits alone are bytes; B, KiB, MiB, GiB. */
 bool conf_row_parse_size(struct str text, uint64_t *bytes);

@@ -1,7 +1,6 @@
 /* Elements of Forwarded. No state; any thread. */
 #include "codec/forwarded.h"
 
-#include "base/compiler.h"
 #include "codec/octet.h"
 
 enum parameter { FOR, PROTO, HOST, BY, N_KNOWN, OTHER = N_KNOWN };

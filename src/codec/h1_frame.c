@@ -154,9 +154,7 @@ h1_frame_request(struct h1_frame *frame, const struct h1_head *head)
 	return ERR_NONE;
 }
 
-/*
- * RFC 9110 15.2, 15.3.5, 6.4.1: statuses whose responses have no content and may not declare any.
- */
+/* RFC 9110 15.2, 15.3.5, 6.4.1: statuses whose responses have no content and may not declare any. */
 static bool
 is_never_content(unsigned status)
 {

@@ -65,9 +65,7 @@ enum {
  * that is not implemented.
  */
 enum err_code h1_frame_request(struct h1_frame *frame, const struct h1_head *head);
-/*
- * The same for the response to a request with the method `asked`; fails with ERR_INVALID_RESPONSE.
- */
+/* The same for the response to a request with the method `asked`; fails with ERR_INVALID_RESPONSE. */
 enum err_code h1_frame_response(struct h1_frame *frame, const struct h1_head *head,
     enum http_method asked);
 

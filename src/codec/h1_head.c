@@ -42,9 +42,7 @@ enum {
 	MAX_QUICK_NAME = 64,
 	VERSION_BYTES = 8,     /* HTTP/1.1 */
 	MAX_METHOD_BYTES = 32, /* longer than any that is registered */
-	/*
-	 * Options of Connection: more is an attack on the loop over all fields that each one costs.
-	 */
+	/* Options of Connection: more is an attack on the loop over all fields that each one costs. */
 	MAX_NOMINATIONS = 64,
 };
 
@@ -296,9 +294,7 @@ split_target(struct h1_head *head)
 	}
 	split_query(head);
 	if (head->path.n == 0) {
-		/*
-		 * RFC 9112 3.2.4: OPTIONS to an authority without path and query asks the server.
-		 */
+		/* RFC 9112 3.2.4: OPTIONS to an authority without path and query asks the server. */
 		bool is_server = head->method == METHOD_OPTIONS && str_is_none(head->query);
 
 		head->path = is_server ? STR("*") : STR("/");
@@ -463,9 +459,7 @@ is_word(struct str s, struct str word)
 	return (s.n == word.n && memcmp(s.p, word.p, word.n) == 0) || str_ieq(s, word);
 }
 
-/*
- * RFC 9110 7.6.1: what Connection says, and the fields that it names. False when it is malformed.
- */
+/* RFC 9110 7.6.1: what Connection says, and the fields that it names. False when it is malformed. */
 static bool
 settle_connection(struct h1_head *head)
 {

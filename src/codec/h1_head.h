@@ -115,9 +115,7 @@ enum h1_progress h1_head_feed(struct h1_head *head, struct str bytes);
 /* The bytes were moved to `to`: moves the slices with them. */
 void h1_head_move(struct h1_head *head, const char *to);
 
-/*
- * True when nothing but (part of) an empty line came yet: an idle connection, not a slow request.
- */
+/* True when nothing but (part of) an empty line came yet: an idle connection, not a slow request. */
 bool h1_head_is_blank(const struct h1_head *head);
 
 #endif

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/compiler.h"
 #include "codec/octet.h"
 #include "codec/uri.h"

@@ -84,9 +84,7 @@ struct h1_write_date {
 	char text[H1_WRITE_DATE_BYTES];
 };
 
-/*
- * wall_ns as IMF-fixdate (RFC 9110 5.6.7), formatted once per second. Borrowed until the next call.
- */
+/* wall_ns as IMF-fixdate (RFC 9110 5.6.7), formatted once per second. Borrowed until the next call. */
 struct str h1_write_date_text(struct h1_write_date *date, uint64_t wall_ns);
 
 /* Room for the line before a chunk: hex digits of 64 bits and CRLF. */

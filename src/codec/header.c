@@ -1,6 +1,4 @@
-/*
- * Lists of header fields and the grammar of their values. Pure functions over the caller's memory.
- */
+/* Lists of header fields and the grammar of their values. Pure functions over the caller's memory. */
 #include "codec/header.h"
 
 #include <string.h>

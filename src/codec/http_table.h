@@ -40,9 +40,7 @@ enum http_method {
 enum {
 	/* Hop-by-hop: read or written by each hop for itself, never forwarded (RFC 9110 7.6.1). */
 	FIELD_HOP = 1,
-	/*
-	 * Frames the message; always written anew from the framing that was decided (RFC 9112 6).
-	 */
+	/* Frames the message; always written anew from the framing that was decided (RFC 9112 6). */
 	FIELD_FRAMING = 2,
 	/* A request field that the next hop gets from gatherd itself. */
 	FIELD_OWN_REQUEST = 4,

@@ -97,9 +97,7 @@ octet_equals(__m128i x, char c)
 {
 	return _mm_cmpeq_epi8(x, _mm_set1_epi8(c));
 }
-#endif
 
-#ifdef __SSE2__
 /* One bit for each control byte. */
 static inline unsigned
 octet_controls(__m128i x)

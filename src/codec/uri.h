@@ -43,9 +43,7 @@ bool uri_split_authority(struct str authority, struct str *host, struct str *por
  * the end. "/a/" has the segments "a" and "".
  */
 bool uri_next_segment(struct str *path, struct str *segment);
-/*
- * Takes the next name=value pair off *query, still encoded; a pair without "=" has the value none.
- */
+/* Takes the next name=value pair off *query, still encoded; a pair without "=" has the value none. */
 bool uri_next_pair(struct str *query, struct str *name, struct str *value);
 
 /*

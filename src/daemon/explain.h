@@ -5,7 +5,6 @@
 #ifndef DAEMON_EXPLAIN_H
 #define DAEMON_EXPLAIN_H
 
-#include "base/arena.h"
 #include "base/buf.h"
 #include "base/str.h"
 

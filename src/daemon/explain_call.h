@@ -4,7 +4,6 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "conf/conf.h"
 #include "gather/plan.h"
 #include "server/site.h"
 

@@ -1,7 +1,6 @@
 /* Bars over time. No state. */
 #include "daemon/explain_graph.h"
 
-#include "base/conf_row.h"
 #include "gather/plan.h"
 
 #define COLUMNS 40

@@ -1,6 +1,4 @@
-/*
- * Lines about values of the configuration: what they are, and where they stand. No state.
- */
+/* Lines about values of the configuration: what they are, and where they stand. No state. */
 #ifndef DAEMON_EXPLAIN_PLACE_H
 #define DAEMON_EXPLAIN_PLACE_H
 

@@ -1,7 +1,6 @@
 /* Answers as tests say. Memory is the test's arena; main thread. */
 #include "daemon/selftest_answer.h"
 
-#include "base/compiler.h"
 #include "gather/json_template.h"
 
 /* `{x}` stands for any bytes but "/" and "?". */

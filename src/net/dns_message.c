@@ -6,9 +6,6 @@
 
 #include <string.h>
 
-#include "base/compiler.h"
-
-#define HEADER_BYTES 12
 #define TYPE_A 1
 #define TYPE_CNAME 5
 #define TYPE_SOA 6

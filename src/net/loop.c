@@ -188,9 +188,7 @@ run_messages(struct loop *loop)
 	}
 }
 
-/*
- * Deferred work first, whoever asks for it and however late: flushes see the turn's whole output.
- */
+/* Deferred work first, whoever asks for it and however late: flushes see the turn's whole output. */
 static void
 run_deferred(struct loop *loop)
 {

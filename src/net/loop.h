@@ -17,7 +17,6 @@
 
 #include "base/arena.h"
 #include "base/compiler.h"
-#include "base/err.h"
 #include "net/addr.h"
 #include "net/timer.h"
 
@@ -57,9 +56,7 @@ defer_init(struct defer *d, void (*fn)(void *), void *arg)
 	*d = (struct defer){ .fn = fn, .arg = arg };
 }
 
-/*
- * Runs before the turn ends, in order of deferring; harmless when already queued in either queue.
- */
+/* Runs before the turn ends, in order of deferring; harmless when already queued in either queue. */
 void loop_defer(struct loop *loop, struct defer *d);
 /*
  * Runs after all deferred work of the turn; for output, so that a turn's output leaves in one
@@ -77,9 +74,7 @@ struct grave {
 	void *arg;
 };
 
-/*
- * fn(arg) runs when the turn is over: nothing on the stack can still point to arg. Once per object.
- */
+/* fn(arg) runs when the turn is over: nothing on the stack can still point to arg. Once per object. */
 void loop_bury(struct loop *loop, struct grave *g, void (*fn)(void *), void *arg);
 
 /* ---- messages from other threads */
@@ -89,9 +84,7 @@ struct msg {
 	void (*fn)(struct msg *m); /* runs on the receiving loop's thread; then m belongs to fn */
 };
 
-/*
- * From any thread. m is owned by the queue until fn runs. Messages of one sender keep their order.
- */
+/* From any thread. m is owned by the queue until fn runs. Messages of one sender keep their order. */
 void loop_post(struct loop *loop, struct msg *m);
 
 /* ---- the loop itself */

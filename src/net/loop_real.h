@@ -8,9 +8,7 @@
 
 /* NULL when the system refuses (logged). Free with loop_free(). */
 struct loop *loop_real_new(void);
-/*
- * For streams and acceptors: where their events are assigned. The loop must be of loop_real_new().
- */
+/* For streams and acceptors: where their events are assigned. The loop must be of loop_real_new(). */
 struct event_base *loop_real_base(struct loop *loop);
 
 #endif

@@ -15,9 +15,7 @@
 
 #define MEM_WORLD_CHANCE 1000000 /* chances are per million */
 
-/*
- * What can happen to streams; all 0: nothing does. Read at each use, so it may change at any time.
- */
+/* What can happen to streams; all 0: nothing does. Read at each use, so it may change at any time. */
 struct mem_faults {
 	uint64_t latency_ns;    /* up to this much until bytes, an end or a reset arrive */
 	uint64_t connect_ns;    /* up to this much until a connection is settled */
@@ -86,9 +84,7 @@ struct loop *mem_world_loop(struct mem_world *w);
  */
 bool mem_world_step(struct mem_world *w);
 
-/*
- * Connections to `at` are accepted on loop; several listeners of one address share them at random.
- */
+/* Connections to `at` are accepted on loop; several listeners of one address share them at random. */
 struct mem_listener *mem_world_listen(struct mem_world *w, struct loop *loop, const struct addr *at,
     const struct mem_listener_events *events, void *owner);
 /* Connections not yet accepted are reset. Sets *l to NULL; harmless when it is. */

@@ -79,9 +79,7 @@ set_options(int fd, const struct addr *at, const struct sock_conf *conf)
 	return addr_is_unix(at) ? set_file_options(at, conf) : set_tcp_options(fd, conf);
 }
 
-/*
- * True when nobody accepts behind the file of a unix socket: its server died without removing it.
- */
+/* True when nobody accepts behind the file of a unix socket: its server died without removing it. */
 static bool
 is_stale(const struct addr *at)
 {

@@ -146,7 +146,7 @@ pair_maybe_free(struct mem_pair *p)
 	free(p);
 }
 
-/* Both ends find the connection dead, with or without what had arrived before. */
+/* The end finds the connection dead, with or without what had arrived before. */
 static void
 break_end(struct mem_pair *p, unsigned side)
 {

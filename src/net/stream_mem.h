@@ -13,9 +13,7 @@ enum mem_state { MEM_STATE_CONNECTING, MEM_STATE_OPEN, MEM_STATE_FAILED, MEM_STA
 
 struct mem_pair;
 
-/*
- * One end. The fields are for mem_world.c and for tests that look; use the functions of stream.h.
- */
+/* One end. The fields are for mem_world.c and for tests that look; use the functions of stream.h. */
 struct stream_mem {
 	uint32_t tag;
 	enum mem_state state;

@@ -224,9 +224,7 @@ static const struct stream_ops tcp_ops = {
 static enum err_code
 connect_error(int error)
 {
-	/*
-	 * ENOENT: a unix socket whose server was never started; to the client it is the same thing.
-	 */
+	/* ENOENT: a unix socket whose server was never started; to the client it is the same thing. */
 	if (error == ECONNREFUSED || error == ENOENT)
 		return ERR_CONNECT_REFUSED;
 	return error == 0 ? ERR_NONE : ERR_CONNECT_FAILED;

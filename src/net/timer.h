@@ -41,9 +41,7 @@ void timer_heap_set(struct timer_heap *h, struct timer *t, uint64_t deadline_ns)
 void timer_heap_drop(struct timer_heap *h, struct timer *t);
 /* Takes out one timer that is due, now unset; NULL when there is none. */
 struct timer *timer_heap_pop(struct timer_heap *h, uint64_t now_ns);
-/*
- * No timer is due before this; TIMER_NEVER when there is none. May be early, because of laziness.
- */
+/* No timer is due before this; TIMER_NEVER when there is none. May be early, because of laziness. */
 static inline uint64_t
 timer_heap_next_ns(const struct timer_heap *h)
 {

@@ -24,10 +24,7 @@ enum err_code tls_cert_load(
     struct tls_cert *cert, const struct tls_cert_conf *conf, struct tls_fault *fault);
 /* Harmless when it is empty (zeroed). */
 void tls_cert_fini(struct tls_cert *cert);
-/*
- * Every certificate of a PEM file, trusted. Adds the subjects to `subjects`, unless that is NULL.
- * 
- */
+/* Every certificate of a PEM file, trusted. Adds the subjects to `subjects`, unless that is NULL. */
 enum err_code tls_cert_load_ca(const struct conf_text *file, X509_STORE *store,
     STACK_OF(X509_NAME) * subjects, struct tls_fault *fault);
 /* Negative: not valid yet; positive: expired; 0: fine. */

@@ -23,10 +23,7 @@ load_trusted(struct tls_client_files *files, struct tls_fault *fault)
 		X509_STORE_set_default_paths(files->trusted);
 		return ERR_NONE;
 	}
-	/*
-	 * What the operator lists is trusted as it is, be it an intermediate or the server's own.
-	 * 
-	 */
+	/* What the operator lists is trusted as it is, be it an intermediate or the server's own. */
 	X509_STORE_set_flags(files->trusted, X509_V_FLAG_PARTIAL_CHAIN);
 	return tls_cert_load_ca(&files->conf->ca, files->trusted, NULL, fault);
 }

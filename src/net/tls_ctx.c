@@ -18,8 +18,7 @@
 struct tls_ctx {
 	unsigned n_refs;
 	struct tls_names names; /* name to index of a context */
-	SSL_CTX *
-	    *contexts; /* owned; the first is for clients that ask for no name, or an unknown one */
+	SSL_CTX **contexts; /* owned; the first is for clients that ask for no name, or an unknown one */
 	size_t n_contexts;
 	X509 **leaves; /* owned references, with their staples below */
 	struct tls_staple *staples;

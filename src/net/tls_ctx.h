@@ -14,17 +14,14 @@
 
 struct tls_ctx;
 
-/*
- * Files, read once: contexts for any number of workers are made of it without reading them again.
- */
+/* Files, read once: contexts for any number of workers are made of it without reading them again. */
 struct tls_ctx_files {
 	const struct tls_server_conf *conf; /* borrowed */
 	struct tls_cert *certs;             /* owned */
 	size_t n_certs;
 	X509_STORE *client_ca; /* owned; NULL: clients are not asked */
-	STACK_OF(X509_NAME) * client_ca_names;
-	unsigned char
-	    id[SSL_MAX_SID_CTX_LENGTH]; /* sessions of contexts that differ in it are not taken */
+	STACK_OF(X509_NAME) * client_ca_names;    /* owned; of client_ca */
+	unsigned char id[SSL_MAX_SID_CTX_LENGTH]; /* sessions of contexts that differ in it are not taken */
 };
 
 /* Reads and checks. On ERR_BAD_CONFIG *fault says why and *files is empty. Blocks. */

@@ -24,8 +24,7 @@ struct tls_held {
 	struct buf bytes; /* owned */
 	size_t at;        /* of them are sent */
 	bool is_corked;   /* all of it is held, until tls_io_flush() */
-	bool is_kernels;  /* the kernel encrypts: the bytes here are not, and this comes after them:
-			   */
+	bool is_kernels;  /* the kernel encrypts: the bytes here are not, and this comes after them: */
 	uint8_t n_alert;
 	char alert[2];
 	bool is_broken; /* the stream below takes nothing any more; reading may tell why */

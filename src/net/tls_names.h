@@ -1,7 +1,4 @@
-/*
- * Which certificates answer to which name: exact names first, then wildcards of one label (RFC
- * 6125).
- */
+/* Which certificates answer to which name: exact names first, then wildcards of one label (RFC 6125 6.4.3). */
 #ifndef NET_TLS_NAMES_H
 #define NET_TLS_NAMES_H
 
@@ -9,8 +6,8 @@
 
 #include "net/tls_cert.h"
 
-#define TLS_NAMES_KINDS \
-	4 /* of keys: RSA, RSA-PSS, EC, Ed25519: certificates of each can stand side by side */
+/* Of keys: RSA, RSA-PSS, EC, Ed25519. Certificates of each can stand side by side. */
+#define TLS_NAMES_KINDS 4
 
 /* Certificates that are shown together: the client's algorithms decide between them. */
 struct tls_names_set {

@@ -1,7 +1,4 @@
-/*
- * OCSP responses, looked into once when they are read. Main thread; the copies belong to workers.
- * 
- */
+/* OCSP responses, looked into once when they are read. Main thread; the copies belong to workers. */
 #include "net/tls_staple.h"
 
 #include <openssl/err.h>

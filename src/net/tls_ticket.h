@@ -22,8 +22,7 @@ struct tls_ticket_key {
 struct tls_ticket {
 	uint64_t lifetime_ns; /* of a key; tickets of the last one are still taken */
 	uint64_t period;
-	unsigned char
-	    secret[TLS_TICKET_SECRET_BYTES]; /* makes this period's key and the next secret */
+	unsigned char secret[TLS_TICKET_SECRET_BYTES]; /* makes this period's key and the next secret */
 	struct tls_ticket_key now;
 	struct tls_ticket_key before;
 };

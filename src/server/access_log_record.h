@@ -6,8 +6,7 @@
 
 struct exchange;
 
-/* The text of the second of the last record, which is most often that of the next. Starts zeroed.
- */
+/* The text of the second of the last record, which is most often that of the next. Starts zeroed. */
 struct access_log_record_clock {
 	uint64_t second;
 	char text[20]; /* 2026-01-31T23:59:59 */

@@ -4,7 +4,6 @@
 #include "base/compiler.h"
 #include "codec/accept.h"
 #include "server/compress_fields.h"
-#include "server/respond.h"
 #include "server/server.h"
 
 /* Most that goes in during one turn of the loop, of one answer and of all: about a millisecond, and four. */

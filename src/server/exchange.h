@@ -66,11 +66,9 @@ struct exchange_ops {
 	void (*want_body)(struct exchange *x, bool is_wanted);
 	/* The whole answer; its memory stays until exchange_on_flushed(). */
 	void (*send_answer)(struct exchange *x, const struct answer *answer);
-	/* A streamed answer: head, pieces, end. Neither head nor pieces are needed after the call.
-	 */
+	/* A streamed answer: head, pieces, end. Neither head nor pieces are needed after the call. */
 	void (*send_head)(struct exchange *x, const struct exchange_head *head);
-	/* Returns how much was taken: all of it, or nothing: then exchange_on_writable() follows.
-	 */
+	/* Returns how much was taken: all of it, or nothing: then exchange_on_writable() follows. */
 	size_t (*send_piece)(struct exchange *x, struct str piece);
 	void (*send_end)(struct exchange *x);
 	/* The answer cannot be completed: the connection ends, so that the client sees that it was

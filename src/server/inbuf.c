@@ -1,5 +1,4 @@
-/* Input buffers of client connections. Owned by connections; free ones by the server. One thread.
- */
+/* Input buffers of client connections. Owned by connections; free ones by the server. One thread. */
 #include "server/inbuf.h"
 
 #include <stdlib.h>

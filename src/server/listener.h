@@ -61,8 +61,7 @@ struct listener_setup {
 	struct listener_shared *shared;
 	struct tls_ctx *tls;   /* taken over; NULL: plain HTTP */
 	struct tls_io *tls_io; /* borrowed, the worker's; with tls */
-	int fd; /* listening socket, taken over; -1: none, connections come through listener_add()
-		 */
+	int fd; /* listening socket, taken over; -1: none, connections come through listener_add() */
 };
 
 struct listener *listener_new(struct server *server, const struct listener_setup *setup);

@@ -1,10 +1,8 @@
 /* Static answers. No state; worker thread. */
 #include "server/reply.h"
 
-#include "base/compiler.h"
 #include "codec/h1_write.h"
 #include "codec/json_scan.h"
-#include "server/respond.h"
 #include "server/server.h"
 
 static enum err_code

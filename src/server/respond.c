@@ -51,8 +51,7 @@ respond_answer(const struct respond_context *ctx, const struct answer *answer, s
 	put_date(&w, ctx);
 	if (answer->content_type.n > 0)
 		h1_write_known(&w, HEADER_CONTENT_TYPE, answer->content_type);
-	/* RFC 9110 8.6: none in 204; in 304 it would be that of the 200 answer, which is not known.
-	 */
+	/* RFC 9110 8.6: none in 204; in 304 it would be that of the 200 answer, which is not known. */
 	if (answer->status >= 200 && answer->status != 204 && answer->status != 304 &&
 	    !answer->is_length_untold)
 		h1_write_known_u64(&w, HEADER_CONTENT_LENGTH, answer->body_bytes);

@@ -16,8 +16,7 @@
 
 struct router;
 
-/* Told for every route that cannot be added; `other` is where the first of two in conflict stands.
- */
+/* Told for every route that cannot be added; `other` is where the first of two in conflict stands. */
 typedef void router_report_fn(
     void *arg, const struct conf_pos *where, const struct conf_pos *other, const char *message);
 
