@@ -24,6 +24,8 @@
 	    "a value of the request cannot stand where the route uses it") \
 	X(MISSING_REFERENCE, 400, "missing_reference", \
 	    "a value that the route refers to is not in the request") \
+	X(UPGRADE_REFUSED, 403, "upgrade_refused", \
+	    "the client asks for an upgrade to a protocol that the route does not take") \
 	X(NO_ROUTE, 404, "no_route", "no route matches the request") \
 	X(METHOD_NOT_ALLOWED, 405, "method_not_allowed", "the route does not take this method") \
 	X(NOT_ACCEPTABLE, 406, "not_acceptable", "the client accepts none of the formats that the route has") \

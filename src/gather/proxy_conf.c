@@ -113,12 +113,14 @@ static const struct conf_row rows[] = {
 	    .since = "0.1",
 	    .doc = "Protocols that a client may change to with the Upgrade field (HTTP/1.1; the method must be among "
 		   "`methods`). The first of its offer that is listed is passed on, alone; when the upstream "
-		   "answers 101 the two connections become a tunnel, any other answer is an ordinary one. An "
-		   "offer of what is not listed does not cross, nor does one of a request with a body over "
-		   "16 KiB or of unknown length. With `websocket` the "
+		   "answers 101 the two connections become a tunnel, any other answer is an ordinary one, behind "
+		   "which the connection closes. An offer of which nothing is listed is refused with 403 "
+		   "`upgrade_refused`, on every route, before anything is done for it; but one of only `h2c` or "
+		   "`TLS/…` is ignored, because curl and others make it and are content without. A request with a "
+		   "body over 16 KiB or of unknown length crosses without its offer. With `websocket` the "
 		   "handshake is checked on both sides (RFC 6455 4): a wrong one is 400 `bad_upgrade`, another "
 		   "version than 13 is 426, a wrong answer 502 `invalid_upgrade`. `h2c`, `HTTP/…` and `TLS/…` "
-		   "are never let through.",
+		   "cannot be listed.",
 	},
 	{
 	    .key = "tunnel",

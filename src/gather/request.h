@@ -29,7 +29,7 @@ struct request {
 	struct str given_proto, given_host; /* none: not said, or not by Forwarded */
 	bool sends_forwarded;               /* upstreams are told by Forwarded, too */
 	char traceparent[REQUEST_TRACE_BYTES]; /* of this request, see forward_trace() */
-	bool offers_upgrade; /* from HTTP/1.1: Upgrade, and the option of Connection for it */
+	bool offers_upgrade; /* see upgrade_is_offered() */
 	bool has_body;
 	struct str body; /* whole (gathered routes), valid when the exchange has read it */
 };

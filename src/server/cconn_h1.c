@@ -13,6 +13,7 @@
 #include "server/inbuf.h"
 #include "server/peer.h"
 #include "server/server.h"
+#include "server/upgrade.h"
 
 /* Most that is read ahead of need: pipelined requests, or a body that is not wanted yet. */
 #define READ_AHEAD_BYTES 16384
@@ -132,8 +133,7 @@ fill_request(struct cconn_h1_stream *stream)
 	r->peer_ip = str_of(c->ip, c->n_ip);
 	r->is_peer_trusted = c->is_peer_trusted;
 	peer_find_client(c->listener->conf, r);
-	/* RFC 9110 7.8: ignored in HTTP/1.0 */
-	r->offers_upgrade = head->offers_upgrade && head->minor == 1;
+	r->offers_upgrade = head->offers_upgrade && upgrade_is_offered(head);
 	r->has_body = stream->frame.kind != H1_FRAME_NONE;
 	r->body = str_none();
 	x->has_length = stream->frame.has_length;
@@ -182,7 +182,12 @@ start(struct cconn_h1_stream *stream)
 		return;
 	}
 	stream->is_head_complete = true;
-	stream->is_persistent = stream->head.is_persistent && !stream->frame.must_close;
+	/*
+	 * What follows an offer may be of the other protocol already, and chosen by somebody whom the client only
+	 * speaks for: unless it is taken, nothing behind it is read as a request.
+	 */
+	stream->is_persistent = stream->head.is_persistent && !stream->frame.must_close &&
+	    !stream->exchange.request.offers_upgrade;
 	stream->is_continue_due =
 	    stream->head.expects_continue && stream->exchange.request.has_body;
 	cconn_set_state(c, CCONN_ACTIVE);

@@ -252,12 +252,22 @@ settle_limits(struct exchange *x)
 }
 
 static enum step_result
+refuse_upgrade(struct exchange *x, enum err_code e)
+{
+	answer_with(x, e);
+	x->answer.fields = upgrade_refusal_fields(e);
+	return STEP_MORE;
+}
+
+static enum step_result
 step_route(struct exchange *x)
 {
 	struct router_match match;
 	enum err_code e;
 
 	if (x->listener->kind == LISTENER_ADMIN) {
+		if (x->request.offers_upgrade)
+			return answer_with(x, ERR_UPGRADE_REFUSED);
 		x->state = EXCHANGE_ADMIN;
 		return STEP_MORE;
 	}
@@ -283,6 +293,12 @@ step_route(struct exchange *x)
 		e = require_check(x->route->require, &x->request, &x->arena, &why);
 		if (e != ERR_NONE)
 			return answer_because(x, e, why);
+	}
+	/* A mock service answers like a server that does not want to change. */
+	if (x->request.offers_upgrade && x->listener->kind == LISTENER_PUBLIC) {
+		e = upgrade_check(&x->route->conf->proxy, &x->request);
+		if (e != ERR_NONE)
+			return refuse_upgrade(x, e);
 	}
 	if (x->route->conf->kind == ROUTE_PROXY && forward_is_last_hop(&x->request))
 		return answer_options(x);
@@ -404,11 +420,7 @@ step_proxy(struct exchange *x)
 
 	forward_trace(&x->request, &x->server->rnd);
 	e = proxy_start(x);
-	if (e == ERR_NONE)
-		return STEP_WAIT;
-	answer_with(x, e);
-	x->answer.fields = upgrade_refusal_fields(e);
-	return STEP_MORE;
+	return e == ERR_NONE ? STEP_WAIT : answer_with(x, e);
 }
 
 static enum step_result

@@ -59,18 +59,13 @@ static enum err_code
 choose_upgrade(struct proxy *p)
 {
 	const struct exchange *x = p->exchange;
-	enum err_code e;
 
-	if (!x->request.offers_upgrade)
+	if (!x->request.offers_upgrade || !x->is_body_complete)
 		return ERR_NONE;
-	e = upgrade_choose(&x->route->conf->proxy, &x->request, &p->protocol);
-	if (e != ERR_NONE)
-		return e;
-	if (!x->is_body_complete)
-		p->protocol = str_none();
-	p->request.is_upgrade = !str_is_none(p->protocol);
+	p->protocol = upgrade_choose(&x->route->conf->proxy, &x->request);
+	p->request.is_upgrade = true;
 	/* It would be cut off in a moment, while another instance can have it for long. */
-	return p->request.is_upgrade && x->server->is_draining ? ERR_DRAINING : ERR_NONE;
+	return x->server->is_draining ? ERR_DRAINING : ERR_NONE;
 }
 
 static void

@@ -16,6 +16,27 @@ single(const struct header_list *fields, enum header_id id)
 
 /* ---- the request */
 
+/* Asked for by clients that do not need it. */
+static bool
+is_habit(struct str offered)
+{
+	struct str name = str_of(offered.p, str_find(offered, '/'));
+
+	return str_ieq(offered, STR("h2c")) || str_ieq(name, STR("tls"));
+}
+
+bool
+upgrade_is_offered(const struct h1_head *head)
+{
+	const struct header *h = header_find(&head->fields, HEADER_UPGRADE);
+
+	for (; h != NULL; h = header_next(&head->fields, h))
+		for (struct str rest = h->value, offered; header_next_element(&rest, &offered);)
+			if (!is_habit(offered))
+				return head->minor == 1;
+	return false;
+}
+
 static bool
 is_websocket(struct str protocol)
 {
@@ -43,20 +64,30 @@ find_protocol(const struct proxy_conf *conf, struct str offered)
 	return str_none();
 }
 
-enum err_code
-upgrade_choose(const struct proxy_conf *conf, const struct request *r, struct str *protocol)
+struct str
+upgrade_choose(const struct proxy_conf *conf, const struct request *r)
 {
 	const struct header *h = header_find(r->headers, HEADER_UPGRADE);
 
-	*protocol = str_none();
 	for (; h != NULL; h = header_next(r->headers, h)) {
 		for (struct str rest = h->value, offered; header_next_element(&rest, &offered);) {
-			*protocol = find_protocol(conf, offered);
-			if (!str_is_none(*protocol))
-				return is_websocket(*protocol) ? check_websocket(r) : ERR_NONE;
+			struct str protocol = find_protocol(conf, offered);
+
+			if (!str_is_none(protocol))
+				return protocol;
 		}
 	}
-	return ERR_NONE;
+	return str_none();
+}
+
+enum err_code
+upgrade_check(const struct proxy_conf *conf, const struct request *r)
+{
+	struct str protocol = upgrade_choose(conf, r);
+
+	if (str_is_none(protocol))
+		return ERR_UPGRADE_REFUSED;
+	return is_websocket(protocol) ? check_websocket(r) : ERR_NONE;
 }
 
 struct str

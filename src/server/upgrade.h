@@ -11,11 +11,17 @@
 #include "gather/request.h"
 
 /*
- * The first protocol of the client's offer that the route takes, as the route writes it; none when there is
- * none: then the request is an ordinary one. ERR_BAD_UPGRADE, ERR_WEBSOCKET_VERSION: it must be refused.
+ * Must the offer of a head (offers_upgrade) be looked at? Not in HTTP/1.0 (RFC 9110 7.8), nor when it is of nothing
+ * but h2c and TLS (RFC 2817): clients make these by habit, and are content with HTTP/1.1.
  */
-enum err_code upgrade_choose(
-    const struct proxy_conf *conf, const struct request *r, struct str *protocol);
+bool upgrade_is_offered(const struct h1_head *head);
+/* The first protocol of the client's offer that the route takes, as the route writes it; else none. */
+struct str upgrade_choose(const struct proxy_conf *conf, const struct request *r);
+/*
+ * May a request that offers an upgrade go on? ERR_UPGRADE_REFUSED: the route takes nothing of what is offered;
+ * ERR_BAD_UPGRADE, ERR_WEBSOCKET_VERSION: its handshake is wrong.
+ */
+enum err_code upgrade_check(const struct proxy_conf *conf, const struct request *r);
 /* Fields that the answer to a refused one has (RFC 9110 15.5.22, RFC 6455 4.4), as lines; may be empty. */
 struct str upgrade_refusal_fields(enum err_code e);
 /* ERR_NONE or ERR_INVALID_UPGRADE. `head` is that of a 101. */

@@ -163,13 +163,15 @@ def test_bytes_behind_either_head_are_not_lost(gatherd, upstream, pki, front, ba
     client.close()
 
 
-def test_early_bytes_of_a_refused_upgrade_are_the_next_request(gatherd, upstream):
+def test_early_bytes_of_a_refused_upgrade_are_no_request(gatherd, upstream):
+    """They are of the other protocol: what a client passes on in it must not become a request of that client."""
     up = upstream().on("/ws", lambda conn: conn.reply(b"no", 403))
     d = gatherd(ROUTES, {"up": up})
     client = upgrade(d, b"GET /attach HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert client.read_response().status == 403
-    assert client.read_response().status == 200
-    assert [r.path for r in up.requests] == ["/ws", "/attach"]
+    response = client.read_response()
+    assert (response.status, response.body, response.header("Connection")) == (403, b"no", "close")
+    assert client.is_closed()
+    assert up.only_request().path == "/ws"
     client.close()
 
 
@@ -328,7 +330,7 @@ def test_a_wrong_answer_is_502(gatherd, upstream, answer):
         client.write_request("/ws", fields=OFFER)
         response = client.read_response()
         assert (response.status, response.json()["reason"]) == (502, "invalid_upgrade")
-        assert client.request("/none").status == 404
+        assert client.is_closed()
     assert up.conns[0].saw_eof.wait(10)
 
 
@@ -344,14 +346,92 @@ def test_a_wrong_handshake_does_not_leave(gatherd, upstream, fields, status, rea
         assert (response.status, response.json()["reason"]) == (status, reason)
         if status == 426:
             assert (response.header("Upgrade"), response.header("Sec-WebSocket-Version")) == ("websocket", "13")
-        assert client.request("/ws").status == 200
-    assert up.only_request().path == "/ws"
+        assert client.is_closed()
+    assert not up.conns
 
 
-def test_h2c_is_never_let_through(gatherd, upstream):
+# ---- what no route has asked for
+
+ALL_KINDS = [
+    {"path": "/plain", "proxy": {"upstream": "up"}},
+    {"path": "/calls", "calls": {"one": {"upstream": "up", "path": "/one"}}},
+    {"path": "/lines", "format": "ndjson", "calls": {"one": {"upstream": "up", "path": "/one"}}},
+    {"path": "/reply", "reply": {"json": {}}},
+    {"path": "/batch", "batch": {}}]
+
+
+@pytest.mark.parametrize("path", ["/ws", "/plain", "/calls", "/lines", "/reply", "/batch"])
+def test_an_upgrade_that_was_not_asked_for_is_refused(gatherd, upstream, path):
+    """Nothing is done for it, and what is behind it, which may be of the other protocol, is no request."""
     up = upstream()
-    d = gatherd(ROUTES, {"up": up})
-    done = subprocess.run(["curl", "-sS", "-i", "--http2", "--max-time", "10", "http://127.0.0.1:%d/ws" % d.port],
-                          capture_output=True, timeout=30)
+    d = gatherd(ROUTES + ALL_KINDS, {"up": up})
+    method = "POST" if path == "/batch" else "GET"
+    with d.client() as client:
+        client.send("%s %s HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, upgrade\r\nUpgrade: h2c, chat/2\r\nContent-Length: 2\r\n\r\n{}"
+                    "GET /plain HTTP/1.1\r\nHost: x\r\n\r\n" % (method, path))
+        response = client.read_response()
+        assert (response.status, response.json()["reason"]) == (403, "upgrade_refused")
+        assert response.header("Connection") == "close" and client.is_closed()
+    assert [(r["status"], r["reason"]) for r in d.access_log()] == [(403, "upgrade_refused")]
+    assert d.metric("gatherd_request_failures_total", reason="upgrade_refused") == 1
+    assert not up.conns
+
+
+def test_the_admin_listener_takes_no_upgrade(gatherd, upstream):
+    d = gatherd(ROUTES, {"up": upstream()})
+    with wire.Client(d.admin) as client:
+        response = client.request("/healthz", fields=OFFER)
+        assert (response.status, response.json()["reason"]) == (403, "upgrade_refused")
+    assert d.is_serving()
+
+
+def test_an_upgrade_that_was_not_asked_for_waits_for_no_permit(gatherd, upstream):
+    go = threading.Event()
+    up = upstream(lambda conn: (go.wait(30), conn.reply(b"{}")))
+    d = gatherd(ROUTES + ALL_KINDS, {"up": up}, overload={"concurrency": {"limit": 1}, "queue": {"size": 0}})
+    with d.client() as busy:
+        busy.write_request("/plain")
+        up.wait_requests(1)
+        for path in ("/ws", "/calls"):
+            assert d.request(path, fields=[("Connection", "Upgrade"), ("Upgrade", "chat")]).status == 403
+        go.set()
+        assert busy.read_response().status == 200
+
+
+@pytest.mark.parametrize("offer", ["h2c", "TLS/1.2", "TLS/1.0, h2c", "tls/1.3,H2C"])
+@pytest.mark.parametrize("path", ["/ws", "/plain", "/calls", "/reply"])
+def test_offers_that_clients_make_by_habit_are_ignored(gatherd, upstream, offer, path):
+    up = upstream()
+    d = gatherd(ROUTES + ALL_KINDS, {"up": up})
+    with d.client() as client:
+        for _ in range(2):
+            assert client.request(path, fields=[("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", offer),
+                                                ("HTTP2-Settings", "AAMA")]).status == 200
+    for request in up.requests:
+        assert not {"upgrade", "http2-settings", "connection"} & set(request.names())
+
+
+@pytest.mark.parametrize("head", [
+    "GET /plain HTTP/1.1\r\nHost: x\r\nUpgrade: chat\r\n\r\n",
+    "GET /plain HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\nUpgrade: chat\r\n\r\n",
+    "GET /plain HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\r\n",
+    "GET /plain HTTP/1.0\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n"])
+def test_what_is_no_offer_is_ignored(gatherd, upstream, head):
+    """RFC 9110 7.8"""
+    up = upstream()
+    d = gatherd(ROUTES + ALL_KINDS, {"up": up})
+    with d.client() as client:
+        client.send(head)
+        assert client.read_response().status == 200
+    assert "upgrade" not in up.only_request().names()
+
+
+@pytest.mark.parametrize("path", ["/ws", "/plain", "/calls", "/reply"])
+def test_curl_that_asks_for_h2c_is_content(gatherd, upstream, path):
+    up = upstream()
+    d = gatherd(ROUTES + ALL_KINDS, {"up": up})
+    done = subprocess.run(["curl", "-sS", "-i", "--http2", "--max-time", "30", "http://127.0.0.1:%d%s" % (d.port, path)],
+                          capture_output=True, timeout=60)
     assert done.stdout.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert not {"upgrade", "http2-settings", "connection"} & set(up.only_request().names())
+    for request in up.requests:
+        assert not {"upgrade", "http2-settings", "connection"} & set(request.names())

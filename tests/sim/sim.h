@@ -95,7 +95,9 @@ struct sim_request {
 	bool is_http10;
 	bool is_lax; /* its client is rude or the network stalls: it may be refused or dropped */
 	bool has_x;  /* ?x= */
-	bool asks_upgrade;
+	const char *offers;  /* Upgrade; NULL: none */
+	bool asks_upgrade;   /* that is what the route takes */
+	bool must_refuse;    /* that is nothing that anybody takes: 403, and no call */
 	struct sim_tunnel_words words[2]; /* by enum sim_tunnel_side */
 	const char *accepts; /* Accept-Encoding; NULL: none */
 	struct str body; /* that it sends */

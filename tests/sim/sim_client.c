@@ -210,8 +210,8 @@ send_one(struct sim_client *c, struct sim_request *r)
 
 	r->is_http10 = c->n_waiting == 0 && sim_chance(c->sim, 20000);
 	if (r->is_http10)
-		r->asks_upgrade = false;
-	if (r->is_http10 || r->asks_upgrade)
+		r->asks_upgrade = r->must_refuse = false;
+	if (r->is_http10 || r->asks_upgrade || r->must_refuse)
 		c->n_left = 0; /* nothing follows it */
 	sim_oracle_write(c->sim, r,
 	    c->n_left == 0 && !r->asks_upgrade && sim_chance(c->sim, 500000), &c->out, &body);

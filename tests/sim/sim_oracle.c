@@ -181,6 +181,24 @@ draw_route(struct sim *s, bool is_entry)
 	return route;
 }
 
+/* The upgrade that it asks for. */
+static void
+draw_offer(struct sim *s, struct sim_request *r)
+{
+	static const char *const habits[] = { "h2c", "TLS/1.2", "tls/1.0, H2C", "," };
+	static const char *const foreign[] = { "other", "h2c, other/2", "sim/2, TLS/1.0", "SIM" };
+	size_t n_foreign = ARRAY_LEN(foreign) - (r->route->takes_upgrade ? 1 : 0);
+
+	r->asks_upgrade = r->route->takes_upgrade && !r->is_head && sim_chance(s, 900000);
+	r->must_refuse = !r->asks_upgrade && sim_chance(s, 20000);
+	if (r->asks_upgrade)
+		r->offers = "h2c, SIM";
+	else if (r->must_refuse)
+		r->offers = foreign[sim_between(s, 0, n_foreign - 1)];
+	else if (sim_chance(s, 20000))
+		r->offers = habits[sim_between(s, 0, ARRAY_LEN(habits) - 1)];
+}
+
 static struct sim_request *
 next(struct sim *s, bool is_entry)
 {
@@ -195,8 +213,8 @@ next(struct sim *s, bool is_entry)
 	r->route = draw_route(s, is_entry);
 	r->is_head = !has_body(r->route) && sim_chance(s, 50000);
 	r->has_x = sim_chance(s, 500000);
-	r->asks_upgrade =
-	    r->route->takes_upgrade && !is_entry && !r->is_head && sim_chance(s, 900000);
+	if (!is_entry)
+		draw_offer(s, r);
 	if (!is_entry)
 		r->accepts = accepts[sim_between(s, 0, ARRAY_LEN(accepts) - 1)];
 	if (r->route->kind == SIM_KIND_BATCH)
@@ -243,8 +261,9 @@ sim_oracle_write(
 	buf_add_c(head, r->is_http10 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
 	buf_add_c(head, "Host: sim.example\r\nX-Secret: secret\r\n");
 	buf_printf(head, "X-Fwd: q%" PRIu64 "\r\nConnection: %s%sX-Hop\r\nX-Hop: secret\r\n",
-	    r->number, is_last ? "close, " : "", r->asks_upgrade ? "Upgrade, " : "");
-	buf_add_c(head, r->asks_upgrade ? "Upgrade: h2c, SIM\r\n" : "");
+	    r->number, is_last ? "close, " : "", r->offers != NULL ? "Upgrade, " : "");
+	if (r->offers != NULL)
+		buf_printf(head, "Upgrade: %s\r\n", r->offers);
 	if (r->accepts != NULL)
 		buf_printf(head, "Accept-Encoding: %s\r\n", r->accepts);
 	if (has_body(r->route) && (r->is_http10 || sim_chance(s, 500000))) {
@@ -254,6 +273,9 @@ sim_oracle_write(
 		buf_add_c(head, "Transfer-Encoding: chunked\r\n");
 		write_chunked(s, r->body, body);
 	}
+	/* Bytes of the other protocol that came too early. */
+	if (r->must_refuse && sim_chance(s, 500000))
+		buf_printf(body, "GET /p/q%" PRIu64 " HTTP/1.1\r\nHost: sim.example\r\n\r\n", r->number);
 }
 
 /* ---- what arrives at servers */
@@ -444,7 +466,7 @@ sim_oracle_arrival(struct sim *s, unsigned upstream, const struct sim_http *h,
 	char key;
 
 	r = find_request(s, sim_http_start(h), &key, &target);
-	if (r->is_malformed || !r->is_sent)
+	if (r->is_malformed || r->must_refuse || !r->is_sent)
 		sim_fail(s, "q%" PRIu64 " must not arrive anywhere", r->number);
 	*index = find_call(s, r, key, upstream);
 	if (is_skipped(r, *index))
@@ -852,6 +874,16 @@ check_batch(struct sim *s, struct sim_request *r, const struct sim_http *h)
 }
 
 static void
+check_refused_offer(struct sim *s, struct sim_request *r, const struct sim_http *h)
+{
+	if (h->status != 403 && !r->is_lax)
+		wrong(s, r, h, "an upgrade that nobody takes is not refused");
+	for (unsigned i = 0; i < r->n_entries; i++)
+		check_nothing_left(s, r->entries[i], h);
+	sim_batch_dropped(s, r, true);
+}
+
+static void
 settle(struct sim *s, struct sim_request *r)
 {
 	if (r->is_settled)
@@ -876,6 +908,12 @@ sim_oracle_check(struct sim *s, struct sim_request *r, const struct sim_http *h)
 			sim_fail(
 			    s, "nonsense q%" PRIu64 " is answered with %u", r->number, h->status);
 		sim_batch_dropped(s, r, true);
+		return;
+	}
+	if (h->status != 101 && (r->asks_upgrade || r->must_refuse) && !h->is_closing)
+		wrong(s, r, h, "what is behind an offer may be taken for a request");
+	if (r->must_refuse && r->route->kind != SIM_KIND_NOWHERE) {
+		check_refused_offer(s, r, h);
 		return;
 	}
 	switch (r->route->kind) {

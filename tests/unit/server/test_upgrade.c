@@ -25,6 +25,7 @@ setup(void)
 	proxy->upgrades[proxy->n_upgrades++] = STR("tcp");
 	proxy->tunnel.idle_ns = 60 * NS_PER_SEC;
 	rig_proxy(&r, "/plain");
+	rig_reply(&r, "/reply", "GET,POST", "mine");
 	rig_start(&r);
 }
 
@@ -109,6 +110,7 @@ START_TEST(another_version_is_told_the_right_one)
 	rig_assert_has(&r.client[0], "\r\nUpgrade: websocket\r\n");
 	rig_assert_has(&r.client[0], "\r\n" VERSION);
 	rig_assert_has(&r.client[0], err_token(ERR_WEBSOCKET_VERSION));
+	rig_leave(&r, 0);
 	rig_ask(&r, ASK(OFFER KEY));
 	rig_assert_begins(&r.client[0], "HTTP/1.1 426 Upgrade Required\r\n");
 	rig_close(&r);
@@ -128,21 +130,86 @@ assert_ordinary(const char *request)
 	rig_close(&r);
 }
 
-/* An offer that the route does not take stays behind, and a 101 that nobody asked for is no answer. */
-START_TEST(what_was_not_asked_for_does_not_cross)
+/* It stays behind, and a 101 that nobody asked for is no answer. */
+START_TEST(an_offer_that_need_not_be_taken_is_ignored)
 {
 	static const char *const requests[] = {
-		"GET /plain HTTP/1.1\r\nHost: x\r\n" OFFER KEY VERSION "\r\n",
 		ASK(""),
 		ASK("Upgrade: websocket\r\n" KEY VERSION),
 		ASK("Connection: Upgraded\r\nUpgrade: websocket\r\n" KEY VERSION),
-		ASK("Connection: Upgrade\r\nUpgrade: h2c, foo\r\nHTTP2-Settings: AAMA\r\n"),
-		ASK("Connection: Upgrade\r\nUpgrade: websocket/13\r\n" KEY VERSION),
+		ASK("Connection: Upgrade\r\nUpgrade: ,\r\n"),
+		ASK("Connection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n"),
+		ASK("Connection: Upgrade\r\nUpgrade: TLS/1.2\r\n"),
+		ASK("Connection: Upgrade\r\nUpgrade: tls/1.3, H2C\r\nUpgrade: TLS\r\n"),
+		"GET /plain HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
 		"GET /ws HTTP/1.0\r\nHost: x\r\n" OFFER KEY VERSION "\r\n",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(requests); i++)
 		assert_ordinary(requests[i]);
+}
+END_TEST
+
+/* The daemon has one permit, and somebody else has it. */
+static void
+setup_full(void)
+{
+	setup();
+	limiter_slot_init(&r.admission_slot, 1, 0);
+	rig_connect(&r, 1);
+	rig_say(&r, &r.client[1], "GET /plain HTTP/1.1\r\nHost: x\r\n\r\n");
+	ck_assert_uint_eq(r.n_up, 1);
+	buf_clear(&up()->in);
+}
+
+/* Nothing is done for it: no permit is asked for, and what is behind it may be of the other protocol. */
+START_TEST(what_was_not_asked_for_is_refused)
+{
+	static const char *const requests[] = {
+		"GET /plain HTTP/1.1\r\nHost: x\r\n" OFFER KEY VERSION "\r\n",
+		"GET /plain HTTP/1.1\r\nHost: x\r\n" OFFER "\r\n",
+		"GET /reply HTTP/1.1\r\nHost: x\r\n" OFFER KEY VERSION "\r\n",
+		"POST /plain HTTP/1.1\r\nHost: x\r\n" OFFER "Content-Length: 20000\r\n\r\n",
+		"POST /reply HTTP/1.1\r\nHost: x\r\n" OFFER "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		ASK("Connection: Upgrade\r\nUpgrade: foo\r\n"),
+		ASK("Connection: Upgrade\r\nUpgrade: h2c, foo\r\n"),
+		ASK("Connection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: TLS/1.2, foo\r\n"),
+		ASK("Connection: Upgrade\r\nUpgrade: HTTP/2.0\r\n"),
+		ASK("Connection: Upgrade\r\nUpgrade: tlsx/1.0\r\n"),
+		ASK("Connection: Upgrade\r\nUpgrade: h2c/1\r\n"),
+		ASK("Connection: Upgrade\r\nUpgrade: websocket/13\r\n" KEY VERSION),
+		ASK("Connection: Upgrade\r\nUpgrade: foo\r\n") ASK(""),
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+		setup_full();
+		rig_ask(&r, requests[i]);
+		rig_assert_begins(&r.client[0], "HTTP/1.1 403 Forbidden\r\n");
+		rig_assert_has(&r.client[0], "\r\nConnection: close\r\n");
+		rig_assert_has(&r.client[0], err_token(ERR_UPGRADE_REFUSED));
+		rig_assert_ends(&r.client[0], "}");
+		ck_assert(r.client[0].is_ended);
+		ck_assert_uint_eq(r.n_up, 1);
+		ck_assert_uint_eq(up()->in.n, 0);
+		rig_close(&r);
+	}
+}
+END_TEST
+
+/* It has one answer for everybody, and no protocol but its own. */
+START_TEST(the_admin_listener_refuses_all)
+{
+	rig_open(&r);
+	r.kind = LISTENER_ADMIN;
+	rig_start(&r);
+	rig_ask(&r, "GET /metrics HTTP/1.1\r\nHost: x\r\n" OFFER KEY VERSION "\r\n");
+	rig_assert_begins(&r.client[0], "HTTP/1.1 403 Forbidden\r\n");
+	ck_assert(r.client[0].is_ended);
+	rig_leave(&r, 0);
+	rig_ask(&r, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
+	rig_assert_begins(&r.client[0], "HTTP/1.1 200 OK\r\n");
+	ck_assert(!r.client[0].is_ended);
+	rig_close(&r);
 }
 END_TEST
 
@@ -178,14 +245,21 @@ START_TEST(an_answer_to_something_else_is_none)
 }
 END_TEST
 
+/* But for what is behind it, which need not be HTTP: the connection to the server goes on, the client's does not. */
 START_TEST(a_refused_upgrade_is_an_ordinary_answer)
 {
 	setup();
-	rig_ask(&r, HANDSHAKE);
+	rig_ask(&r, HANDSHAKE ASK(""));
 	rig_say(&r, up(), "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 403 Forbidden\r\n");
+	rig_assert_has(&r.client[0], "\r\nConnection: close\r\n");
 	rig_assert_ends(&r.client[0], "\r\n\r\nno");
+	rig_say(&r, &r.client[0], ASK(""));
+	ck_assert(r.client[0].is_ended);
+	rig_leave(&r, 0);
+	buf_clear(&up()->in);
 	rig_ask(&r, HANDSHAKE);
+	rig_assert_has(up(), "\r\nUpgrade: websocket\r\n");
 	rig_say(&r, up(), ANSWER(GOOD));
 	rig_assert_begins(&r.client[0], "HTTP/1.1 101 ");
 	ck_assert_uint_eq(r.n_up, 1);
@@ -368,9 +442,11 @@ START_TEST(a_server_that_resets)
 END_TEST
 
 UNIT_MAIN("upgrade", the_offer_and_its_answer_cross, a_malformed_handshake_is_refused,
-    another_version_is_told_the_right_one, what_was_not_asked_for_does_not_cross,
+    another_version_is_told_the_right_one, an_offer_that_need_not_be_taken_is_ignored,
+    what_was_not_asked_for_is_refused, the_admin_listener_refuses_all,
     an_answer_to_something_else_is_none, a_refused_upgrade_is_an_ordinary_answer,
-    bytes_behind_either_head_are_the_tunnels, a_head_in_single_bytes, another_protocol_after_a_body,
-    a_streamed_body_keeps_it_from_that, a_tunnel_keeps_its_permits, an_idle_tunnel_is_closed,
-    a_drain_leaves_it_alone_and_takes_no_new_one, no_new_one_during_a_drain,
-    a_client_that_goes_before_the_answer, a_client_that_resets, a_server_that_resets)
+    bytes_behind_either_head_are_the_tunnels, a_head_in_single_bytes,
+    another_protocol_after_a_body, a_streamed_body_keeps_it_from_that, a_tunnel_keeps_its_permits,
+    an_idle_tunnel_is_closed, a_drain_leaves_it_alone_and_takes_no_new_one,
+    no_new_one_during_a_drain, a_client_that_goes_before_the_answer, a_client_that_resets,
+    a_server_that_resets)
