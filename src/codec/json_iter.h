@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "codec/json_scan.h"
+#include "codec/json_value.h"
 
 /* A member of an object, or an element of an array. */
 struct json_member {

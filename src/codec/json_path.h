@@ -10,7 +10,8 @@
 #define CODEC_JSON_PATH_H
 
 #include "base/arena.h"
-#include "codec/json_scan.h"
+#include "base/err.h"
+#include "codec/json_value.h"
 
 #define JSON_PATH_MAX_STEPS 32
 

@@ -29,6 +29,7 @@ struct json_run {
 	const struct json_block_ops *blocks; /* a constant */
 	struct json_keys *keys;              /* of the open objects; borrowed */
 	uint64_t seed;                       /* of their hashes */
+	struct json_cuts *cuts;              /* to be found; borrowed; NULL: none */
 	bool keeps_duplicates;
 	bool has_duplicates;
 	struct json_fault fault;

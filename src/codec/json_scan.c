@@ -25,10 +25,11 @@ struct level {
 	char close;         /* the bracket that ends it */
 };
 
-/* The open containers. The lowest level stands for the text itself. */
+/* The open containers, from those around the one that is read on. */
 struct stack {
-	struct level *lowest;
+	struct level *lowest; /* around it, or the text itself: not ours to close */
 	struct level *top;
+	struct level *highest; /* that may be */
 };
 
 /* Sets many bits, as hashes want them (json_str.h), whatever the seed. */
@@ -49,6 +50,7 @@ void
 json_scan_fini(struct json_scan *js)
 {
 	json_keys_fini(&js->keys);
+	json_cuts_fini(&js->cuts);
 }
 
 /* p at a byte that the text has, one that is no space stands there or behind. */
@@ -147,23 +149,26 @@ scan_scalar(struct json_run *r, const char *p)
 	return may_be_number(*p) ? json_run_number(r, p) : scan_literal(r, p);
 }
 
-/* A key and its colon; p at the opening quote. Returns the first byte of the member's value. */
+/* A key, p at its opening quote. It is noted; is_quick: it has no escapes and at most QUICK_KEY bytes. */
 static inline const char *
-scan_key(struct json_run *r, const char *p)
+scan_key(struct json_run *r, const char *p, bool *is_quick)
 {
 	size_t n;
 
+	*is_quick = false;
 	if (UNLIKELY(*p != '"'))
 		return json_run_fault_expected(r, p, "a key is expected");
-	if (LIKELY(is_quick_string(r, p + 1, &n) && n <= QUICK_KEY && p < r->quick_end)) {
-		json_keys_push(
-		    r->keys, json_str_hash_short(p + 1, n, r->seed), (uint32_t)(p - r->start));
-		p += n + 2;
-	} else {
-		p = json_run_key(r, p + 1);
-		if (UNLIKELY(p == NULL))
-			return NULL;
-	}
+	if (UNLIKELY(!is_quick_string(r, p + 1, &n) || n > QUICK_KEY || p >= r->quick_end))
+		return json_run_key(r, p + 1);
+	json_keys_push(r->keys, json_str_hash_short(p + 1, n, r->seed), (uint32_t)(p - r->start));
+	*is_quick = true;
+	return p + n + 2;
+}
+
+/* p behind a key. Returns the first byte of the member's value. */
+static inline const char *
+scan_colon(struct json_run *r, const char *p)
+{
 	p = skip_space(r, p);
 	if (UNLIKELY(*p != ':'))
 		return json_run_fault_expected(r, p, "a colon is expected");
@@ -206,7 +211,8 @@ scan_opening(struct json_run *r, struct stack *s, const char *p, bool *is_comple
 {
 	char close = (char)(*p + 2); /* so they stand in ASCII */
 
-	if (UNLIKELY(s->top == s->lowest + JSON_SCAN_MAX_DEPTH))
+	*is_complete = false;
+	if (UNLIKELY(s->top == s->highest))
 		return json_run_fault(r, p, "nested too deeply");
 	*++s->top = (struct level){ (uint32_t)r->keys->n, close };
 	p = skip_space(r, p + 1);
@@ -252,24 +258,175 @@ scan_value(struct json_run *r, struct stack *s, const char *p, bool *is_complete
 	return scan_literal(r, p);
 }
 
-/* An array or object, p at its bracket: returns what is behind it. */
-static const char *
-scan_container(struct json_run *r, const char *p)
+/* A member of an object, or an element, as far as scan_value(). */
+static inline const char *
+scan_member(struct json_run *r, struct stack *s, const char *p, bool *is_complete)
 {
-	struct level levels[JSON_SCAN_MAX_DEPTH + 1];
-	struct stack s = { levels, levels };
+	bool is_quick;
+
+	if (s->top->close == '}') {
+		p = scan_key(r, p, &is_quick);
+		if (LIKELY(p != NULL))
+			p = scan_colon(r, p);
+	}
+	return LIKELY(p != NULL) ? scan_value(r, s, p, is_complete) : NULL;
+}
+
+/* An array or object, p at its bracket, `around` being the levels that are open: returns what is behind it. */
+static const char *
+scan_container(struct json_run *r, const struct stack *around, const char *p)
+{
+	struct stack s = { around->top, around->top, around->highest };
 	bool is_complete;
 
-	levels[0].close = '\0';
-	do {
-		if (s.top->close == '}')
-			p = scan_key(r, p);
-		if (LIKELY(p != NULL))
-			p = scan_value(r, &s, p, &is_complete);
-		if (LIKELY(p != NULL) && is_complete)
+	for (p = scan_opening(r, &s, p, &is_complete); LIKELY(p != NULL);
+	     p = scan_member(r, &s, p, &is_complete)) {
+		if (is_complete)
 			p = scan_end(r, &s, p);
-	} while (LIKELY(p != NULL) && s.top != s.lowest);
+		if (UNLIKELY(p == NULL) || s.top == s.lowest)
+			break;
+	}
 	return p;
+}
+
+/* ---- finding cuts on the way: as above, one function call for each container that rules reach into */
+
+static const char *cut_container(
+    struct json_run *r, struct stack *s, const struct json_rule *rule, const char *p);
+
+/* A value whose rule, or NULL, is given; p at its first byte. Returns what is behind it. */
+static inline const char *
+cut_value(struct json_run *r, struct stack *s, const struct json_rule *rule, const char *p)
+{
+	const char *value = p;
+
+	if (*p == '"')
+		p = scan_string(r, p);
+	else if (may_be_number(*p))
+		p = scan_number(r, p);
+	else if (!is_opening(*p))
+		p = scan_literal(r, p);
+	else if (rule != NULL && json_rule_reaches_into(rule, *p))
+		p = cut_container(r, s, rule, p);
+	else
+		p = scan_container(r, s, p);
+	if (UNLIKELY(rule != NULL && rule->is_target) && LIKELY(p != NULL))
+		json_cuts_set_target(r->cuts, value, p);
+	return p;
+}
+
+/*
+ * p behind a member or element. Returns the first byte of the next one, or, when there is none, the bracket that closes
+ * what is on top.
+ */
+static inline const char *
+cut_next(struct json_run *r, const struct stack *s, const char *p, bool *has_next)
+{
+	if (UNLIKELY(p == r->end))
+		return json_run_fault_expected(r, p, "");
+	p = skip_space(r, p);
+	*has_next = *p == ',';
+	if (*has_next)
+		return skip_space(r, p + 1);
+	if (UNLIKELY(*p != s->top->close))
+		return json_run_fault_expected(r, p, "a comma or the closing bracket is expected");
+	return p;
+}
+
+/* The key and colon of a member, as far as the first byte of its value; *rule is the one about it. */
+static inline const char *
+cut_key(struct json_run *r, const struct json_rule *around, const char *p, struct str *key,
+    const struct json_rule **rule)
+{
+	const char *first = p + 1;
+	bool is_quick;
+
+	p = scan_key(r, p, &is_quick);
+	if (UNLIKELY(p == NULL))
+		return NULL;
+	*key = str_of(first, (size_t)(p - 1 - first));
+	*rule = LIKELY(is_quick) ? json_rule_of_quick(around, first, key->n) : json_rule_of(around, *key);
+	return scan_colon(r, p);
+}
+
+/* The members of an object, p at the first of them. Returns the closing bracket. */
+static inline const char *
+cut_members(struct json_run *r, struct stack *s, const struct json_rule *around, const char *p)
+{
+	struct json_cursor c = json_cuts_enter(r->cuts);
+	bool has_next = true;
+
+	while (p != NULL && has_next) {
+		const char *start = p;
+		const struct json_rule *rule;
+		bool is_left_out;
+		struct str key;
+
+		p = cut_key(r, around, p, &key, &rule);
+		if (UNLIKELY(p == NULL))
+			return NULL;
+		is_left_out = json_rule_leaves_out(around, rule);
+		json_cuts_start(r->cuts, &c, start, is_left_out);
+		if (rule != NULL && !is_left_out)
+			json_cuts_rename(r->cuts, &c, rule, key);
+		p = cut_value(r, s, is_left_out ? NULL : rule, p);
+		if (UNLIKELY(p == NULL))
+			return NULL;
+		json_cuts_end(&c, p, is_left_out);
+		p = cut_next(r, s, p, &has_next);
+	}
+	json_cuts_leave(r->cuts, &c);
+	return p;
+}
+
+/* The elements of an array, p at the first of them. Returns the closing bracket. */
+static inline const char *
+cut_elements(struct json_run *r, struct stack *s, const struct json_rule *around, const char *p)
+{
+	struct json_cursor c = json_cuts_enter(r->cuts);
+	bool is_left_out = json_rule_leaves_out(around, around->each);
+	bool has_next = true;
+
+	json_cuts_start(r->cuts, &c, p, is_left_out);
+	for (uint64_t i = 0; p != NULL && has_next; i++) {
+		bool is_meant = !is_left_out && (around->index == JSON_RULE_EVERY || around->index == i);
+
+		p = cut_value(r, s, is_meant ? around->each : NULL, p);
+		if (UNLIKELY(p == NULL))
+			return NULL;
+		json_cuts_end(&c, p, is_left_out);
+		p = cut_next(r, s, p, &has_next);
+	}
+	json_cuts_leave(r->cuts, &c);
+	return p;
+}
+
+/* An array or object that the rule reaches into, p at its bracket: returns what is behind it. */
+static const char *
+cut_container(struct json_run *r, struct stack *s, const struct json_rule *rule, const char *p)
+{
+	bool is_empty;
+
+	p = scan_opening(r, s, p, &is_empty);
+	if (LIKELY(p != NULL) && !is_empty)
+		p = s->top->close == '}' ? cut_members(r, s, rule, p) : cut_elements(r, s, rule, p);
+	if (UNLIKELY(p == NULL) || (*p == '}' && UNLIKELY(!close_object(r, s->top->first_key))))
+		return NULL;
+	s->top--;
+	return p + 1;
+}
+
+/* The root value, when it holds others. */
+static const char *
+scan_whole(struct json_run *r, const char *p)
+{
+	struct level levels[JSON_SCAN_MAX_DEPTH + 1];
+	struct stack s = { levels, levels, levels + JSON_SCAN_MAX_DEPTH };
+
+	levels[0].close = '\0';
+	if (r->cuts == NULL)
+		return scan_container(r, &s, p);
+	return cut_value(r, &s, r->cuts->rules->root, p);
 }
 
 /* The text from r->start to r->end. */
@@ -283,7 +440,7 @@ scan_root(struct json_run *r, struct json_value *root)
 		json_run_fault(r, p, "byte order mark");
 		return ERR_INVALID_BODY;
 	}
-	p = is_opening(*p) ? scan_container(r, p) : scan_scalar(r, p);
+	p = is_opening(*p) ? scan_whole(r, p) : scan_scalar(r, p);
 	if (p == NULL)
 		return ERR_INVALID_BODY;
 	last = p;
@@ -294,6 +451,8 @@ scan_root(struct json_run *r, struct json_value *root)
 	}
 	root->kind = json_iter_kind(*value);
 	root->text = str_of(value, (size_t)(last - value));
+	if (r->cuts != NULL && r->cuts->rules->root->is_target)
+		json_cuts_set_target(r->cuts, value, last);
 	return ERR_NONE;
 }
 
@@ -305,6 +464,8 @@ set_text(struct json_run *r, struct str text, const char *limit)
 	r->limit = limit;
 	r->quick_end = limit - QUICK_KEY;
 	json_run_move_window(r, r->start);
+	if (r->cuts != NULL)
+		json_cuts_restart(r->cuts, r->start);
 }
 
 /* Text that does not end with a bracket, or is short: a copy with zeros behind it. */
@@ -363,6 +524,7 @@ json_scan_text(struct json_scan *js, struct str text, unsigned flags, struct jso
 	struct json_run r = {
 		.blocks = js->blocks,
 		.keys = &js->keys,
+		.cuts = (flags & JSON_SCAN_CUTS) != 0 ? &js->cuts : NULL,
 		.seed = js->keys.seed,
 		.keeps_duplicates = (flags & JSON_SCAN_KEEP_DUPLICATES) != 0,
 	};
@@ -374,6 +536,7 @@ json_scan_text(struct json_scan *js, struct str text, unsigned flags, struct jso
 	else
 		e = scan_text(&r, text, root);
 	json_keys_clear(&js->keys);
+	js->cuts.text = text.p;
 	js->has_duplicates = r.has_duplicates;
 	if (e != ERR_NONE && fault != NULL)
 		*fault = r.fault;

@@ -7,6 +7,8 @@
  * nesting, and an object with two equal keys (compared after unescaping). A lone surrogate *escape*
  * ("\ud800") is allowed, as RFC 8259 8.2 does; it stays the six bytes that it is.
  *
+ * In the same pass it can find where the text has to be changed to obey rules: json_cuts.h.
+ *
  * A struct json_scan belongs to one thread. It owns the stack of keys that finds duplicates; a
  * document with small objects allocates nothing after the first. A text of more than 192 bytes that
  * does not end with a bracket, or ends before its brackets are closed, is copied for the time of
@@ -19,35 +21,15 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "codec/json_cuts.h"
 #include "codec/json_keys.h"
+#include "codec/json_value.h"
 
 #define JSON_SCAN_MAX_DEPTH 128 /* open arrays and objects; "[[]]" has two */
 
-enum json_kind {
-	JSON_NONE, /* no value */
-	JSON_NULL,
-	JSON_FALSE,
-	JSON_TRUE,
-	JSON_NUMBER,
-	JSON_STRING,
-	JSON_ARRAY,
-	JSON_OBJECT,
-};
-
-/* A value in a validated text, without the white space around it. */
-struct json_value {
-	enum json_kind kind;
-	struct str text; /* borrowed from whoever owns the text; strings keep their quotes */
-};
-
-/* What is wrong with a text, and where. */
-struct json_fault {
-	size_t offset; /* of the byte that cannot be; the length of a text that ends too early */
-	const char *reason; /* a constant, for example "duplicate key" */
-};
-
 enum json_scan_flag {
 	JSON_SCAN_KEEP_DUPLICATES = 1, /* equal keys are reported, not refused: see json_dedup.h */
+	JSON_SCAN_CUTS = 2,            /* js->cuts, after json_cuts_begin(), become those of the text */
 };
 
 struct json_block_ops;
@@ -55,6 +37,7 @@ struct json_block_ops;
 struct json_scan {
 	const struct json_block_ops *blocks; /* a constant: for this machine */
 	struct json_keys keys;
+	struct json_cuts cuts; /* with JSON_SCAN_CUTS; of no use when the last text is not valid or has duplicates */
 	bool has_duplicates; /* of the last text, with JSON_SCAN_KEEP_DUPLICATES */
 };
 

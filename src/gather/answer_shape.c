@@ -229,12 +229,22 @@ is_ours(const struct answer_shape_input *in, const struct json_value *root)
 	return root->text.p != in->iov[0].iov_base;
 }
 
+/* Where the answer, made of valid parts, has to be changed. */
+static struct json_cuts *
+cuts_of(const struct shape *shape, const struct answer_shape_input *in, struct json_value root)
+{
+	json_cuts_begin(&in->js->cuts, shape_rules(shape), in->arena);
+	json_cuts_find(&in->js->cuts, root);
+	return &in->js->cuts;
+}
+
 static enum err_code
 leave_out(const struct shape *drop, const struct answer_shape_input *in, struct json_value *root)
 {
-	if (is_ours(in, root))
-		return shape_apply_in_place(drop, *root, in->arena, root);
-	return shape_apply(drop, *root, in->arena, root);
+	struct json_cuts *cuts = cuts_of(drop, in, *root);
+
+	return is_ours(in, root) ? shape_apply_in_place(drop, cuts, in->arena, root)
+				 : shape_apply(drop, cuts, in->arena, root);
 }
 
 /* The value lies in the text that it is taken from: one of the two is copied, the shorter one. */
@@ -243,7 +253,7 @@ take_out(const struct transfer *t, const struct answer_shape_input *in, struct j
     struct json_value *value)
 {
 	if (value->text.n > root->text.n / 2)
-		return shape_apply(t->without, *root, in->arena, root);
+		return shape_apply(t->without, cuts_of(t->without, in, *root), in->arena, root);
 	value->text = arena_str(in->arena, value->text);
 	return leave_out(t->without, in, root);
 }

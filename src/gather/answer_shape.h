@@ -30,7 +30,7 @@ struct answer_shape_input {
 	size_t bytes;    /* of all slices */
 	struct str meta; /* text of the metadata object, which the merge was not given; or none */
 	bool is_partial;
-	struct json_scan *js; /* borrowed: lends its stack of keys */
+	struct json_scan *js; /* borrowed: lends its stack of keys and its list of cuts */
 	struct arena *arena;  /* holds what is made */
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/compiler.h"
 #include "codec/json_iter.h"
+#include "codec/json_scan.h"
 #include "codec/json_str.h"
 #include "codec/json_write.h"
 

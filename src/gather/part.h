@@ -17,6 +17,7 @@ struct part {
 struct part_rule {
 	enum part_format format;
 	bool keep_last_duplicate; /* PART_JSON: of equal keys the last stays; false: refused */
+	const struct json_rules *rules; /* js->cuts become those of the part; NULL: nobody asks for them */
 };
 
 /*

@@ -1,6 +1,6 @@
 /*
- * Shaping a part: one walk over what the rules reach, with changes to the text as it goes. What no
- * rule reaches is skipped, and copied in runs. Compiling runs at load, applying in any thread.
+ * Shaping a part: its text is copied in runs between the places where it has to be changed. Compiling runs at load,
+ * applying in any thread.
  */
 #include "gather/shape.h"
 
@@ -9,13 +9,12 @@
 #include "base/compiler.h"
 #include "codec/json_iter.h"
 #include "gather/edit.h"
-#include "gather/shape_rule.h"
 
 struct shape {
-	struct json_path from; /* no steps: the whole answer */
-	struct shape_rule *root;
-	size_t n_names; /* that renames give, see shape_rule.h */
-	size_t growth;  /* bytes that all renames add when each is done once */
+	struct json_rules rules; /* of the whole answer */
+	struct json_path from;   /* no steps: the whole answer */
+	struct json_rule *root;  /* of what is taken from it */
+	size_t growth; /* bytes that all renames add when each is done once */
 };
 
 /* ---- compiling */
@@ -36,13 +35,13 @@ fail(struct compiler *c, const struct conf_text *text, struct json_fault fault)
 	return ERR_BAD_CONFIG;
 }
 
-typedef enum err_code add_fn(struct shape_rule *root, struct shape_rule_path *path);
+typedef enum err_code add_fn(struct json_rule *root, struct json_rule_path *path);
 
 static enum err_code
 add_paths(struct compiler *c, const struct conf_text_list *list, add_fn *add)
 {
 	for (size_t i = 0; i < list->n; i++) {
-		struct shape_rule_path path = { .arena = c->arena, .text = list->at[i].s };
+		struct json_rule_path path = { .arena = c->arena, .text = list->at[i].s };
 
 		if (add(c->shape->root, &path) != ERR_NONE)
 			return fail(c, &list->at[i], path.fault);
@@ -55,11 +54,11 @@ add_renames(struct compiler *c, const struct conf_pair_list *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		const struct conf_pair *pair = &list->at[i];
-		struct shape_rule_path path = { .arena = c->arena, .text = pair->name.s };
+		struct json_rule_path path = { .arena = c->arena, .text = pair->name.s };
 
 		if (pair->value.s.n == 0)
 			return fail(c, &pair->value, (struct json_fault){ 0, "the key is empty" });
-		if (shape_rule_rename(c->shape->root, &path, pair->value.s) != ERR_NONE)
+		if (json_rule_rename(c->shape->root, &path, pair->value.s) != ERR_NONE)
 			return fail(c, &pair->name, path.fault);
 		c->shape->growth += pair->value.s.n;
 	}
@@ -87,76 +86,50 @@ shape_compile(struct arena *arena, const struct shape_conf *conf, struct shape *
 	enum err_code e;
 
 	*out = NULL;
-	shape->root = shape_rule_root(arena);
+	shape->root = json_rule_root(arena);
 	e = compile_from(&c, &conf->from);
 	if (e == ERR_NONE)
-		e = add_paths(&c, &conf->drop, shape_rule_drop);
+		e = add_paths(&c, &conf->drop, json_rule_drop);
 	if (e == ERR_NONE)
-		e = add_paths(&c, &conf->select, shape_rule_select);
+		e = add_paths(&c, &conf->select, json_rule_select);
 	if (e == ERR_NONE)
 		e = add_renames(&c, &conf->rename);
 	if (e != ERR_NONE)
 		return e;
-	shape->n_names = shape_rule_settle(shape->root);
+	shape->rules.n_names = json_rule_settle(shape->root);
+	shape->rules.root = json_rule_from(arena, shape->root, &shape->from);
 	if (shape->from.n + conf->drop.n + conf->select.n + conf->rename.n > 0)
 		*out = shape;
 	return ERR_NONE;
 }
 
-/* ---- applying */
-
-struct walk {
-	struct edit edit;
-	bool *seen; /* the numbers of keys that the object at hand has so far */
-};
-
-/* Between the members of one object or array. */
-struct cursor {
-	const char *cut_from; /* the first member of a run that is left out; NULL: none */
-	const char *kept_to;  /* the end of the last member that stays; NULL: none did */
-	const char *end;      /* of the last member */
-};
-
-static struct str
-between(const char *from, const char *to)
-{
-	return str_of(from, (size_t)(to - from));
-}
-
-static bool
-is_left_out(const struct shape_rule *around, const struct shape_rule *rule)
-{
-	if (rule == NULL)
-		return around->is_filtered;
-	return rule->is_dropped ||
-	       (around->is_filtered && !rule->is_selected && !rule->is_filtered);
-}
+/* ---- compiled */
 
 /* The rule of what has this place in the result; false: nothing has it. *out NULL: no rule is about it. */
 static bool
-find_source(const struct shape_rule *rule, const struct json_step *step, const struct shape_rule **out)
+find_source(const struct json_rule *rule, const struct json_step *step, const struct json_rule **out)
 {
-	const struct shape_rule *own, *given = NULL;
+	const struct json_rule *own, *given = NULL;
 	bool is_given_away;
 
 	*out = rule->each;
 	if (step->kind != JSON_STEP_KEY)
-		return !is_left_out(rule, rule->each);
-	own = shape_rule_of(rule, str_of(step->quoted.p + 1, step->quoted.n - 2));
-	for (const struct shape_rule *m = rule->members; m != NULL; m = m->next)
+		return !json_rule_leaves_out(rule, rule->each);
+	own = json_rule_of(rule, str_of(step->quoted.p + 1, step->quoted.n - 2));
+	for (const struct json_rule *m = rule->members; m != NULL; m = m->next)
 		if (!str_is_none(m->renamed) && str_eq(m->renamed, step->quoted))
 			given = m;
 	is_given_away = own != NULL && !str_is_none(own->renamed);
 	*out = given != NULL ? given : own;
-	return (given != NULL || !is_given_away) && !is_left_out(rule, *out);
+	return (given != NULL || !is_given_away) && !json_rule_leaves_out(rule, *out);
 }
 
 bool
 shape_keeps_in_elements(const struct shape *shape, const struct json_path *path)
 {
-	const struct shape_rule *rule = shape->root->each;
+	const struct json_rule *rule = shape->root->each;
 
-	if (is_left_out(shape->root, rule))
+	if (json_rule_leaves_out(shape->root, rule))
 		return false;
 	for (size_t i = 0; rule != NULL && i < path->n; i++)
 		if (!find_source(rule, &path->steps[i], &rule))
@@ -164,140 +137,56 @@ shape_keeps_in_elements(const struct shape *shape, const struct json_path *path)
 	return true;
 }
 
-static bool
-has_rules_inside(const struct shape_rule *rule, enum json_kind kind)
+const struct json_rules *
+shape_rules(const struct shape *shape)
 {
-	if (kind != JSON_OBJECT && kind != JSON_ARRAY)
-		return false;
-	return rule->is_filtered ||
-	       (kind == JSON_OBJECT ? rule->members != NULL : rule->each != NULL);
+	return &shape->rules;
 }
 
-static enum err_code
-rename_key(struct walk *w, const struct shape_rule *rule, struct str key)
-{
-	size_t name = rule->named->name;
-
-	if (name != SHAPE_RULE_NO_NAME) {
-		if (w->seen[name])
-			return ERR_SHAPE_MISMATCH;
-		w->seen[name] = true;
-	}
-	if (!str_is_none(rule->renamed))
-		edit_replace(&w->edit, str_of(key.p - 1, key.n + 2), rule->renamed);
-	return ERR_NONE;
-}
-
-/* A member that stays: with what is left out before it goes the comma behind. */
-static void
-keep(struct walk *w, struct cursor *c, const char *start)
-{
-	if (c->cut_from != NULL)
-		edit_replace(&w->edit, between(c->cut_from, start), STR(""));
-	c->cut_from = NULL;
-}
-
-/* The members at the end go with the comma before them. */
-static void
-cut_end(struct walk *w, struct cursor *c)
-{
-	if (c->cut_from != NULL)
-		edit_replace(&w->edit,
-		    between(c->kept_to != NULL ? c->kept_to : c->cut_from, c->end), STR(""));
-}
-
-static enum err_code shape_members(struct walk *w, const struct shape_rule *rule, const char **at);
-
-/* A member that stays: its key, and what is inside. */
-static enum err_code
-shape_member(
-    struct walk *w, const struct shape_rule *rule, struct json_iter *it, struct json_member *member)
-{
-	const char *at = member->value.text.p;
-	enum err_code e = ERR_NONE;
-
-	if (rule != NULL && it->is_object)
-		e = rename_key(w, rule, member->key);
-	if (rule == NULL || !has_rules_inside(rule, member->value.kind)) {
-		json_iter_pass(it, member);
-		return e;
-	}
-	if (e == ERR_NONE)
-		e = shape_members(w, rule, &at);
-	if (e != ERR_NONE)
-		return e;
-	member->value.text.n = (size_t)(at - member->value.text.p);
-	json_iter_leave(it, at);
-	return ERR_NONE;
-}
-
-/* *at: the opening bracket, then what is behind the closing one. Each byte is passed once. */
-static enum err_code
-shape_members(struct walk *w, const struct shape_rule *rule, const char **at)
-{
-	struct cursor c = { NULL, NULL, NULL };
-	struct json_iter it;
-	struct json_member member;
-	enum err_code e = ERR_NONE;
-
-	if (rule->n_names > 0)
-		memset(w->seen + rule->first_name, 0, rule->n_names * sizeof *w->seen);
-	json_iter_open(&it, *at, w->edit.in.p + w->edit.in.n);
-	while (e == ERR_NONE && json_iter_enter(&it, &member)) {
-		const struct shape_rule *inner =
-		    it.is_object ? shape_rule_of(rule, member.key) : rule->each;
-		const char *start = it.is_object ? member.key.p - 1 : member.value.text.p;
-		bool is_out = is_left_out(rule, inner);
-
-		if (is_out) {
-			json_iter_pass(&it, &member);
-			c.cut_from = c.cut_from == NULL ? start : c.cut_from;
-		} else {
-			keep(w, &c, start);
-			e = shape_member(w, inner, &it, &member);
-		}
-		c.end = member.value.text.p + member.value.text.n;
-		c.kept_to = is_out ? c.kept_to : c.end;
-	}
-	if (e != ERR_NONE)
-		return e;
-	cut_end(w, &c);
-	*at = json_iter_close(&it);
-	return ERR_NONE;
-}
+/* ---- applying */
 
 typedef void init_fn(struct edit *e, struct arena *arena, struct str in, size_t slack);
 
 static enum err_code
-apply(const struct shape *shape, struct json_value in, struct arena *arena, init_fn *init, struct json_value *out)
+apply(const struct shape *shape, const struct json_cuts *cuts, struct arena *arena, init_fn *init,
+    struct json_value *out)
 {
-	struct json_value value = json_path_find(&shape->from, in);
-	struct walk w = { .seen = NULL };
-	const char *at = value.text.p;
-	enum err_code e;
+	const char *text = cuts->text;
+	struct edit edit;
 
-	if (value.kind == JSON_NONE)
+	if (cuts->is_over)
+		return ERR_BUDGET;
+	if (cuts->target_to == 0 || cuts->collides)
 		return ERR_SHAPE_MISMATCH;
-	*out = value;
-	if (!has_rules_inside(shape->root, value.kind))
+	out->text = str_of(text + cuts->target_from, cuts->target_to - cuts->target_from);
+	out->kind = json_iter_kind(out->text.p[0]);
+	if (cuts->n == 0)
 		return ERR_NONE;
-	if (shape->n_names > 0)
-		w.seen = arena_alloc(arena, shape->n_names * sizeof *w.seen);
-	init(&w.edit, arena, value.text, shape->growth);
-	e = shape_members(&w, shape->root, &at);
-	return e != ERR_NONE ? e : edit_finish(&w.edit, &out->text);
+	init(&edit, arena, out->text, shape->growth);
+	for (size_t i = 0; i < cuts->n; i++) {
+		const struct json_cut *cut = &cuts->at[i];
+
+		edit_replace(&edit, str_of(text + cut->from, cut->to - cut->from),
+		    cut->renamed != NULL ? cut->renamed->renamed : STR(""));
+	}
+	return edit_finish(&edit, &out->text);
 }
 
 enum err_code
-shape_apply(
-    const struct shape *shape, struct json_value in, struct arena *arena, struct json_value *out)
+shape_apply(const struct shape *shape, struct json_cuts *cuts, struct arena *arena, struct json_value *out)
 {
-	return apply(shape, in, arena, edit_init, out);
+	enum err_code e = apply(shape, cuts, arena, edit_init, out);
+
+	json_cuts_clear(cuts);
+	return e;
 }
 
 enum err_code
 shape_apply_in_place(
-    const struct shape *shape, struct json_value in, struct arena *arena, struct json_value *out)
+    const struct shape *shape, struct json_cuts *cuts, struct arena *arena, struct json_value *out)
 {
-	return apply(shape, in, arena, edit_init_in_place, out);
+	enum err_code e = apply(shape, cuts, arena, edit_init_in_place, out);
+
+	json_cuts_clear(cuts);
+	return e;
 }

@@ -58,17 +58,19 @@ static enum err_code
 read_part(struct task *t)
 {
 	const struct call_conf *conf = t->plan->conf;
-	const struct part_rule rule = { conf->format, conf->keep_last_duplicate };
+	const struct shape *shape = t->plan->shape;
+	const struct part_rule rule = { conf->format, conf->keep_last_duplicate,
+		shape != NULL ? shape_rules(shape) : NULL };
 	struct part part;
 	enum err_code e = part_read(&rule, t->call.body, t->env->js, t->arena, &part);
 
 	if (e != ERR_NONE)
 		return e;
 	t->body = t->result = part.value;
-	if (t->plan->shape != NULL && t->plan->keeps_body)
-		e = shape_apply(t->plan->shape, part.value, t->arena, &t->result);
-	else if (t->plan->shape != NULL)
-		e = shape_apply_in_place(t->plan->shape, part.value, t->arena, &t->result);
+	if (shape != NULL && t->plan->keeps_body)
+		e = shape_apply(shape, &t->env->js->cuts, t->arena, &t->result);
+	else if (shape != NULL)
+		e = shape_apply_in_place(shape, &t->env->js->cuts, t->arena, &t->result);
 	if (e != ERR_NONE)
 		t->result.kind = JSON_NONE;
 	return e;

@@ -1,8 +1,8 @@
 /*
- * How fast JSON is scanned, walked and merged: generated documents of several kinds, the best of
+ * How fast JSON is scanned, shaped and merged: generated documents of several kinds, the best of
  * many short rounds each; the same documents in every run. Scanning by each form that this machine
- * can take (json_block.h). Walking is one look at every member of the root, as a merge does: the last
- * column says what scanning and walking cost together, scanning alone being 1.
+ * can take (json_block.h). Shaping is told in times of plain scanning: a scan that finds what a shape
+ * changes, and the same with the making of the new text.
  *
  *     bench_json [milliseconds per document and measure]
  */
@@ -14,11 +14,12 @@
 #include "base/compiler.h"
 #include "base/rnd.h"
 #include "codec/json_block.h"
-#include "codec/json_iter.h"
 #include "codec/json_scan.h"
 #include "gather/merge.h"
+#include "gather/shape.h"
 
 #define DOCUMENT_BYTES 1000000
+#define MAX_WORDS 4
 
 static struct rnd rnd;
 
@@ -260,26 +261,46 @@ many_keys(struct buf *b)
 	buf_add_c(b, "}");
 }
 
+/* Words between spaces; those of renames are pairs. */
+struct program {
+	const char *select;
+	const char *drop;
+	const char *rename;
+	const char *from;
+};
+
+/* Documents without members: rules that look into each element, and find nothing. */
+#define NO_MEMBERS { "[].id [].name [].tags", "[].email [].parent", "[].name title", "[3]" }
+#define RECORDS    { "[].id [].name [].tags", "[].email [].parent", "[].name title", "[1]" }
+#define USERS                                                                                      \
+	{ "data[].id data[].name data[].address.geo", "data[].note data[].tags", "data[].name title", \
+	    "data" }
+
 static const struct kind {
 	const char *name;
 	void (*make)(struct buf *b);
+	struct program program;
 } kinds[] = {
-	{ "small record, 0.5 KB", small },
-	{ "users, 2 KB", users_small },
-	{ "users", users },
-	{ "records, compact", records },
-	{ "records, spaced", spaced },
-	{ "records, indented", indented },
-	{ "messages", messages },
-	{ "floats", floats },
-	{ "integers", integers },
-	{ "long strings", long_strings },
-	{ "other scripts", other_scripts },
-	{ "escapes", escapes },
-	{ "tiny objects", tiny_objects },
-	{ "nested", nested },
-	{ "wide records", wide_records },
-	{ "100,000 keys", many_keys },
+	{ "small record, 0.5 KB", small, RECORDS },
+	{ "users, 2 KB", users_small, USERS },
+	{ "users", users, USERS },
+	{ "records, compact", records, RECORDS },
+	{ "records, spaced", spaced, RECORDS },
+	{ "records, indented", indented, RECORDS },
+	{ "messages", messages,
+	    { "statuses[].id statuses[].text statuses[].user.screen_name",
+		"statuses[].entities statuses[].user.verified", "statuses[].text body", "statuses" } },
+	{ "floats", floats, { "type bbox coordinates", "type bbox", "coordinates points", "coordinates" } },
+	{ "integers", integers, NO_MEMBERS },
+	{ "long strings", long_strings, NO_MEMBERS },
+	{ "other scripts", other_scripts, NO_MEMBERS },
+	{ "escapes", escapes, NO_MEMBERS },
+	{ "tiny objects", tiny_objects, { "[].a", "[].b", "[].c d", "[1]" } },
+	{ "nested", nested, { "[].child[].child", "[].child[].child", "[].child c", "[1]" } },
+	{ "wide records", wide_records,
+	    { "[].id [].column_7 [].column_39", "[].column_0 [].column_20", "[].column_20 twenty", "[1]" } },
+	{ "100,000 keys", many_keys,
+	    { "first key-7 key-99999", "key-8 key-50000", "key-50000 middle", "key-50000" } },
 };
 
 static struct json_scan js;
@@ -297,20 +318,6 @@ scan(void *arg)
 		printf("refused at %zu: %s\n", fault.offset, fault.reason);
 		exit(EXIT_FAILURE);
 	}
-}
-
-/* One look at every member of the root, as a merge does. */
-static void
-walk(void *arg)
-{
-	struct str text = *(struct str *)arg;
-	struct json_value root = { json_iter_kind(text.p[0]), text };
-	struct json_iter it;
-	struct json_member member;
-
-	json_iter_init(&it, root);
-	while (json_iter_next(&it, &member))
-		;
 }
 
 /* Nanoseconds of one work(arg), the best round of `times`. */
@@ -349,13 +356,91 @@ count_forms(void)
 	return json_block_has_avx2() ? ARRAY_LEN(forms) : ARRAY_LEN(forms) < 2 ? 1 : 2;
 }
 
+/* A document and one thing to do with it. */
+struct job {
+	struct str text;
+	struct arena *arena;
+	struct shape *shape;
+};
+
+static void
+scan_cuts(void *arg)
+{
+	const struct job *job = arg;
+	struct json_value root;
+
+	json_cuts_begin(&js.cuts, shape_rules(job->shape), job->arena);
+	if (json_scan_text(&js, job->text, JSON_SCAN_CUTS, &root, NULL) != ERR_NONE)
+		exit(EXIT_FAILURE);
+}
+
+static void
+shape(void *arg)
+{
+	const struct job *job = arg;
+	struct json_value out;
+	struct arena a;
+
+	arena_init(&a, &blocks, 0);
+	scan_cuts(arg);
+	if (shape_apply(job->shape, &js.cuts, &a, &out) != ERR_NONE)
+		exit(EXIT_FAILURE);
+	arena_reset(&a);
+}
+
+static struct conf_text_list
+list_of(struct arena *a, const char *words)
+{
+	struct conf_text_list list = { arena_calloc(a, MAX_WORDS, sizeof *list.at), 0 };
+	struct str rest = str_c(words), word;
+
+	while (str_split(&rest, ' ', &word))
+		list.at[list.n++].s = word;
+	return list;
+}
+
+/* In times of plain scanning: finding the cuts, and making the text too. */
+static void
+bench_shape(struct str text, const struct shape_conf *conf, unsigned times)
+{
+	struct arena a;
+	struct job job = { .text = text, .arena = &a };
+	struct conf_pos where;
+	struct json_fault fault;
+	double plain_ns;
+
+	arena_init(&a, &blocks, 0);
+	if (shape_compile(&a, conf, &job.shape, &where, &fault) != ERR_NONE || job.shape == NULL)
+		exit(EXIT_FAILURE);
+	plain_ns = best_ns(scan, &text, times);
+	printf("   %6.2f", best_ns(scan_cuts, &job, times) / plain_ns);
+	printf(" %6.2f", best_ns(shape, &job, times) / plain_ns);
+	arena_reset(&a);
+}
+
+static void
+bench_program(struct str text, const struct program *program, unsigned times)
+{
+	struct arena a;
+	struct conf_text_list renamed;
+	struct conf_pair pair;
+
+	arena_init(&a, &blocks, 0);
+	renamed = list_of(&a, program->rename);
+	pair = (struct conf_pair){ renamed.at[0], renamed.at[1] };
+	bench_shape(text, &(struct shape_conf){ .select = list_of(&a, program->select) }, times);
+	bench_shape(text, &(struct shape_conf){ .drop = list_of(&a, program->drop) }, times);
+	bench_shape(text, &(struct shape_conf){ .rename = { &pair, 1 } }, times);
+	bench_shape(text, &(struct shape_conf){ .from.s = str_c(program->from) }, times);
+	arena_reset(&a);
+}
+
 static void
 bench_kind(const struct kind *kind)
 {
 	struct buf b = BUF_INIT;
 	struct str text;
 	unsigned times;
-	double scan_ns = 0, walk_ns;
 
 	kind->make(&b);
 	text = buf_str(&b);
@@ -363,11 +448,10 @@ bench_kind(const struct kind *kind)
 	printf("%-24s %10zu", kind->name, text.n);
 	for (size_t i = 0; i < count_forms(); i++) {
 		js.blocks = forms[i].blocks;
-		scan_ns = best_ns(scan, &text, times);
-		printf(" %7.2f", (double)text.n / scan_ns);
+		printf(" %7.2f", (double)text.n / best_ns(scan, &text, times));
 	}
-	walk_ns = best_ns(walk, &text, times);
-	printf(" %7.2f %7.2f\n", (double)text.n / walk_ns, (scan_ns + walk_ns) / scan_ns);
+	bench_program(text, &kind->program, times);
+	printf("\n");
 	buf_fini(&b);
 }
 
@@ -377,7 +461,7 @@ bench_kinds(void)
 	printf("%-24s %10s", "GB/s", "bytes");
 	for (size_t i = 0; i < count_forms(); i++)
 		printf(" %7s", forms[i].name);
-	printf(" %7s %7s\n", "walk", "both");
+	printf("   %13s   %13s   %13s   %13s\n", "select", "drop", "rename", "from");
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		bench_kind(&kinds[i]);
 	js.blocks = json_block_best();

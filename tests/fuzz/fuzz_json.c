@@ -105,7 +105,7 @@ check_path(struct str text, struct json_value root)
 static struct json_value
 read_part(struct str text)
 {
-	struct part_rule strict = { PART_JSON, false }, lax = { PART_JSON, true };
+	struct part_rule strict = { PART_JSON, false, NULL }, lax = { PART_JSON, true, NULL };
 	struct part part = { .value = { JSON_NONE, { NULL, 0 } } };
 
 	if (part_read(&lax, text, &js, &arena, &part) != ERR_NONE) {

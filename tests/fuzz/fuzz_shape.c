@@ -92,10 +92,41 @@ check_outcome(enum err_code e, struct str text)
 		CHECK(e == ERR_SHAPE_MISMATCH || e == ERR_MERGE_CONFLICT || e == ERR_BUDGET);
 }
 
+/* What the scanner finds on its way, a walk over the valid text finds too. */
+static void
+check_walk(const struct shape *shape, struct json_value root)
+{
+	const struct json_cuts *scanned = &js.cuts;
+	struct json_cuts walked = { .at = NULL };
+
+	json_cuts_begin(&walked, shape_rules(shape), &arena);
+	json_cuts_find(&walked, root);
+	CHECK(walked.n == scanned->n && walked.collides == scanned->collides);
+	CHECK(walked.target_from == scanned->target_from && walked.target_to == scanned->target_to);
+	for (size_t i = 0; i < walked.n; i++)
+		CHECK(walked.at[i].from == scanned->at[i].from && walked.at[i].to == scanned->at[i].to &&
+		      walked.at[i].renamed == scanned->at[i].renamed);
+	json_cuts_fini(&walked);
+}
+
+/* The cuts of a document, copied tightly, as the scanner finds them. */
+static struct json_cuts *
+scan_cuts(const struct shape *shape, struct str document)
+{
+	struct str text = tight(document);
+	struct json_value root;
+
+	json_cuts_begin(&js.cuts, shape_rules(shape), &arena);
+	CHECK(json_scan_text(&js, text, JSON_SCAN_CUTS, &root, NULL) == ERR_NONE);
+	CHECK(root.text.p == text.p && root.text.n == text.n);
+	check_walk(shape, root);
+	return &js.cuts;
+}
+
 static struct json_value
 shape(const struct shape_conf *conf, struct json_value root)
 {
-	struct json_value out = root, own = root, in_place;
+	struct json_value out = root, in_place;
 	struct shape *shape;
 	struct conf_pos where;
 	struct json_fault fault = { 0, NULL };
@@ -107,10 +138,9 @@ shape(const struct shape_conf *conf, struct json_value root)
 	}
 	if (shape == NULL)
 		return root;
-	e = shape_apply(shape, root, &arena, &out);
+	e = shape_apply(shape, scan_cuts(shape, root.text), &arena, &out);
 	check_outcome(e, out.text);
-	own.text = tight(root.text);
-	CHECK(shape_apply_in_place(shape, own, &arena, &in_place) == e);
+	CHECK(shape_apply_in_place(shape, scan_cuts(shape, root.text), &arena, &in_place) == e);
 	CHECK(e != ERR_NONE || str_eq(in_place.text, out.text));
 	if (e == ERR_NONE)
 		CHECK(out.kind == json_iter_kind(out.text.p[0]));

@@ -114,7 +114,7 @@ on_scan(void)
 static void
 on_part(void)
 {
-	struct part_rule rule = { PART_JSON, get_u8() != 0 };
+	struct part_rule rule = { PART_JSON, get_u8() != 0, NULL };
 	struct str text = get_str();
 	struct part part;
 
@@ -285,9 +285,14 @@ on_shape(void)
 		return;
 	}
 	if (shape != NULL) {
-		e = shape_apply(shape, root, &arena, &out);
+		json_cuts_begin(&js.cuts, shape_rules(shape), &arena);
+		if (json_scan_text(&js, root.text, JSON_SCAN_CUTS, &root, NULL) != ERR_NONE)
+			die("shaping of a text that is not JSON");
+		e = shape_apply(shape, &js.cuts, &arena, &out);
 		root.text = arena_str(&arena, root.text);
-		if (shape_apply_in_place(shape, root, &arena, &in_place) != e ||
+		json_cuts_begin(&js.cuts, shape_rules(shape), &arena);
+		json_cuts_find(&js.cuts, root);
+		if (shape_apply_in_place(shape, &js.cuts, &arena, &in_place) != e ||
 		    (e == ERR_NONE && !str_eq(in_place.text, out.text)))
 			abort();
 	}

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "codec/json_texts.h"
+#include "codec/json_scan.h"
 #include "unit.h"
 
 static struct json_value

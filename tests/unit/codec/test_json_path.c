@@ -1,5 +1,6 @@
 #include "codec/json_path.h"
 
+#include "codec/json_scan.h"
 #include "unit.h"
 
 static struct arena arena;

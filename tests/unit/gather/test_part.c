@@ -8,7 +8,7 @@ static struct part part;
 static enum err_code
 part_of(enum part_format format, bool keep_last, struct str body)
 {
-	struct part_rule rule = { format, keep_last };
+	struct part_rule rule = { format, keep_last, NULL };
 	struct json_scan js;
 	enum err_code e;
 

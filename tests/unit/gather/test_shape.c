@@ -1,8 +1,11 @@
 #include "gather/shape.h"
 
+#include "codec/json_block.h"
+#include "codec/json_scan.h"
 #include "unit.h"
 
 static struct arena arena;
+static struct json_scan js = { .blocks = &json_block_scalar };
 static struct json_fault fault;
 static struct conf_pos where;
 
@@ -49,28 +52,73 @@ compile(const struct program *p, struct shape **shape)
 }
 
 static struct json_value
-scan(const char *text)
+scan_flags(struct str text, unsigned flags)
 {
-	struct json_scan js;
 	struct json_value root;
 
-	json_scan_init(&js, 1);
-	ck_assert_msg(json_scan_text(&js, str_c(text), 0, &root, NULL) == ERR_NONE, "%s", text);
-	json_scan_fini(&js);
+	ck_assert_msg(json_scan_text(&js, text, flags, &root, NULL) == ERR_NONE, "%.*s", STR_FMT(text));
 	return root;
+}
+
+static struct json_value
+scan(const char *text)
+{
+	return scan_flags(str_c(text), 0);
+}
+
+/* The cuts as the scanner finds them. */
+static struct json_cuts *
+scan_cuts(const struct shape *shape, struct str text)
+{
+	json_cuts_begin(&js.cuts, shape_rules(shape), &arena);
+	scan_flags(text, JSON_SCAN_CUTS);
+	return &js.cuts;
+}
+
+static enum err_code
+apply(const struct shape *shape, struct str text, struct json_value *out)
+{
+	return shape_apply(shape, scan_cuts(shape, text), &arena, out);
+}
+
+/* Walking a text that is known to be valid finds the same. */
+static void
+check_walk(const struct shape *shape, struct str text)
+{
+	struct json_cuts walked = { .at = NULL };
+	const struct json_cuts *scanned = scan_cuts(shape, text);
+	struct json_value root = scan_flags(text, 0);
+	size_t offset = (size_t)(root.text.p - text.p);
+
+	json_cuts_begin(&walked, shape_rules(shape), &arena);
+	json_cuts_find(&walked, root);
+	ck_assert_int_eq(walked.collides, scanned->collides);
+	ck_assert_int_eq(walked.target_to != 0, scanned->target_to != 0);
+	if (walked.target_to != 0) {
+		ck_assert_uint_eq(walked.target_from + offset, scanned->target_from);
+		ck_assert_uint_eq(walked.target_to + offset, scanned->target_to);
+	}
+	ck_assert_uint_eq(walked.n, scanned->n);
+	for (size_t i = 0; i < walked.n; i++) {
+		ck_assert_uint_eq(walked.at[i].from + offset, scanned->at[i].from);
+		ck_assert_uint_eq(walked.at[i].to + offset, scanned->at[i].to);
+		ck_assert_ptr_eq(walked.at[i].renamed, scanned->at[i].renamed);
+	}
+	json_cuts_fini(&walked);
 }
 
 static void
 check_row(const struct program *p, const char *in, const char *want)
 {
-	struct json_value root = scan(in), out = { JSON_NONE, { NULL, 0 } }, in_place;
+	struct str text = arena_str(&arena, str_c(in));
+	struct json_value out = { JSON_NONE, { NULL, 0 } }, in_place;
 	struct shape *shape;
 	enum err_code e;
 
 	ck_assert_msg(compile(p, &shape) == ERR_NONE, "%s: %s", in, fault.reason);
-	e = shape_apply(shape, root, &arena, &out);
-	root.text = arena_str(&arena, root.text);
-	ck_assert_int_eq(shape_apply_in_place(shape, root, &arena, &in_place), e);
+	check_walk(shape, text);
+	e = apply(shape, text, &out);
+	ck_assert_int_eq(shape_apply_in_place(shape, scan_cuts(shape, text), &arena, &in_place), e);
 	if (e == ERR_NONE)
 		ck_assert_str_is(in_place.text, want);
 	if (want == NULL) {
@@ -194,7 +242,7 @@ START_TEST(what_does_not_meet_a_rule_keeps_its_bytes)
 	struct json_value in = scan(text), out;
 
 	ck_assert_int_eq(compile(&p, &shape), ERR_NONE);
-	ck_assert_int_eq(shape_apply(shape, in, &arena, &out), ERR_NONE);
+	ck_assert_int_eq(apply(shape, str_c(text), &out), ERR_NONE);
 	ck_assert_ptr_eq(out.text.p, in.text.p);
 	ck_assert_uint_eq(out.text.n, in.text.n);
 	arena_reset(&arena);
@@ -212,10 +260,10 @@ START_TEST(growth_is_bounded_by_the_budget)
 		memcpy(text + 1 + 9 * i, "{\"a\":10},", 9);
 	text[9 * 1000] = ']';
 	ck_assert_int_eq(compile(&p, &shape), ERR_NONE);
-	ck_assert_int_eq(shape_apply(shape, scan(text), &arena, &out), ERR_NONE);
+	ck_assert_int_eq(apply(shape, str_c(text), &out), ERR_NONE);
 	ck_assert_uint_eq(out.text.n, 9001 + 1000 * 39);
 	arena.budget_bytes = arena.used_bytes + 20000;
-	ck_assert_int_eq(shape_apply(shape, scan(text), &arena, &out), ERR_BUDGET);
+	ck_assert_int_eq(apply(shape, str_c(text), &out), ERR_BUDGET);
 	arena_reset(&arena);
 	arena_init(&arena, NULL, 0);
 }

@@ -1,6 +1,7 @@
 #include "gather/zip.h"
 
 #include "codec/json_iter.h"
+#include "codec/json_scan.h"
 #include "unit.h"
 
 static struct arena arena;

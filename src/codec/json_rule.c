@@ -1,5 +1,5 @@
 /* Building the tree of rules, at load, and looking a key up in it, in any thread. */
-#include "gather/shape_rule.h"
+#include "codec/json_rule.h"
 
 #include <string.h>
 
@@ -8,35 +8,46 @@
 #include "codec/json_write.h"
 
 static enum err_code
-fail(struct shape_rule_path *path, const char *reason)
+fail(struct json_rule_path *path, const char *reason)
 {
 	path->fault = (struct json_fault){ 0, reason };
 	return ERR_BAD_CONFIG;
 }
 
-static struct shape_rule *
+static void
+set_key(struct json_rule *rule, struct str key)
+{
+	rule->key = key;
+	if (key.n > 0)
+		memcpy(&rule->first_word, key.p, key.n < 8 ? key.n : 8);
+	if (key.n >= 8)
+		rule->last_word = json_str_load8(key.p + key.n - 8);
+}
+
+static struct json_rule *
 rule_new(struct arena *arena, struct str key)
 {
-	struct shape_rule *rule = arena_calloc(arena, 1, sizeof *rule);
+	struct json_rule *rule = arena_calloc(arena, 1, sizeof *rule);
 
-	rule->key = key;
+	set_key(rule, key);
 	rule->named = rule;
-	rule->name = SHAPE_RULE_NO_NAME;
+	rule->name = JSON_RULE_NO_NAME;
+	rule->index = JSON_RULE_EVERY;
 	return rule;
 }
 
-struct shape_rule *
-shape_rule_root(struct arena *arena)
+struct json_rule *
+json_rule_root(struct arena *arena)
 {
 	return rule_new(arena, str_none());
 }
 
 /* The rule of a member, added in the order of the file: that of most documents too. */
-static struct shape_rule *
-member_rule(struct arena *arena, struct shape_rule *rule, struct str quoted)
+static struct json_rule *
+member_rule(struct arena *arena, struct json_rule *rule, struct str quoted)
 {
 	struct str key = str_of(quoted.p + 1, quoted.n - 2);
-	struct shape_rule **at = &rule->members;
+	struct json_rule **at = &rule->members;
 
 	while (*at != NULL && !str_eq((*at)->key, key))
 		at = &(*at)->next;
@@ -45,8 +56,8 @@ member_rule(struct arena *arena, struct shape_rule *rule, struct str quoted)
 	return *at;
 }
 
-static struct shape_rule *
-step_rule(struct arena *arena, struct shape_rule *rule, const struct json_step *step)
+static struct json_rule *
+step_rule(struct arena *arena, struct json_rule *rule, const struct json_step *step)
 {
 	if (step->kind == JSON_STEP_KEY)
 		return member_rule(arena, rule, step->quoted);
@@ -57,8 +68,8 @@ step_rule(struct arena *arena, struct shape_rule *rule, const struct json_step *
 
 /* The rule that the path leads to, and the one around it. */
 static enum err_code
-walk(struct shape_rule *root, struct shape_rule_path *path, struct shape_rule **out,
-    struct shape_rule **parent)
+walk(struct json_rule *root, struct json_rule_path *path, struct json_rule **out,
+    struct json_rule **parent)
 {
 	struct json_path steps;
 	enum err_code e = json_path_compile(path->arena, path->text, &steps, &path->fault);
@@ -79,9 +90,9 @@ walk(struct shape_rule *root, struct shape_rule_path *path, struct shape_rule **
 }
 
 enum err_code
-shape_rule_drop(struct shape_rule *root, struct shape_rule_path *path)
+json_rule_drop(struct json_rule *root, struct json_rule_path *path)
 {
-	struct shape_rule *rule, *parent;
+	struct json_rule *rule, *parent;
 	enum err_code e = walk(root, path, &rule, &parent);
 
 	if (e != ERR_NONE)
@@ -93,9 +104,9 @@ shape_rule_drop(struct shape_rule *root, struct shape_rule_path *path)
 }
 
 enum err_code
-shape_rule_select(struct shape_rule *root, struct shape_rule_path *path)
+json_rule_select(struct json_rule *root, struct json_rule_path *path)
 {
-	struct shape_rule *rule, *parent;
+	struct json_rule *rule, *parent;
 	enum err_code e = walk(root, path, &rule, &parent);
 
 	if (e != ERR_NONE)
@@ -109,9 +120,9 @@ shape_rule_select(struct shape_rule *root, struct shape_rule_path *path)
 }
 
 enum err_code
-shape_rule_rename(struct shape_rule *root, struct shape_rule_path *path, struct str new_key)
+json_rule_rename(struct json_rule *root, struct json_rule_path *path, struct str new_key)
 {
-	struct shape_rule *rule, *parent;
+	struct json_rule *rule, *parent;
 	enum err_code e = walk(root, path, &rule, &parent);
 
 	if (e != ERR_NONE)
@@ -128,11 +139,11 @@ shape_rule_rename(struct shape_rule *root, struct shape_rule_path *path, struct 
 }
 
 static bool
-is_any_selected(const struct shape_rule *rule)
+is_any_selected(const struct json_rule *rule)
 {
 	if (rule->each != NULL && (rule->each->is_selected || is_any_selected(rule->each)))
 		return true;
-	for (const struct shape_rule *m = rule->members; m != NULL; m = m->next) {
+	for (const struct json_rule *m = rule->members; m != NULL; m = m->next) {
 		if (m->is_selected || is_any_selected(m))
 			return true;
 	}
@@ -140,42 +151,81 @@ is_any_selected(const struct shape_rule *rule)
 }
 
 static void
-number_names(struct shape_rule *rule, size_t *n_names)
+number_names(struct json_rule *rule, size_t *n_names)
 {
-	rule->first_name = *n_names;
-	for (struct shape_rule *m = rule->members; m != NULL; m = m->next) {
-		if (!str_is_none(m->renamed) && m->named->name == SHAPE_RULE_NO_NAME)
+	for (struct json_rule *m = rule->members; m != NULL; m = m->next) {
+		if (!str_is_none(m->renamed) && m->named->name == JSON_RULE_NO_NAME)
 			m->named->name = (*n_names)++;
 	}
-	rule->n_names = *n_names - rule->first_name;
+}
+
+/* What a walk over a text asks first, of a rule whose members and elements know all about themselves. */
+static void
+settle_outline(struct json_rule *rule)
+{
+	rule->has_members = rule->is_filtered || rule->members != NULL;
+	rule->has_elements = rule->is_filtered || rule->each != NULL;
+	for (const struct json_rule *m = rule->members; m != NULL; m = m->next)
+		rule->lengths |= json_rule_length_bit(m->key.n);
 }
 
 /* is_whole: a rule above selects all that is inside. */
 static void
-settle(struct shape_rule *rule, bool is_whole, size_t *n_names)
+settle(struct json_rule *rule, const struct json_rule *around, bool is_whole, size_t *n_names)
 {
 	is_whole = is_whole || rule->is_selected;
 	rule->is_filtered = !is_whole && is_any_selected(rule);
+	rule->is_left_out =
+	    rule->is_dropped || (around != NULL && around->is_filtered && !rule->is_selected && !rule->is_filtered);
 	number_names(rule, n_names);
 	if (rule->each != NULL)
-		settle(rule->each, is_whole, n_names);
-	for (struct shape_rule *m = rule->members; m != NULL; m = m->next)
-		settle(m, is_whole, n_names);
+		settle(rule->each, rule, is_whole, n_names);
+	for (struct json_rule *m = rule->members; m != NULL; m = m->next)
+		settle(m, rule, is_whole, n_names);
+	settle_outline(rule);
 }
 
 size_t
-shape_rule_settle(struct shape_rule *root)
+json_rule_settle(struct json_rule *root)
 {
 	size_t n_names = 0;
 
-	settle(root, false, &n_names);
+	settle(root, NULL, false, &n_names);
 	return n_names;
 }
 
-const struct shape_rule *
-shape_rule_of(const struct shape_rule *rule, struct str raw_key)
+/* A rule around another one, of what the step leads to. */
+static struct json_rule *
+around(struct arena *arena, struct json_rule *inner, const struct json_step *step)
 {
-	const struct shape_rule *m;
+	struct json_rule *rule = rule_new(arena, str_none());
+
+	if (step->kind == JSON_STEP_KEY) {
+		set_key(inner, str_of(step->quoted.p + 1, step->quoted.n - 2));
+		rule->members = inner;
+	} else {
+		rule->each = inner;
+		rule->index = step->index;
+	}
+	settle_outline(rule);
+	return rule;
+}
+
+struct json_rule *
+json_rule_from(struct arena *arena, struct json_rule *root, const struct json_path *from)
+{
+	struct json_rule *rule = root;
+
+	root->is_target = true;
+	for (size_t i = from->n; i-- > 0;)
+		rule = around(arena, rule, &from->steps[i]);
+	return rule;
+}
+
+struct json_rule *
+json_rule_of(const struct json_rule *rule, struct str raw_key)
+{
+	struct json_rule *m;
 
 	for (m = rule->members; m != NULL; m = m->next) {
 		if (m->key.n == raw_key.n && memcmp(m->key.p, raw_key.p, raw_key.n) == 0)
