@@ -2,11 +2,9 @@
  * The names of servers over time. Main thread; the look-ups themselves are the resolver's (dns.h), so that tests
  * have one of their own and a virtual clock.
  *
- *     ASKED -> KNOWN -> ASKED ...      again when four fifths of the answer's time are over
- *        +---> FAILED -> ASKED ...     again after the denial's time, or after a time that doubles
- *
- * What was known before a failure is kept, for each family of each host on its own: a server that answers for
- * IPv4 and not for IPv6 takes no IPv6 address away.
+ * A name is asked for again when four fifths of the time of its answer are over; after a failure when the denial's
+ * time is, or after a time that doubles. What was known before a failure is kept, for each family of each host on its
+ * own: a server that answers for IPv4 and not for IPv6 takes no IPv6 address away.
  */
 #include "daemon/names.h"
 
@@ -25,11 +23,8 @@
 /* Look-ups under way at once, so that a long file is no flood of questions. */
 #define AT_ONCE_MAX 32
 
-enum name_state { NAME_WAITING, NAME_ASKED, NAME_KNOWN, NAME_FAILED };
-
 struct name {
-	TAILQ_ENTRY(name) link; /* while WAITING */
-	enum name_state state;
+	TAILQ_ENTRY(name) link; /* in names.waiting, from its time until it is asked for */
 	struct names *names; /* owner */
 	const struct server_conf *conf;
 	size_t upstream;
@@ -48,8 +43,8 @@ struct names {
 	struct rnd rnd;
 	struct name *at; /* owned */
 	size_t n;
-	TAILQ_HEAD(, name) waiting;
-	size_t n_asked;
+	TAILQ_HEAD(, name) waiting; /* whose time has come */
+	size_t n_asked;             /* with the resolver now; at most AT_ONCE_MAX */
 	bool is_telling;
 };
 
@@ -109,7 +104,6 @@ ask_waiting(struct names *names)
 		struct name *n = TAILQ_FIRST(&names->waiting);
 
 		TAILQ_REMOVE(&names->waiting, n, link);
-		n->state = NAME_ASKED;
 		names->n_asked++;
 		dns_start(names->setup.dns, &n->query);
 	}
@@ -118,7 +112,6 @@ ask_waiting(struct names *names)
 static void
 ask(struct name *n)
 {
-	n->state = NAME_WAITING;
 	TAILQ_INSERT_TAIL(&n->names->waiting, n, link);
 	ask_waiting(n->names);
 }
@@ -202,7 +195,6 @@ on_success(struct name *n, struct dns_answer *answer)
 	uint64_t ttl_ns = answer->ttl_ns;
 	bool was_failing = n->n_failures != 0;
 
-	n->state = NAME_KNOWN;
 	n->error = ERR_NONE;
 	n->n_failures = 0;
 	if (was_failing)
@@ -217,7 +209,6 @@ on_failure(struct name *n, struct dns_answer *answer)
 {
 	bool is_first = n->n_failures == 0, is_other = n->error != answer->error;
 
-	n->state = NAME_FAILED;
 	n->error = answer->error;
 	n->n_failures++;
 	/* At start a refusal says it, once for all. */
