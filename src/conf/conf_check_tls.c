@@ -235,8 +235,8 @@ try_client(const struct conf_check *check, const struct tls_client_conf *tls)
 
 	if (tls_client_files_load(&files, tls, &fault) == ERR_NONE) {
 		client = tls_client_new(&files, NULL, &fault);
-		if (files.leaf != NULL)
-			warn_of_validity(check, &tls->client_certificate, files.leaf);
+		if (files.own.leaf != NULL)
+			warn_of_validity(check, &tls->client_certificate, files.own.leaf);
 	}
 	if (client == NULL)
 		conf_error_add(check->errors, fault.pos, "%s", fault.text);

@@ -44,7 +44,7 @@ stamp_of(const struct tls_client_conf *tls)
 static bool
 is_expired(const struct tls_client_files *files)
 {
-	return files->leaf != NULL && tls_cert_validity(files->leaf) != 0;
+	return files->own.leaf != NULL && tls_cert_validity(files->own.leaf) != 0;
 }
 
 static enum err_code

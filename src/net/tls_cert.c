@@ -245,6 +245,25 @@ tls_cert_fini(struct tls_cert *cert)
 	*cert = (struct tls_cert){ 0 };
 }
 
+enum err_code
+tls_cert_use(const struct tls_cert *cert, SSL_CTX *c, const struct conf_text *file, struct tls_fault *fault)
+{
+	/* A copy: signing locks the key, and RSA its blinding, which workers must not share. */
+	EVP_PKEY *key = EVP_PKEY_dup(cert->key);
+	char why[128];
+	bool ok;
+
+	ERR_clear_error();
+	ok = SSL_CTX_use_certificate(c, cert->leaf) == 1 &&
+	     SSL_CTX_set1_chain(c, cert->chain) == 1 && SSL_CTX_use_PrivateKey(c, key) == 1;
+	EVP_PKEY_free(key);
+	if (ok)
+		return ERR_NONE;
+	tls_error_text(why, sizeof why);
+	return tls_cert_refuse(fault, file,
+	    "%s cannot be used: %s; issue one with a key of RSA 2048, P-256 or stronger", file->s.p, why);
+}
+
 static int
 trust_all(BIO *bio, X509_STORE *store, STACK_OF(X509_NAME) * subjects)
 {

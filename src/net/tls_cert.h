@@ -24,6 +24,9 @@ enum err_code tls_cert_load(
     struct tls_cert *cert, const struct tls_cert_conf *conf, struct tls_fault *fault);
 /* Harmless when it is empty (zeroed). */
 void tls_cert_fini(struct tls_cert *cert);
+/* Makes it one that c shows; file is named when OpenSSL does not take it (ERR_BAD_CONFIG). */
+enum err_code tls_cert_use(
+    const struct tls_cert *cert, SSL_CTX *c, const struct conf_text *file, struct tls_fault *fault);
 /* Every certificate of a PEM file, trusted. Adds the subjects to `subjects`, unless that is NULL. */
 enum err_code tls_cert_load_ca(const struct conf_text *file, X509_STORE *store,
     STACK_OF(X509_NAME) * subjects, struct tls_fault *fault);

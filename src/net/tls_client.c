@@ -1,14 +1,11 @@
 /* Client contexts. Files are read by the main thread; the rest runs on the worker's. */
 #include "net/tls_client.h"
 
-#include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 
 #include "base/ip.h"
 #include "base/mem.h"
-#include "net/tls_cert.h"
-#include "net/tls_error.h"
 #include "net/tls_io.h"
 
 /* ---- files */
@@ -35,22 +32,8 @@ load_own(struct tls_client_files *files, struct tls_fault *fault)
 		.certificate = files->conf->client_certificate,
 		.key = files->conf->client_key,
 	};
-	struct tls_cert cert;
-	enum err_code e;
 
-	if (str_is_none(conf.certificate.s))
-		return ERR_NONE;
-	e = tls_cert_load(&cert, &conf, fault);
-	if (e != ERR_NONE)
-		return e;
-	files->leaf = cert.leaf;
-	files->chain = cert.chain;
-	files->key = cert.key;
-	cert.leaf = NULL;
-	cert.chain = NULL;
-	cert.key = NULL;
-	tls_cert_fini(&cert);
-	return ERR_NONE;
+	return str_is_none(conf.certificate.s) ? ERR_NONE : tls_cert_load(&files->own, &conf, fault);
 }
 
 enum err_code
@@ -72,9 +55,7 @@ void
 tls_client_files_fini(struct tls_client_files *files)
 {
 	X509_STORE_free(files->trusted);
-	X509_free(files->leaf);
-	sk_X509_pop_free(files->chain, X509_free);
-	EVP_PKEY_free(files->key);
+	tls_cert_fini(&files->own);
 	*files = (struct tls_client_files){ 0 };
 }
 
@@ -92,22 +73,6 @@ on_session(SSL *ssl, SSL_SESSION *session)
 	peer->session = session;
 	peer->era = peer->client->era;
 	return 1; /* the reference is ours */
-}
-
-static enum err_code
-use_own(SSL_CTX *c, const struct tls_client_files *files, struct tls_fault *fault)
-{
-	char why[128];
-
-	ERR_clear_error();
-	if (files->leaf == NULL || (SSL_CTX_use_certificate(c, files->leaf) == 1 &&
-				       SSL_CTX_set1_chain(c, files->chain) == 1 &&
-				       SSL_CTX_use_PrivateKey(c, files->key) == 1))
-		return ERR_NONE;
-	tls_error_text(why, sizeof why);
-	return tls_cert_refuse(fault, &files->conf->client_certificate,
-	    "%s cannot be used: %s; issue one with a key of RSA 2048, P-256 or stronger",
-	    files->conf->client_certificate.s.p, why);
 }
 
 /*
@@ -143,7 +108,8 @@ tls_client_new(const struct tls_client_files *files, struct tls_io *io, struct t
 		abort();
 	set_behaviour(client->ctx, files->conf);
 	SSL_CTX_set1_cert_store(client->ctx, files->trusted);
-	if (use_own(client->ctx, files, fault) != ERR_NONE) {
+	if (files->own.leaf != NULL && tls_cert_use(&files->own, client->ctx,
+					   &files->conf->client_certificate, fault) != ERR_NONE) {
 		tls_client_free(client);
 		client = NULL;
 	}

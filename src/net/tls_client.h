@@ -7,8 +7,7 @@
 
 #include <openssl/ssl.h>
 
-#include "base/err.h"
-#include "net/tls_conf.h"
+#include "net/tls_cert.h"
 
 struct tls_io;
 
@@ -16,9 +15,7 @@ struct tls_io;
 struct tls_client_files {
 	const struct tls_client_conf *conf; /* borrowed */
 	X509_STORE *trusted; /* owned; OpenSSL locks it, and only handshakes look into it */
-	X509 *leaf;          /* owned, with the two below; NULL: no client certificate */
-	STACK_OF(X509) * chain;
-	EVP_PKEY *key;
+	struct tls_cert own; /* owned; empty: no client certificate */
 };
 
 /* On ERR_BAD_CONFIG *fault says why and *files is empty. Blocks. */

@@ -6,13 +6,11 @@
 #include "net/tls_ctx.h"
 
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "net/tls_error.h"
 #include "net/tls_names.h"
 
 struct tls_ctx {
@@ -282,27 +280,6 @@ set_client_auth(SSL_CTX *c, const struct tls_ctx_files *files)
 	SSL_CTX_set_client_CA_list(c, SSL_dup_CA_list(files->client_ca_names));
 }
 
-static enum err_code
-use_cert(SSL_CTX *c, const struct tls_cert *cert, const struct tls_cert_conf *conf,
-    struct tls_fault *fault)
-{
-	/* A copy: signing locks the key, and RSA its blinding, which workers must not share. */
-	EVP_PKEY *key = EVP_PKEY_dup(cert->key);
-	char why[128];
-	bool ok;
-
-	ERR_clear_error();
-	ok = SSL_CTX_use_certificate(c, cert->leaf) == 1 &&
-	     SSL_CTX_set1_chain(c, cert->chain) == 1 && SSL_CTX_use_PrivateKey(c, key) == 1;
-	EVP_PKEY_free(key);
-	if (ok)
-		return ERR_NONE;
-	tls_error_text(why, sizeof why);
-	return tls_cert_refuse(fault, &conf->certificate,
-	    "%s cannot be used: %s; issue one with a key of RSA 2048, P-256 or stronger",
-	    conf->certificate.s.p, why);
-}
-
 static const struct tls_cert_conf *
 conf_of(const struct tls_ctx_files *files, size_t cert)
 {
@@ -318,7 +295,8 @@ use_set(SSL_CTX *c, const struct tls_ctx_files *files, const struct tls_names_se
 	enum err_code e = ERR_NONE;
 
 	for (size_t i = 0; i < set->n && e == ERR_NONE; i++)
-		e = use_cert(c, &files->certs[set->certs[i]], conf_of(files, set->certs[i]), fault);
+		e = tls_cert_use(&files->certs[set->certs[i]], c,
+		    &conf_of(files, set->certs[i])->certificate, fault);
 	return e;
 }
 
