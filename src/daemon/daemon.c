@@ -5,7 +5,6 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <pthread.h>
@@ -21,8 +20,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "codec/json_scan.h"
-#include "daemon/activation.h"
 #include "daemon/certs.h"
+#include "daemon/listening.h"
 #include "daemon/mock.h"
 #include "daemon/names.h"
 #include "daemon/notify.h"
@@ -30,7 +29,6 @@
 #include "daemon/worker.h"
 #include "net/dns_ares.h"
 #include "net/loop_real.h"
-#include "net/sock.h"
 
 #define STALL_NS (20 * NS_PER_MS)
 
@@ -59,7 +57,7 @@ struct daemon {
 	struct gather_env env; /* of the main thread's server: it has no upstreams */
 	struct json_scan js;   /* the same; mock services refer to bodies */
 	struct server server;  /* admin pages and mock services */
-	struct event signals[4];
+	struct event signals[3];
 	bool is_draining;
 	bool is_stopping;
 	bool is_refused; /* the configuration cannot be run as it is */
@@ -160,68 +158,17 @@ tell_closed(void *arg)
 
 /* ---- listening */
 
-static bool
-tell_listen_failure(const struct addr *at, struct str name)
-{
-	char text[ADDR_TEXT_MAX];
-	size_t n = addr_format(at, text);
-
-	log_error("listener %.*s: cannot listen on %.*s: %s", STR_FMT(name), (int)n, text,
-	    strerror(errno));
-	return false;
-}
-
-static void
-tell_listening(const struct addr *at, struct str name)
-{
-	char text[ADDR_TEXT_MAX];
-	size_t n = addr_format(at, text);
-
-	log_info("listener %.*s: %.*s", STR_FMT(name), (int)n, text);
-}
-
-/* A first socket of the listener; *at becomes its address. */
-static bool
-open_first(struct daemon *d, const struct listener_conf *conf, struct addr *at, int *fd)
-{
-	bool is_unix = addr_is_unix(at);
-
-	if (!str_is_none(conf->socket_name)) {
-		*fd = activation_take(&d->activation, conf->socket_name, conf->name);
-		return *fd >= 0 && sock_local_addr(*fd, at) == ERR_NONE;
-	}
-	if ((!is_unix && sock_probe(at, conf->socket.is_v6only) != ERR_NONE) ||
-	    sock_listen_as(at, &conf->socket, !is_unix, fd) != ERR_NONE ||
-	    sock_local_addr(*fd, at) != ERR_NONE)
-		return tell_listen_failure(at, conf->name);
-	return true;
-}
-
-/*
- * One socket per worker, so that the kernel spreads connections. Port 0 is settled by the first; a unix
- * socket cannot be bound twice, and the service manager's was bound by it: all workers accept from one.
- */
+/* One socket per worker. */
 static bool
 open_listener(struct daemon *d, size_t index)
 {
-	const struct listener_conf *conf = &d->gen->conf->listeners[index];
-	struct addr at = conf->address;
-	bool is_one = addr_is_unix(&at) || !str_is_none(conf->socket_name);
-	int fd = -1;
+	int *fds = mem_calloc(d->n_threads, sizeof *fds);
+	bool ok = listening_open(&d->gen->conf->listeners[index], &d->activation, d->n_threads, fds);
 
-	if (!open_first(d, conf, &at, &fd))
-		return false;
-	for (size_t i = 0; i < d->n_threads; i++) {
-		if (i > 0 && is_one)
-			fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-		else if (i > 0 && sock_listen_as(&at, &conf->socket, true, &fd) != ERR_NONE)
-			fd = -1;
-		if (fd < 0)
-			return tell_listen_failure(&at, conf->name);
-		worker_listen(d->threads[i].worker, index, fd, certs_context(d->certs, index));
-	}
-	tell_listening(&at, conf->name);
-	return true;
+	for (size_t i = 0; i < d->n_threads && ok; i++)
+		worker_listen(d->threads[i].worker, index, fds[i], certs_context(d->certs, index));
+	free(fds);
+	return ok;
 }
 
 static bool
@@ -229,10 +176,9 @@ open_admin(struct daemon *d, const struct listener_conf *conf)
 {
 	struct listener_setup setup = { .conf = conf, .kind = LISTENER_ADMIN };
 
-	if (sock_listen(&conf->address, false, SOCK_BACKLOG, &setup.fd) != ERR_NONE)
-		return tell_listen_failure(&conf->address, conf->name);
+	if (!listening_open_admin(conf, &setup.fd))
+		return false;
 	listener_new(&d->server, &setup);
-	tell_listening(&conf->address, conf->name);
 	return true;
 }
 
@@ -267,30 +213,6 @@ open_mocks(struct daemon *d)
 
 		listener_new(&d->server, &setup);
 	}
-}
-
-/* Files of unix sockets that were made here. */
-static void
-unlink_socket(const struct addr *at)
-{
-	char text[ADDR_TEXT_MAX + 1];
-
-	if (!addr_is_unix(at))
-		return;
-	text[addr_format(at, text)] = '\0';
-	if (text[5] != '@' && unlink(text + 5) != 0)
-		log_warn("%s stays behind: %s", text, strerror(errno));
-}
-
-static void
-unlink_sockets(const struct daemon *d)
-{
-	const struct conf *c = d->gen->conf;
-
-	for (size_t i = 0; i < c->n_listeners; i++)
-		unlink_socket(&c->listeners[i].address);
-	if (!str_is_none(c->admin.socket.s))
-		unlink_socket(&c->admin.socket_address);
 }
 
 /* ---- certificates */
@@ -587,7 +509,7 @@ run(struct daemon *d)
 		loop_run(d->loop);
 	stop(d);
 	if (is_started)
-		unlink_sockets(d);
+		listening_unlink(d->gen->conf);
 	shared_fini(&d->shared);
 	if (is_started)
 		log_info("stopped");
