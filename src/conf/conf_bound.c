@@ -74,10 +74,8 @@ batch_bytes(const struct conf *c, const struct route_conf *route)
 static uint64_t
 exchange_bytes(const struct listener_conf *l, const struct route_conf *route)
 {
-	uint64_t body = l->limits.body, bodies = 0;
+	uint64_t body = route_conf_body_limit(route, l->limits.body), bodies = 0;
 
-	if (route->max_request_body_bytes != 0 && route->max_request_body_bytes < body)
-		body = route->max_request_body_bytes;
 	for (size_t i = 0; i < route->n_calls; i++)
 		bodies = plus(bodies, route->calls[i].max_body_bytes);
 	return plus(route_conf_arena_bytes(body, bodies),

@@ -314,8 +314,7 @@ check_items_fit(const struct conf_check *check, const struct route_conf *route)
 
 	for (size_t i = 0; i < c->n_listeners; i++)
 		body = c->listeners[i].limits.body > body ? c->listeners[i].limits.body : body;
-	if (route->max_request_body_bytes != 0 && route->max_request_body_bytes < body)
-		body = route->max_request_body_bytes;
+	body = route_conf_body_limit(route, body);
 	for (size_t i = 0; i < route->n_calls; i++)
 		bodies += route->calls[i].max_body_bytes; /* at most 64 times 1 GiB */
 	for (size_t i = 0; i < route->n_calls; i++) {

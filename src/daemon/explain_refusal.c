@@ -3,14 +3,12 @@
 
 #include "server/parts.h"
 
+/* What a proxy route passes on is not kept. */
 static bool
 is_too_large(const struct route_conf *conf, const struct canned *canned, const struct listener_conf *listener)
 {
-	uint64_t own = conf->max_request_body_bytes, limit = listener->limits.body;
-
-	if (own != 0 && own < limit)
-		limit = own;
-	return canned->request.has_body && canned->request.body.n > limit;
+	return conf->kind != ROUTE_PROXY &&
+	    canned->request.body.n > route_conf_body_limit(conf, listener->limits.body);
 }
 
 enum err_code

@@ -47,6 +47,15 @@ struct route_conf {
 	struct compress_conf compress;
 };
 
+/* How long a body that is kept may be, by the route and by the listener that it comes through. */
+static inline uint64_t
+route_conf_body_limit(const struct route_conf *route, uint64_t of_listener)
+{
+	uint64_t own = route->max_request_body_bytes;
+
+	return own != 0 && own < of_listener ? own : of_listener;
+}
+
 /*
  * The most bytes that the arena of one exchange may take: what the bodies may need twice (as text and escaped
  * or encoded), and room for all else. body_limit: of the client's body; calls_bytes: max_body of all calls.

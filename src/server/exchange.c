@@ -240,12 +240,9 @@ answer_options(struct exchange *x)
 static void
 settle_limits(struct exchange *x)
 {
-	uint64_t own = x->route->conf->max_request_body_bytes;
 	uint64_t timeout_ns = x->route->conf->timeout_ns;
 
-	x->body_limit = x->listener->conf->limits.body;
-	if (own != 0 && own < x->body_limit)
-		x->body_limit = own;
+	x->body_limit = route_conf_body_limit(x->route->conf, x->listener->conf->limits.body);
 	if (timeout_ns != 0)
 		x->deadline_ns = x->started_ns + timeout_ns;
 	x->arena.budget_bytes = route_conf_arena_bytes(x->body_limit, x->route->calls_bytes);

@@ -133,6 +133,7 @@ routes:
       last: { upstream: a, path: "/{calls.slow.body}", timeout: 1s }
   - { path: /reply, methods: [ POST ], reply: { body: "{body}" } }
   - { path: /batch, batch: { max: 7 } }
+  - { path: /proxied, proxy: { upstream: a } }
 """
 
 
@@ -151,6 +152,14 @@ def test_what_the_route_refuses_is_refused_as_by_the_daemon(tmp_path, words, ans
     ran = daemon.run("explain", *words, "--run-mocks", "-c", str(path))
     assert ran.returncode == 1 and "\nanswer: " + answer in ran.stdout, ran.stdout
     assert "\n  < HTTP/1.1 %s " % answer[:3] in ran.stdout and "call " not in ran.stdout.split("answer: ")[0]
+
+
+def test_what_a_proxy_passes_on_may_be_longer_than_what_is_kept(tmp_path):
+    path = tmp_path / "conf.yaml"
+    path.write_text(REFUSING)
+    ran = daemon.run("explain", "POST", "/proxied", "-d", "x" * 101, "--run-mocks", "-c", str(path))
+    assert ran.returncode == 0 and "\nanswer: " not in ran.stdout, ran.stdout
+    assert "\n  < HTTP/1.1 200 " in ran.stdout
 
 
 def test_a_stream_has_the_time_of_its_first_part_and_an_order(tmp_path):
