@@ -20,6 +20,7 @@
 #include "daemon/explain_stream.h"
 #include "daemon/generation.h"
 #include "gather/forward.h"
+#include "gather/plan_call.h"
 #include "server/parts.h"
 
 #define NEAREST 3
@@ -240,7 +241,7 @@ most_of(const struct route *route)
 	if (route->conf->kind != ROUTE_CALLS)
 		return route->conf->kind == ROUTE_PROXY;
 	for (size_t i = 0; i < route->plan.calls->n_calls; i++)
-		n += explain_call_most(&route->plan.calls->calls[i]);
+		n += plan_call_requests(&route->plan.calls->calls[i]);
 	return n;
 }
 

@@ -6,18 +6,9 @@
 #include "daemon/explain_place.h"
 #include "daemon/explain_request.h"
 #include "gather/forward.h"
+#include "gather/plan_call.h"
 
 #define MARGIN "  >"
-
-uint64_t
-explain_call_most(const struct call_plan *cp)
-{
-	uint64_t n = cp->conf->for_each.max_items, batch = cp->conf->batch.max;
-
-	if (cp->list.n == 0)
-		return 1;
-	return batch == 0 ? n : (n + batch - 1) / batch;
-}
 
 static void
 put_title(struct buf *out, struct str name, struct str upstream, const struct conf_pos *pos)
@@ -134,7 +125,7 @@ explain_call_put(struct buf *out, const struct plan *plan, size_t call,
 	put_limits(out, cp);
 	if (cp->list.n != 0)
 		buf_printf(out, "  at most %llu requests such as\n",
-		    (unsigned long long)explain_call_most(cp));
+		    (unsigned long long)plan_call_requests(cp));
 	explain_request_put(out, MARGIN, cp, env, arena);
 }
 

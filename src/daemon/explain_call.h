@@ -12,7 +12,5 @@ void explain_call_put(struct buf *out, const struct plan *plan, size_t call,
     const struct template_env *env, struct arena *arena);
 void explain_call_put_proxy(struct buf *out, const struct route *route,
     const struct upstream_conf *up, const struct template_env *env, struct arena *arena);
-/* How many requests leave for a call at most. */
-uint64_t explain_call_most(const struct call_plan *cp);
 
 #endif

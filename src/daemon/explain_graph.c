@@ -1,7 +1,7 @@
 /* Bars over time. No state. */
 #include "daemon/explain_graph.h"
 
-#include "gather/plan.h"
+#include "gather/plan_call.h"
 
 #define COLUMNS 40
 #define NAME_MAX_COLUMNS 32
@@ -87,13 +87,8 @@ least(uint64_t a, uint64_t b)
 static uint64_t
 rounds_of(const struct call_plan *cp)
 {
-	uint64_t n = cp->conf->for_each.max_items, batch = cp->conf->batch.max;
-	uint64_t parallel = cp->conf->for_each.parallel;
+	uint64_t n = plan_call_requests(cp), parallel = cp->conf->for_each.parallel;
 
-	if (cp->list.n == 0)
-		return 1;
-	if (batch > 1)
-		n = (n + batch - 1) / batch;
 	return parallel == 0 ? n : (n + parallel - 1) / parallel;
 }
 

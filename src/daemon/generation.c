@@ -131,20 +131,31 @@ generation_load(const char *path, bool *is_config)
 	return NULL;
 }
 
-/* One plain server in place of those of the file, at an address that is only a name; its Host stays. */
-static enum err_code
-detach(struct generation *gen, struct upstream_conf *up, size_t index)
+void
+generation_set_server(struct generation *gen, struct upstream_conf *up, struct str host, const struct addr *at)
 {
 	struct server_conf *server = arena_calloc(&gen->arena, 1, sizeof *server);
-	struct str text = arena_printf(&gen->arena, "127.0.0.1:%zu", index + 1);
 
-	server->host = up->n_servers == 0 ? up->name : up->servers[0].host;
-	server->addrs = arena_calloc(&gen->arena, 1, sizeof *server->addrs);
+	server->host = host;
+	server->addrs = arena_alloc(&gen->arena, sizeof *at);
+	server->addrs[0] = *at;
 	server->n_addrs = 1;
 	server->weight = 1;
 	up->servers = server;
 	up->n_servers = 1;
-	return addr_parse(text, server->addrs);
+}
+
+/* At an address that is only a name; its Host stays. */
+static enum err_code
+detach(struct generation *gen, struct upstream_conf *up, size_t index)
+{
+	struct str text = arena_printf(&gen->arena, "127.0.0.1:%zu", index + 1);
+	struct addr at;
+	enum err_code e = addr_parse(text, &at);
+
+	if (e == ERR_NONE)
+		generation_set_server(gen, up, up->n_servers == 0 ? up->name : up->servers[0].host, &at);
+	return e;
 }
 
 struct generation *

@@ -44,6 +44,9 @@ struct generation *generation_read(const char *path);
 /* The same from a text, for tests: names are not resolved, so servers must be addresses; no mocks. */
 struct generation *generation_load_text(struct str text);
 void generation_free(struct generation *gen);
+/* One plain server in place of those of the file. */
+void generation_set_server(
+    struct generation *gen, struct upstream_conf *up, struct str host, const struct addr *at);
 /* A listener of gatherd's own, with limits fit for peers on the same machine. */
 void generation_own_listener(struct listener_conf *out, struct str name, const struct addr *at);
 

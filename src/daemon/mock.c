@@ -58,19 +58,13 @@ open_socket(struct generation_mock *mock, struct addr *at)
 static enum err_code
 open_one(struct generation *gen, struct upstream_conf *up, struct generation_mock *mock)
 {
-	struct server_conf *server = arena_calloc(&gen->arena, 1, sizeof *server);
-	struct addr *at = arena_calloc(&gen->arena, 1, sizeof *at);
-	enum err_code e = open_socket(mock, at);
+	struct addr at;
+	enum err_code e = open_socket(mock, &at);
 
 	if (e != ERR_NONE)
 		return e;
-	generation_own_listener(&mock->listener, up->name, at);
-	server->host = up->name;
-	server->addrs = at;
-	server->n_addrs = 1;
-	server->weight = 1;
-	up->servers = server;
-	up->n_servers = 1;
+	generation_own_listener(&mock->listener, up->name, &at);
+	generation_set_server(gen, up, up->name, &at);
 	return build_site(gen, up, mock);
 }
 

@@ -229,3 +229,13 @@ plan_call_compile(const struct plan_call_setup *setup, const struct call_conf *c
 		cp->default_json = json_template_literal(setup->arena, &conf->default_value);
 	return e;
 }
+
+uint64_t
+plan_call_requests(const struct call_plan *cp)
+{
+	uint64_t n = cp->conf->for_each.max_items, batch = cp->conf->batch.max;
+
+	if (cp->list.n == 0)
+		return 1;
+	return batch == 0 ? n : (n + batch - 1) / batch;
+}

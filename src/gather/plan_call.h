@@ -17,5 +17,7 @@ enum err_code plan_call_compile(const struct plan_call_setup *setup, const struc
     struct call_plan *cp, struct template_uses *uses);
 /* "/products?ids={items}": the path, and the query or none. */
 void plan_call_split_path(struct str text, struct str *path, struct str *query);
+/* How many requests leave for a call at most. */
+uint64_t plan_call_requests(const struct call_plan *cp);
 
 #endif
