@@ -88,22 +88,13 @@ is_trusted(const struct listener_conf *conf)
 static void
 fill_request(const struct canned_setup *setup, struct canned *c)
 {
-	const struct h1_head *head = &c->head;
-
 	c->request = (struct request){
-		.method = head->method,
-		.method_text = head->method_text,
-		.path = head->path,
-		.query = head->query,
-		.authority = head->authority,
 		.scheme = setup->listener->tls.is_on ? "https" : "http",
-		.minor = head->minor,
-		.headers = &head->fields,
 		.peer_ip = STR(PEER_IP),
 		.is_peer_trusted = is_trusted(setup->listener),
-		.has_body = c->frame.kind != H1_FRAME_NONE,
 		.body = setup->body,
 	};
+	request_take_head(&c->request, &c->head, &c->frame);
 	peer_find_client(setup->listener, &c->request);
 }
 
@@ -111,10 +102,7 @@ enum err_code
 canned_build(struct arena *arena, const struct canned_setup *setup, struct canned *out)
 {
 	const struct listener_conf *l = setup->listener;
-	const struct h1_limits limits = {
-		.head_bytes = l->limits.header_bytes,
-		.target_bytes = l->limits.header_bytes / 2,
-	};
+	const struct h1_limits limits = listener_conf_head_limits(l);
 	struct header *fields = arena_calloc(arena, l->limits.headers, sizeof *fields);
 	enum err_code e;
 

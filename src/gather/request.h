@@ -5,8 +5,8 @@
 #ifndef GATHER_REQUEST_H
 #define GATHER_REQUEST_H
 
-#include "codec/header.h"
-#include "codec/http_table.h"
+#include "codec/h1_frame.h"
+#include "codec/h1_head.h"
 
 #define REQUEST_MAX_PARAMS 16
 #define REQUEST_TRACE_BYTES 55 /* W3C Trace Context 3.2 */
@@ -33,5 +33,19 @@ struct request {
 	bool has_body;
 	struct str body; /* whole (gathered routes), valid when the exchange has read it */
 };
+
+/* What the head alone says; head stays as long as the request. */
+static inline void
+request_take_head(struct request *r, const struct h1_head *head, const struct h1_frame *frame)
+{
+	r->method = head->method;
+	r->method_text = head->method_text;
+	r->path = head->path;
+	r->query = head->query;
+	r->authority = head->authority;
+	r->minor = head->minor;
+	r->headers = &head->fields;
+	r->has_body = frame->kind != H1_FRAME_NONE;
+}
 
 #endif

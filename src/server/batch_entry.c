@@ -161,14 +161,8 @@ fill_request(struct exchange *x, const struct h1_head *head, const struct h1_fra
 	const struct request *outer = &x->outer->request;
 	struct request *r = &x->request;
 
-	r->method = head->method;
-	r->method_text = head->method_text;
-	r->path = head->path;
-	r->query = head->query;
-	r->authority = head->authority;
+	request_take_head(r, head, frame);
 	r->scheme = outer->scheme;
-	r->minor = head->minor;
-	r->headers = &head->fields;
 	r->peer_ip = outer->peer_ip;
 	r->client_ip = outer->client_ip;
 	r->client_cert = outer->client_cert;
@@ -177,7 +171,6 @@ fill_request(struct exchange *x, const struct h1_head *head, const struct h1_fra
 	r->given_proto = outer->given_proto;
 	r->given_host = outer->given_host;
 	r->sends_forwarded = outer->sends_forwarded;
-	r->has_body = frame->kind != H1_FRAME_NONE;
 	x->has_length = frame->has_length;
 	x->length = frame->length;
 	x->is_body_complete = true;
@@ -188,10 +181,7 @@ static enum err_code
 parse(struct exchange *x, struct h1_head *head, struct str text)
 {
 	const struct listener_conf *conf = x->listener->conf;
-	const struct h1_limits limits = {
-		.head_bytes = conf->limits.header_bytes,
-		.target_bytes = conf->limits.header_bytes / 2,
-	};
+	const struct h1_limits limits = listener_conf_head_limits(conf);
 	struct h1_frame frame;
 	enum err_code e;
 	size_t n_lines = 0;

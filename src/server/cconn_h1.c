@@ -70,10 +70,7 @@ stream_begin(struct cconn *c)
 {
 	struct listener *l = c->listener;
 	struct cconn_h1_stream *stream = stream_take(l->server);
-	const struct h1_limits limits = {
-		.head_bytes = l->conf->limits.header_bytes,
-		.target_bytes = l->conf->limits.header_bytes / 2,
-	};
+	const struct h1_limits limits = listener_conf_head_limits(l->conf);
 
 	c->h1 = stream;
 	stream->conn = c;
@@ -121,20 +118,13 @@ fill_request(struct cconn_h1_stream *stream)
 	struct request *r = &x->request;
 	const struct h1_head *head = &stream->head;
 
-	r->method = head->method;
-	r->method_text = head->method_text;
-	r->path = head->path;
-	r->query = head->query;
-	r->authority = head->authority;
+	request_take_head(r, head, &stream->frame);
 	r->scheme = c->listener->scheme;
 	r->client_cert = c->identity == NULL ? NULL : c->identity->parts;
-	r->minor = head->minor;
-	r->headers = &head->fields;
 	r->peer_ip = str_of(c->ip, c->n_ip);
 	r->is_peer_trusted = c->is_peer_trusted;
 	peer_find_client(c->listener->conf, r);
 	r->offers_upgrade = head->offers_upgrade && upgrade_is_offered(head);
-	r->has_body = stream->frame.kind != H1_FRAME_NONE;
 	r->body = str_none();
 	x->has_length = stream->frame.has_length;
 	x->length = stream->frame.length;

@@ -4,6 +4,7 @@
 
 #include "base/conf_row.h"
 #include "base/conf_value.h"
+#include "codec/h1_head.h"
 #include "net/addr.h"
 #include "net/cidr.h"
 #include "net/sock_conf.h"
@@ -41,6 +42,16 @@ struct listener_conf {
 				  bound by it */
 	} limits;
 };
+
+/* Of the heads of requests: no more than half of one is its target. */
+static inline struct h1_limits
+listener_conf_head_limits(const struct listener_conf *l)
+{
+	return (struct h1_limits){
+		.head_bytes = l->limits.header_bytes,
+		.target_bytes = l->limits.header_bytes / 2,
+	};
+}
 
 /* The rows of `listeners.NAME`. */
 extern const struct conf_section listener_conf_section;
