@@ -114,15 +114,38 @@ header_next_element(struct str *rest, struct str *element)
 }
 
 bool
+header_has_element(struct str value, struct str token)
+{
+	struct str one;
+
+	while (header_next_element(&value, &one))
+		if (str_ieq(one, token))
+			return true;
+	return false;
+}
+
+bool
 header_has_token(const struct header_list *list, enum header_id id, struct str token)
 {
 	const struct header *h = header_find(list, id);
 
 	for (; h != NULL; h = header_next(list, h))
-		for (struct str rest = h->value, e; header_next_element(&rest, &e);)
-			if (str_ieq(e, token))
-				return true;
+		if (header_has_element(h->value, token))
+			return true;
 	return false;
+}
+
+bool
+header_next_line(struct str *lines, struct str *name, struct str *value)
+{
+	if (lines->n == 0)
+		return false;
+	str_split(lines, '\n', value);
+	if (str_has_suffix(*value, STR("\r")))
+		value->n--;
+	str_split(value, ':', name);
+	*value = str_trim(*value);
+	return true;
 }
 
 bool

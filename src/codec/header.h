@@ -110,8 +110,16 @@ header_crosses(const struct header *h)
  */
 bool header_next_element(struct str *rest, struct str *element);
 
-/* True when a field with this id has this token among its elements, whatever its case. */
+/* True when the value has this token among its elements, whatever its case. */
+bool header_has_element(struct str value, struct str token);
+/* The same of all fields with this id. */
 bool header_has_token(const struct header_list *list, enum header_id id, struct str token);
+
+/*
+ * Takes the next of complete lines "name: value" with their ends off *lines; false at the end. They are ours, and so
+ * well formed.
+ */
+bool header_next_line(struct str *lines, struct str *name, struct str *value);
 
 /* True for one or more token characters (RFC 9110 5.6.2). */
 bool header_is_token(struct str s);

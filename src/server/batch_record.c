@@ -6,22 +6,13 @@
 
 /* ---- fields */
 
-/* "name: value" lines, which are ours, and so well formed. */
 static void
 add_lines(struct header_list *list, struct str lines)
 {
-	struct str line;
+	struct str name, value;
 
-	while (str_split(&lines, '\n', &line)) {
-		size_t colon = str_find(line, ':');
-
-		if (colon == line.n)
-			continue;
-		if (line.p[line.n - 1] == '\r')
-			line.n--;
-		header_list_add(list, str_of(line.p, colon),
-		    str_trim(str_of(line.p + colon + 1, line.n - colon - 1)));
-	}
+	while (header_next_line(&lines, &name, &value))
+		header_list_add(list, name, value);
 }
 
 static size_t

@@ -7,17 +7,6 @@
 
 /* ---- reading */
 
-static bool
-has_element(struct str value, struct str token)
-{
-	struct str one;
-
-	while (header_next_element(&value, &one))
-		if (str_ieq(one, token))
-			return true;
-	return false;
-}
-
 static void
 note(struct compress_facts *facts, enum header_id id, struct str value)
 {
@@ -29,43 +18,28 @@ note(struct compress_facts *facts, enum header_id id, struct str value)
 		facts->is_coded = true;
 		break;
 	case HEADER_CACHE_CONTROL:
-		facts->is_fixed |= has_element(value, STR("no-transform"));
+		facts->is_fixed |= header_has_element(value, STR("no-transform"));
 		break;
 	case HEADER_VARY:
 		facts->has_vary = true;
 		facts->varies |=
-		    has_element(value, STR("*")) || has_element(value, STR("Accept-Encoding"));
+		    header_has_element(value, STR("*")) || header_has_element(value, STR("Accept-Encoding"));
 		break;
 	default:
 		break;
 	}
 }
 
-/* The next of complete lines; false at the end. The line is without its end. */
-static bool
-next_line(struct str *lines, struct str *line, struct str *name, struct str *value)
-{
-	if (lines->n == 0)
-		return false;
-	str_split(lines, '\n', line);
-	if (str_has_suffix(*line, STR("\r")))
-		line->n--;
-	*value = *line;
-	str_split(value, ':', name);
-	*value = str_trim(*value);
-	return true;
-}
-
 void
 compress_fields_read(const struct compress_fields *f, struct compress_facts *out)
 {
-	struct str lines = f->lines, line, name, value;
+	struct str lines = f->lines, name, value;
 
 	*out = (struct compress_facts){ .content_type = str_none() };
 	for (size_t i = 0; f->list != NULL && i < f->list->n; i++)
 		if (header_crosses(&f->list->at[i]))
 			note(out, f->list->at[i].id, f->list->at[i].value);
-	while (next_line(&lines, &line, &name, &value))
+	while (header_next_line(&lines, &name, &value))
 		note(out, http_table_header(name), value);
 }
 
@@ -131,17 +105,13 @@ edit_list(struct edit *edit, const struct header_list *list)
 static struct str
 edit_lines(struct edit *edit, struct str lines)
 {
-	struct str out = STR(""), line, name, value;
+	struct str out = STR(""), name, value;
 
-	while (next_line(&lines, &line, &name, &value)) {
+	while (header_next_line(&lines, &name, &value)) {
 		enum header_id id = http_table_header(name);
 		struct str now = changed(edit, id, value);
 
-		if (goes(edit, id, name))
-			continue;
-		if (now.p == value.p)
-			out = arena_printf(edit->arena, "%.*s%.*s\r\n", STR_FMT(out), STR_FMT(line));
-		else
+		if (!goes(edit, id, name))
 			out = arena_printf(edit->arena, "%.*s%.*s: %.*s\r\n", STR_FMT(out),
 			    STR_FMT(name), STR_FMT(now));
 	}

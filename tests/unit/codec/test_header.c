@@ -113,6 +113,23 @@ START_TEST(finds_tokens_in_lists)
 }
 END_TEST
 
+START_TEST(takes_lines_apart)
+{
+	struct str lines = STR("A: b\r\nC-D:  e: f \r\nG:\r\n"), name, value;
+
+	ck_assert(header_next_line(&lines, &name, &value));
+	ck_assert_str_is(name, "A");
+	ck_assert_str_is(value, "b");
+	ck_assert(header_next_line(&lines, &name, &value));
+	ck_assert_str_is(name, "C-D");
+	ck_assert_str_is(value, "e: f");
+	ck_assert(header_next_line(&lines, &name, &value));
+	ck_assert_str_is(name, "G");
+	ck_assert_str_is(value, "");
+	ck_assert(!header_next_line(&lines, &name, &value));
+}
+END_TEST
+
 START_TEST(knows_tokens_and_values)
 {
 	ck_assert(header_is_token(STR("X-a!")) && !header_is_token(STR("")));
@@ -125,4 +142,4 @@ END_TEST
 
 UNIT_MAIN("header", finds_fields, refuses_more_than_it_can_hold, marks_what_connection_names,
     knows_look_alikes,
-    takes_lists_apart, finds_tokens_in_lists, knows_tokens_and_values)
+    takes_lists_apart, finds_tokens_in_lists, takes_lines_apart, knows_tokens_and_values)
