@@ -23,12 +23,12 @@ struct certs_listener {
 };
 
 struct certs {
-	struct loop *loop;
+	struct loop *loop;         /* borrowed */
 	struct certs_listener *at; /* owned; by index of the listener, plain ones are empty */
 	size_t n;
 	size_t n_workers;
 	const struct certs_events *events; /* NULL: not watched */
-	void *owner;
+	void *owner; /* back pointer */
 	struct timer look;
 };
 
@@ -68,10 +68,7 @@ refuse_expired(
     const struct tls_ctx_files *old, const struct tls_ctx_files *files, struct tls_fault *fault)
 {
 	for (size_t i = 0; i < files->n_certs; i++) {
-		const struct tls_server_conf *tls = files->conf;
-		size_t n_own = files->n_certs - tls->n_certificates;
-		const struct tls_cert_conf *at =
-		    i < n_own ? &tls->own : &tls->certificates[i - n_own];
+		const struct tls_cert_conf *at = tls_ctx_files_conf(files, i);
 
 		if (tls_cert_validity(files->certs[i].leaf) != 0 &&
 		    tls_cert_validity(old->certs[i].leaf) == 0)

@@ -280,7 +280,20 @@ denial_ttl(const struct seeker *s)
 	return DNS_TTL_NONE;
 }
 
-/* ---- */
+/* e: of seek_begin(); n: how much was found. Sets the time to live of a yes or a no. */
+static enum err_code
+seek_end(const struct seeker *s, enum err_code e, size_t n, uint32_t *ttl_s)
+{
+	if (e == ERR_NONE && n == 0)
+		e = ERR_DNS_NOT_FOUND;
+	if (e == ERR_NONE)
+		*ttl_s = s->ttl_s;
+	else if (e == ERR_DNS_NOT_FOUND)
+		*ttl_s = denial_ttl(s);
+	return e;
+}
+
+/* ---- what is asked for */
 
 void
 dns_message_addresses(
@@ -300,12 +313,7 @@ dns_message_addresses(
 		memcpy(out->ip[out->n++], message.p + rec.data, size);
 		shorten(&s.ttl_s, rec.ttl_s);
 	}
-	if (out->error == ERR_NONE && out->n == 0)
-		out->error = ERR_DNS_NOT_FOUND;
-	if (out->error == ERR_NONE)
-		out->ttl_s = s.ttl_s;
-	else if (out->error == ERR_DNS_NOT_FOUND)
-		out->ttl_s = denial_ttl(&s);
+	out->error = seek_end(&s, out->error, out->n, &out->ttl_s);
 }
 
 static bool
@@ -338,10 +346,5 @@ dns_message_services(struct str message, struct str name, struct dns_srv_list *o
 		out->n++;
 		shorten(&s.ttl_s, rec.ttl_s);
 	}
-	if (out->error == ERR_NONE && out->n == 0)
-		out->error = ERR_DNS_NOT_FOUND;
-	if (out->error == ERR_NONE)
-		out->ttl_s = s.ttl_s;
-	else if (out->error == ERR_DNS_NOT_FOUND)
-		out->ttl_s = denial_ttl(&s);
+	out->error = seek_end(&s, out->error, out->n, &out->ttl_s);
 }

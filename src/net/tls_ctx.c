@@ -121,6 +121,14 @@ tls_ctx_files_fini(struct tls_ctx_files *files)
 	*files = (struct tls_ctx_files){ 0 };
 }
 
+const struct tls_cert_conf *
+tls_ctx_files_conf(const struct tls_ctx_files *files, size_t i)
+{
+	size_t n_own = files->n_certs - files->conf->n_certificates;
+
+	return i < n_own ? &files->conf->own : &files->conf->certificates[i - n_own];
+}
+
 /* ---- what OpenSSL asks in a handshake */
 
 static int
@@ -280,14 +288,6 @@ set_client_auth(SSL_CTX *c, const struct tls_ctx_files *files)
 	SSL_CTX_set_client_CA_list(c, SSL_dup_CA_list(files->client_ca_names));
 }
 
-static const struct tls_cert_conf *
-conf_of(const struct tls_ctx_files *files, size_t cert)
-{
-	size_t n_own = files->n_certs - files->conf->n_certificates;
-
-	return cert < n_own ? &files->conf->own : &files->conf->certificates[cert - n_own];
-}
-
 static enum err_code
 use_set(SSL_CTX *c, const struct tls_ctx_files *files, const struct tls_names_set *set,
     struct tls_fault *fault)
@@ -296,7 +296,7 @@ use_set(SSL_CTX *c, const struct tls_ctx_files *files, const struct tls_names_se
 
 	for (size_t i = 0; i < set->n && e == ERR_NONE; i++)
 		e = tls_cert_use(&files->certs[set->certs[i]], c,
-		    &conf_of(files, set->certs[i])->certificate, fault);
+		    &tls_ctx_files_conf(files, set->certs[i])->certificate, fault);
 	return e;
 }
 

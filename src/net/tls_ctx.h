@@ -24,6 +24,8 @@ struct tls_ctx_files {
 	unsigned char id[SSL_MAX_SID_CTX_LENGTH]; /* sessions of contexts that differ in it are not taken */
 };
 
+/* What the file says of certs[i]. */
+const struct tls_cert_conf *tls_ctx_files_conf(const struct tls_ctx_files *files, size_t i);
 /* Reads and checks. On ERR_BAD_CONFIG *fault says why and *files is empty. Blocks. */
 enum err_code tls_ctx_files_load(
     struct tls_ctx_files *files, const struct tls_server_conf *conf, struct tls_fault *fault);
