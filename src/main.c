@@ -30,13 +30,18 @@ struct options {
 	struct str fields[FIELDS_MAX];
 };
 
+/* Options that a command has. */
+enum {
+	TAKES_FILE = 1,
+	TAKES_EFFECTIVE = 2,
+	TAKES_REQUEST = 4, /* and METHOD and URL as words */
+	TAKES_JUNIT = 8,   /* and the file as a word */
+};
+
 struct command {
 	const char *name;
 	int (*run)(struct options *options);
-	bool takes_file;
-	bool takes_effective;
-	bool takes_request;
-	bool takes_junit; /* and the configuration as a word */
+	unsigned takes;
 	const char *help;
 };
 
@@ -203,17 +208,24 @@ on_test(struct options *options)
 }
 
 static const struct command commands[] = {
-	{ "run", on_run, true, false, false, false, "serve until SIGTERM" },
-	{ "check", on_check, true, false, false, false, "say everything that is wrong in the configuration" },
-	{ "explain", on_explain, true, false, true, false,
+	{ "run", on_run, TAKES_FILE, "serve until SIGTERM" },
+	{ "check", on_check, TAKES_FILE, "say everything that is wrong in the configuration" },
+	{ "explain", on_explain, TAKES_FILE | TAKES_REQUEST,
 	    "METHOD URL: say what becomes of a request, and why" },
-	{ "test", on_test, true, false, false, true,
+	{ "test", on_test, TAKES_FILE | TAKES_JUNIT,
 	    "[FILE]: run the tests of the configuration, without sockets" },
-	{ "dump", on_dump, true, true, false, false, "print the configuration; --effective: with all defaults" },
-	{ "schema", on_schema, false, false, false, false, "print the JSON schema of the configuration" },
-	{ "reference", on_reference, false, false, false, false, "print the reference of all keys" },
-	{ "metrics", on_metrics, false, false, false, false, "print the reference of all metrics" },
+	{ "dump", on_dump, TAKES_FILE | TAKES_EFFECTIVE,
+	    "print the configuration; --effective: with all defaults" },
+	{ "schema", on_schema, 0, "print the JSON schema of the configuration" },
+	{ "reference", on_reference, 0, "print the reference of all keys" },
+	{ "metrics", on_metrics, 0, "print the reference of all metrics" },
 };
+
+static bool
+takes(const struct command *command, unsigned option)
+{
+	return (command->takes & option) != 0;
+}
 
 static void
 usage(FILE *to)
@@ -253,7 +265,7 @@ take_request_option(const struct command *command, struct options *options, int 
 {
 	struct explain_options *r = &options->request;
 
-	if (!command->takes_request || (c == 'H' && r->n_fields == FIELDS_MAX))
+	if (!takes(command, TAKES_REQUEST) || (c == 'H' && r->n_fields == FIELDS_MAX))
 		return false;
 	if (c == 'H')
 		options->fields[r->n_fields++] = str_c(optarg);
@@ -268,11 +280,11 @@ take_request_option(const struct command *command, struct options *options, int 
 static int
 take_words(const struct command *command, int argc, char **argv, struct options *options)
 {
-	if (command->takes_junit && optind < argc)
+	if (takes(command, TAKES_JUNIT) && optind < argc)
 		options->file = argv[optind++];
-	if (!command->takes_request && optind != argc)
+	if (!takes(command, TAKES_REQUEST) && optind != argc)
 		return complain("unexpected argument ", argv[optind]);
-	if (!command->takes_request)
+	if (!takes(command, TAKES_REQUEST))
 		return EXIT_SUCCESS;
 	if (argc - optind != 2)
 		return complain("METHOD and URL are needed, and nothing else", "");
@@ -303,11 +315,11 @@ parse_options(const struct command *command, int argc, char **argv, struct optio
 			usage(stdout);
 			return -1;
 		}
-		if (c == 'c' && command->takes_file)
+		if (c == 'c' && takes(command, TAKES_FILE))
 			options->file = optarg;
-		else if (c == 'e' && command->takes_effective)
+		else if (c == 'e' && takes(command, TAKES_EFFECTIVE))
 			options->is_effective = true;
-		else if (c == 'j' && command->takes_junit)
+		else if (c == 'j' && takes(command, TAKES_JUNIT))
 			options->junit = optarg;
 		else if (!take_request_option(command, options, c))
 			return complain("not an option of this command", "");

@@ -308,9 +308,8 @@ split_target(struct h1_head *head)
 static enum step
 step_version(struct h1_head *head, struct str b)
 {
-	enum step step;
+	enum step step = version(head, b);
 
-	step = version(head, b);
 	if (step == STEP_NEXT)
 		step = line_end(head, b, ERR_BAD_REQUEST);
 	if (step != STEP_NEXT)

@@ -88,7 +88,7 @@ loop_timer_drop(struct loop *loop, struct timer *t)
 void
 loop_defer(struct loop *loop, struct defer *d)
 {
-	if (d->queue != DEFER_NONE)
+	if (defer_is_queued(d))
 		return;
 	d->queue = DEFER_WORK;
 	TAILQ_INSERT_TAIL(&loop->deferred, d, link);
@@ -97,7 +97,7 @@ loop_defer(struct loop *loop, struct defer *d)
 void
 loop_flush_later(struct loop *loop, struct defer *d)
 {
-	if (d->queue != DEFER_NONE)
+	if (defer_is_queued(d))
 		return;
 	d->queue = DEFER_FLUSH;
 	TAILQ_INSERT_TAIL(&loop->flushes, d, link);

@@ -13,6 +13,7 @@
 static const char *
 parse_mode(void *base, const struct conf_text *text, struct arena *a)
 {
+	static const char fault[] = "expected a file mode in octal, such as \"0660\"";
 	struct listener_conf *l = base;
 	struct str s = text->s;
 	unsigned mode = 0;
@@ -20,14 +21,13 @@ parse_mode(void *base, const struct conf_text *text, struct arena *a)
 	(void)a;
 	if (s.n == 4 && s.p[0] == '0')
 		s = str_of(s.p + 1, 3);
-	for (size_t i = 0; i < s.n && s.n == 3; i++) {
-		if (s.p[i] < '0' || s.p[i] > '7')
-			s.n = 0;
-		else
-			mode = mode * 8 + (unsigned)(s.p[i] - '0');
-	}
 	if (s.n != 3)
-		return "expected a file mode in octal, such as \"0660\"";
+		return fault;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '7')
+			return fault;
+		mode = mode * 8 + (unsigned)(s.p[i] - '0');
+	}
 	l->socket.mode = mode;
 	l->socket.has_mode = true;
 	return NULL;
