@@ -33,14 +33,15 @@
 #define STALL_NS (20 * NS_PER_MS)
 
 struct worker_thread {
-	struct worker *worker;
-	struct loop *loop; /* owned */
-	struct daemon *daemon;
+	struct worker *worker; /* owned, as the loop; while it runs only posted to */
+	struct loop *loop;
+	struct daemon *daemon; /* back pointer */
 	pthread_t thread;
 	bool is_started;
 	struct msg closed; /* to the main loop: this worker has ended */
 };
 
+/* Owns what it points to. */
 struct daemon {
 	struct generation *gen;
 	struct shared shared;

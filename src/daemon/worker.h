@@ -37,9 +37,10 @@ struct worker {
 	uint64_t drain_deadline_ns;
 	bool is_closed;
 	void (*on_closed)(void *arg);
-	void *arg;
+	void *arg; /* of whoever asks, see worker_setup */
 };
 
+/* Borrowed, and outlives the worker. */
 struct worker_setup {
 	unsigned index;
 	struct shared *shared;

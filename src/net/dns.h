@@ -48,7 +48,7 @@ struct dns_query {
 	bool is_srv;
 	/* Once for each start, never from inside it, never after a cancel. The answer is the receiver's. */
 	void (*on_done)(struct dns_query *q, struct dns_answer *answer);
-	void *owner;
+	void *owner;   /* back pointer, for on_done */
 	void *running; /* of the resolver; NULL: not asked now */
 };
 

@@ -30,7 +30,7 @@
 
 struct dns_ares {
 	struct dns base;
-	struct loop *loop;
+	struct loop *loop;           /* borrowed, as the next */
 	const struct dns_conf *conf;
 };
 
@@ -40,7 +40,7 @@ struct lookup;
 
 /* One question on its way. */
 struct question {
-	struct lookup *lookup;
+	struct lookup *lookup; /* of which it is; its channel outlives the question */
 	char *name; /* owned; in lower case, without a dot at its end */
 	size_t host;
 	enum dns_family family; /* DNS_FAMILIES: SRV */
@@ -49,7 +49,7 @@ struct question {
 struct lookup {
 	uint32_t tag;
 	enum lookup_state state;
-	struct dns_ares *dns;
+	struct dns_ares *dns;    /* outlives it */
 	struct dns_query *query; /* the asker's; cut by close_lookup() */
 	struct dns_channel channel; /* owned */
 	uint64_t deadline_ns; /* of the whole look-up */

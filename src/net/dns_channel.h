@@ -16,7 +16,7 @@
 struct dns_watch;
 
 struct dns_channel {
-	struct loop *loop;
+	struct loop *loop;  /* borrowed */
 	ares_channel ares; /* owned; NULL: not open */
 	LIST_HEAD(, dns_watch) watches; /* owned: sockets that c-ares wants to hear of */
 	struct timer retry; /* when c-ares wants to be called */

@@ -12,7 +12,7 @@
 #define WALL_START_NS (UINT64_C(1767225600) * NS_PER_SEC)
 
 struct mem_listener {
-	struct mem_world *world;
+	struct mem_world *world; /* borrowed, as the loop */
 	struct loop *loop;
 	struct addr at;
 	const struct mem_listener_events *events;

@@ -33,7 +33,7 @@ struct pipe {
 };
 
 struct mem_pair {
-	struct mem_world *world;
+	struct mem_world *world;   /* outlives it */
 	struct stream_mem *end[2]; /* back pointers; NULL: not there yet, or closed */
 	struct pipe pipe[2];
 	struct timer connect;

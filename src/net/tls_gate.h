@@ -42,24 +42,24 @@ struct tls_handshake {
 TAILQ_HEAD(tls_handshake_list, tls_handshake);
 
 struct tls_gate_setup {
-	struct loop *loop;
-	struct tls_io *io;   /* borrowed, the thread's */
+	struct loop *loop;   /* borrowed, as the next: the thread's */
+	struct tls_io *io;
 	struct tls_ctx *ctx; /* taken over */
 	uint64_t timeout_ns; /* from the accept to the end of the handshake */
 	size_t limit;        /* handshakes begun and not ended */
 	/* One has ended; ssl is NULL when it never began. */
 	void (*on_ended)(void *owner, enum err_code e, const SSL *ssl);
-	void *owner;
+	void *owner; /* back pointer; it ends the gate before itself */
 };
 
 struct tls_gate {
-	struct loop *loop;
+	struct loop *loop;   /* borrowed, as the next */
 	struct tls_io *io;
 	struct tls_ctx *ctx; /* owned; connections hold on to the one that they began with */
 	uint64_t timeout_ns;
 	size_t limit;
 	void (*on_ended)(void *owner, enum err_code e, const SSL *ssl);
-	void *owner;
+	void *owner; /* back pointer; it ends the gate before itself */
 	struct tls_handshake_list entered; /* all, oldest first, so also the first to be due */
 	struct tls_handshake_list begun;   /* those with an SSL, oldest first */
 	struct tls_handshake_list ready;   /* those that wait for their turn */

@@ -12,6 +12,7 @@
 #include "server/listener_conf.h"
 #include "server/site.h"
 
+/* What it points to is borrowed and outlives it. */
 struct admin_view {
 	const struct metric_shard *const *shards; /* of all workers */
 	size_t n_shards;

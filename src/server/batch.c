@@ -26,7 +26,7 @@ struct batch_slot {
 struct batch {
 	struct exchange *exchange; /* owner */
 	const struct batch_conf *conf;
-	struct json_value *entries;
+	struct json_value *entries; /* in the arena, as slots and results */
 	size_t n_entries;
 	size_t n_begun;
 	size_t n_settled;

@@ -53,6 +53,7 @@ struct listener {
 	struct grave grave;
 };
 
+/* Borrowed and outliving the listener, but for tls and fd. */
 struct listener_setup {
 	const struct listener_conf *conf;
 	enum listener_kind kind;
