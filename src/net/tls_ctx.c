@@ -131,6 +131,7 @@ tls_ctx_files_conf(const struct tls_ctx_files *files, size_t i)
 
 /* ---- what OpenSSL asks in a handshake */
 
+/* RFC 6066 3: a name that nobody has is no fault; the client looks at the certificate. */
 static int
 on_name(SSL *ssl, int *alert, void *arg)
 {

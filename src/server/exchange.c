@@ -268,6 +268,7 @@ step_route(struct exchange *x)
 		x->state = EXCHANGE_ADMIN;
 		return STEP_MORE;
 	}
+	/* RFC 9110 15.6.2: not implemented for any resource. */
 	if (x->request.method == METHOD_CONNECT || x->request.method == METHOD_TRACE)
 		return answer_with(x, ERR_METHOD_UNKNOWN);
 	if (str_eq(x->request.path, STR("*"))) /* RFC 9110 9.3.7: a ping */
@@ -470,11 +471,13 @@ step_respond(struct exchange *x)
 		return respond(x);
 	if (x->arena.is_over)
 		answer_with(x, ERR_BUDGET);
+	/* RFC 9110 12.5.5 */
 	if (x->route != NULL && x->route->conf->n_formats > 1)
 		x->answer.fields = arena_printf(
 		    &x->arena, "%.*sVary: Accept\r\n", STR_FMT(x->answer.fields));
 	x->status = x->answer.status;
 	x->reason = x->answer.reason;
+	/* RFC 9110 10.2.3: who was shed may come again in a moment. */
 	if (x->answer.status == 503 && x->answer.retry_after_s == 0 && x->reason != ERR_NONE)
 		x->answer.retry_after_s = 1;
 	return respond(x);

@@ -215,6 +215,7 @@ on_head(struct call *c, const struct h1_head *head, const struct h1_frame *frame
 	};
 
 	if (!respond_has_body(x->request.method, head->status)) {
+		/* RFC 9110 8.6: to HEAD, and in a 304, it is the length of a body that is not sent; a 204 has none. */
 		out.length_kind = EXCHANGE_LENGTH_NONE;
 		out.has_length = frame->has_length && head->status != 204;
 		out.length = frame->length;
