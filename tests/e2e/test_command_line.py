@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from harness import daemon
+from harness import daemon, wait
 
 DATA = os.path.join(daemon.ROOT, "tests", "data", "conf")
 SECRETS = dict(os.environ, GATHERD_TEST_SECRET="hunter2", GATHERD_TEST_PORT="9000",
@@ -110,5 +110,5 @@ def test_misuse_ends_with_2(words):
 
 def test_a_full_disk_is_a_failure():
     with open("/dev/full", "w") as full:
-        ran = subprocess.run([daemon.BINARY, "schema"], stdout=full, stderr=subprocess.PIPE, timeout=60)
+        ran = subprocess.run([daemon.BINARY, "schema"], stdout=full, stderr=subprocess.PIPE, timeout=wait.PATIENCE)
     assert ran.returncode == 1 and b"standard output" in ran.stderr

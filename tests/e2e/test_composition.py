@@ -6,7 +6,7 @@ import time
 from urllib.parse import quote
 
 import pytest
-from harness import expect
+from harness import expect, wait
 from harness.upstream import json_reply
 
 
@@ -269,7 +269,7 @@ def test_any_acceptable_answer_wins_and_the_others_are_cancelled(gatherd, upstre
                  {**route("/two", a={"path": "/a"}, bad={"path": "/bad"}, b={"path": "/b"}), "need": 2},
                  {**route("/none", a={"path": "/bad"}, b={"path": "/bad"}), "need": "any"}], {"up": up})
     assert d.get("/any").body == b'{"good":1}'
-    assert left.wait(10)
+    assert left.wait(wait.PATIENCE)
     assert d.get("/two").body == b'{"a":1,"b":1}'
     response = d.get("/none")
     expect.is_problem(response, 502, "status_not_accepted", call=response.json()["call"])

@@ -187,7 +187,7 @@ def test_events_pass_one_by_one(gatherd, upstream):
     def handler(conn):
         conn.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
         for door, event in zip(doors, events):
-            assert door.wait(20)
+            assert door.wait(wait.PATIENCE)
             conn.send(b"%x\r\n%s\r\n" % (len(event), event))
         conn.send(b"0\r\n\r\n")
         conn.served += 1
@@ -281,7 +281,7 @@ def test_a_slow_client_holds_little(gatherd, upstream):
         seen = sent[0]
         time.sleep(0.3)
         return sent[0] == seen
-    wait.until(is_stuck, "the upstream to be stopped", timeout=60)
+    wait.until(is_stuck, "the upstream to be stopped", timeout=wait.PATIENCE)
     held = d.memory() - before
     assert held < (20 * 900 << 10) * (4 if daemon.is_sanitized() else 1), held
     for client in clients:
@@ -294,7 +294,7 @@ def test_beyond_the_memory_for_it_answers_leave_as_they_are(gatherd, upstream):
 
     def handler(conn):
         conn.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nhello")
-        assert hold.wait(20)
+        assert hold.wait(wait.PATIENCE)
         conn.close()
     up = upstream(handler)
     d = gatherd([{"path": "/x", "compress": {}, "proxy": {"upstream": "up"}}], {"up": up}, overload={"compression_memory": "1MiB"})

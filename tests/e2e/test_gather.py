@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from harness import expect, wire
+from harness import expect, wait, wire
 from harness.upstream import json_reply
 
 EXACT = (b'{"id": 9223372036854775807, "big":1234567890123456789, "price":1.10,\n\t"huge":1E400,"zero":-0,'
@@ -46,7 +46,7 @@ def test_all_calls_leave_before_the_first_answer(gatherd, upstream):
     together = threading.Barrier(3)
 
     def meet(conn):
-        together.wait(10)
+        together.wait(wait.PATIENCE)
         conn.reply(b"true")
     d = gatherd(three(None), {"up": upstream(meet)})
     assert d.get("/all").body == b'{"a":true,"b":true,"c":true}'
@@ -63,7 +63,7 @@ def test_order_of_the_file_whatever_arrives_first(gatherd, upstream):
 
     def ask():
         try:
-            with d.client(timeout=30) as client:
+            with d.client() as client:
                 for _ in range(50):
                     response = client.request("/ten")
                     assert response.status == 200, response
@@ -179,7 +179,7 @@ def test_required_call_decides_at_once_and_cancels_the_rest(gatherd, upstream):
     started = time.monotonic()
     expect.is_problem(d.get("/all"), 502, "status_not_accepted", "b")
     assert time.monotonic() - started < 1
-    assert left.wait(5), "the other calls were not cancelled"
+    assert left.wait(wait.PATIENCE), "the other calls were not cancelled"
 
 
 def test_optional_call_is_left_out_and_named(gatherd, upstream):

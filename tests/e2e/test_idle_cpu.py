@@ -93,7 +93,7 @@ def test_sleeps_while_the_client_does_not_read(gatherd, upstream):
 
 
 def test_sleeps_while_the_upstream_does_not_read(gatherd, upstream):
-    up = upstream(lambda conn: conn.upstream.stopping.wait(30), kind=HeadUpstream, receive_buffer=4096)
+    up = upstream(lambda conn: conn.upstream.stopping.wait(wait.PATIENCE), kind=HeadUpstream, receive_buffer=4096)
     d = gatherd([{"path": "/", "methods": "any", "timeout": "60s", "proxy": {"upstream": "up"}}], {"up": up.conf(timeouts={"total": "50s"})})
     with d.client() as client:
         client.write_request("/", "PUT", fields=[("Content-Length", "100000000")])

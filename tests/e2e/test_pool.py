@@ -50,7 +50,7 @@ def test_idle_connections_time_out(gatherd, upstream):
     d = gatherd([ROUTE], {"up": up.conf(pool={"idle_timeout": "200ms"})})
     assert d.get("/x").status == 200
     started = time.monotonic()
-    wait.until(lambda: not up.open_conns(), "the idle connection to close", 5)
+    wait.until(lambda: not up.open_conns(), "the idle connection to close")
     assert time.monotonic() - started > 0.1
 
 
@@ -160,7 +160,7 @@ def test_ipv6_listener(gatherd):
     from harness import ports, wire
     port = ports.Port()
     d = gatherd([{"path": "/", "reply": {"status": 200, "body": "six"}}], listener={"address": "[::1]:%d" % port.number})
-    sock = socket.create_connection(("::1", port.number), 5)
+    sock = socket.create_connection(("::1", port.number))
     sock.sendall(b"GET / HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n")
     response = wire.Response(*wire.Reader(sock).head(), [])
     assert response.status == 200

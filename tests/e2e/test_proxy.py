@@ -117,7 +117,7 @@ def test_events_pass_one_by_one(gatherd, upstream):
         for number in range(20):
             event = b"data: %d\n\n" % number
             conn.send(b"%x\r\n%s\r\n" % (len(event), event))
-            assert step.acquire(timeout=10), "the client did not get event %d" % number
+            assert step.acquire(timeout=wait.PATIENCE), "the client did not get event %d" % number
         conn.send(b"0\r\n\r\n")
     d = gatherd([ANY], {"up": upstream(events)})
     with d.client() as client:
@@ -144,7 +144,7 @@ def test_request_bodies_are_streamed(gatherd, upstream):
     with d.client() as client:
         client.write_request("/", "PUT", fields=[("Content-Length", str(2 * len(half)))])
         client.send(half)
-        assert seen.wait(5), "the first half was held back"
+        assert seen.wait(wait.PATIENCE), "the first half was held back"
         client.send(half)
         assert client.read_response().body == b"1"
 
@@ -189,7 +189,7 @@ def test_a_slow_reader_holds_the_upstream_back(gatherd, upstream):
     d = gatherd([ANY], {"up": up}, listener={"timeouts": {"write_stall": "60s"}})
     d.get("/nothing")
     before = d.memory()
-    with d.client(receive_buffer=65536, timeout=60) as client:
+    with d.client(receive_buffer=65536) as client:
         client.write_request("/big")
         assert client.read_head().status == 200
         conn = up.conns[-1]
@@ -198,7 +198,7 @@ def test_a_slow_reader_holds_the_upstream_back(gatherd, upstream):
             sent = conn.sent
             time.sleep(0.3)
             return conn.sent == sent
-        wait.until(has_stopped, "the upstream to be held back", 20)
+        wait.until(has_stopped, "the upstream to be held back")
         assert conn.sent < 32 * MEBIBYTE
         assert d.memory() - before < MEBIBYTE
         digest = hashlib.sha256()
@@ -214,7 +214,7 @@ def test_a_slow_upstream_holds_the_client_back(gatherd, upstream):
     digest = hashlib.sha256()
 
     def handler(conn):
-        opened.wait(30)
+        opened.wait(wait.PATIENCE)
         left = size - len(conn.reader.buffer)
         digest.update(conn.reader.buffer)
         conn.reader.buffer.clear()
@@ -231,7 +231,7 @@ def test_a_slow_upstream_holds_the_client_back(gatherd, upstream):
     up.handler = handler
     before = d.memory()
     sent = [0]
-    with d.client(timeout=60) as client:
+    with d.client() as client:
         client.write_request("/", "PUT", fields=[("Content-Length", str(size))])
 
         def push():
@@ -244,7 +244,7 @@ def test_a_slow_upstream_holds_the_client_back(gatherd, upstream):
             now = sent[0]
             time.sleep(0.3)
             return sent[0] == now
-        wait.until(has_stopped, "the client to be held back", 20)
+        wait.until(has_stopped, "the client to be held back")
         assert sent[0] < 32 * MEBIBYTE
         assert d.memory() - before < 2 * MEBIBYTE
         opened.set()
@@ -262,7 +262,7 @@ def test_a_reader_that_stalls_is_dropped(gatherd, upstream):
     with d.client(receive_buffer=4096) as client:
         client.write_request("/big")
         assert client.read_head().status == 200
-        wait.until(lambda: not up.open_conns(), "the stalled exchange to be given up", 15)
+        wait.until(lambda: not up.open_conns(), "the stalled exchange to be given up")
 
 
 @pytest.mark.sanitize
@@ -273,7 +273,7 @@ def test_a_client_that_leaves_ends_the_transfer(gatherd, upstream):
     client.write_request("/big")
     assert client.read_head().status == 200
     client.reset()
-    wait.until(lambda: not up.open_conns(), "the upstream connection to end", 10)
+    wait.until(lambda: not up.open_conns(), "the upstream connection to end")
     assert d.access_log()[0]["status"] in (200, 499)
 
 
@@ -320,7 +320,7 @@ def test_streams_of_many_clients_do_not_mix(gatherd, upstream):
 
     def ask(number):
         name = b"client-%04d" % number
-        with d.client(timeout=30) as client:
+        with d.client() as client:
             for _ in range(5):
                 if client.request("/" + name.decode()).body != name * 64 * 400:
                     bad.append(number)

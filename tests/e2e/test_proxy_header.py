@@ -94,7 +94,7 @@ def test_the_header_comes_before_tls(gatherd, tmp_path):
     pair = pki.issue("site")
     d = gatherd([REPLY], listener={**TRUSTING, "tls": {"certificate": pair[0], "key": pair[1]}})
     asked = subprocess.run(["curl", "-sS", "--max-time", "20", "--haproxy-protocol", "--cacert", pki.ca,
-                            "https://localhost:%d/hello" % d.port], capture_output=True, text=True, timeout=60)
+                            "https://localhost:%d/hello" % d.port], capture_output=True, text=True, timeout=wait.PATIENCE)
     assert asked.stdout == "hello", asked.stderr
     assert d.metric("gatherd_client_handshakes_total", listener="public", reason="none") == 1
 
@@ -130,7 +130,7 @@ def test_haproxy_in_front(gatherd, tmp_path, version):
             assert c.request("/hello").body == b"hello"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(wait.PATIENCE)
 
 
 # ---- to upstreams

@@ -15,7 +15,7 @@ def ask_all(d, clients, each, target="/q"):
 
     def ask():
         try:
-            with d.client(timeout=60) as client:
+            with d.client() as client:
                 for _ in range(each):
                     responses.append(client.request(target))
         except (AssertionError, OSError, wire.Closed) as failure:

@@ -22,7 +22,7 @@ def listening(family=socket.AF_INET, at=("127.0.0.1", 0)):
 def run_with(sockets, config_path):
     """A start that is expected to fail."""
     return subprocess.run([*daemon.launcher(sockets), daemon.BINARY, "run", "-c", config_path], capture_output=True,
-                          text=True, timeout=60, pass_fds=[s.fileno() for s in sockets.values()])
+                          text=True, timeout=wait.PATIENCE, pass_fds=[s.fileno() for s in sockets.values()])
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_systemd_socket_activate(config):
             assert client.request("/hello").body == b"hello"
     finally:
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(wait.PATIENCE) == 0
         port.release()
 
 

@@ -3,7 +3,7 @@ import socket
 import time
 
 import pytest
-from harness import expect
+from harness import expect, wait
 from harness.upstream import json_reply, raw
 
 
@@ -58,7 +58,7 @@ def test_an_optional_call_ends_with_its_own_timeout(gatherd, upstream):
     body = expect.is_partial(timed(d, 0.14, 1), slow="timeout")
     assert 140 <= body["_meta"]["calls"]["slow"]["ms"] < 1000
     assert body["fast"] == {"ok": True}
-    assert slow.conns[0].saw_eof.wait(5), "the late call was not given up"
+    assert slow.conns[0].saw_eof.wait(wait.PATIENCE), "the late call was not given up"
 
 
 def test_an_optional_call_ends_with_the_route(gatherd, upstream):

@@ -35,7 +35,7 @@ def listener(pair, **more):
 
 def curl(d, *arguments, path="/hello"):
     return subprocess.run(["curl", "-sS", "--max-time", "20", "-w", "\n%{http_code} %{ssl_verify_result}", *map(str, arguments),
-                           "https://localhost:%d%s" % (d.port, path)], capture_output=True, text=True, timeout=60)
+                           "https://localhost:%d%s" % (d.port, path)], capture_output=True, text=True, timeout=wait.PATIENCE)
 
 
 # ---- versions, certificates, protocols
@@ -91,7 +91,7 @@ def test_staples_the_response_of_its_file(gatherd, pki, pair):
 def drain(sock):
     """All that comes until the peer closes or resets."""
     came = b""
-    sock.settimeout(10)
+    sock.settimeout(wait.PATIENCE)
     try:
         while True:
             more = sock.recv(65536)
@@ -300,7 +300,7 @@ def test_an_expired_one_does_not_replace_a_good_one(gatherd, pki, pair):
 def test_changed_files_are_noticed(gatherd, pki, pair):
     d = gatherd(HELLO, listener=listener(pair))
     replace(pair, pki.issue("fresh"))
-    wait.until(lambda: tls.shown_subject(d.port) == "fresh", "the new certificate", 20)
+    wait.until(lambda: tls.shown_subject(d.port) == "fresh", "the new certificate")
 
 
 # ---- what the check says
@@ -351,7 +351,7 @@ def test_half_open_handshakes_starve_nobody(gatherd, pki, pair):
             assert other.request("/hello").body == b"hello"
         assert time.monotonic() - began < 1.5
         wait.until(lambda: d.metric("gatherd_client_handshakes_total", reason="overloaded") >= 100, "the oldest to give way")
-        wait.until(lambda: d.metric("gatherd_client_connections") == 1, "time-outs", 20)
+        wait.until(lambda: d.metric("gatherd_client_connections") == 1, "time-outs")
         assert d.metric("gatherd_client_handshakes_total", reason="request_timeout") >= 100
         assert client.request("/hello").body == b"hello"
     for sock in flood:
@@ -361,7 +361,8 @@ def test_half_open_handshakes_starve_nobody(gatherd, pki, pair):
 def test_aborted_handshakes_leave_nothing(gatherd, pki, pair):
     """Cut off after any number of bytes, by FIN and by RST, or with a byte that is wrong: make check-handshakes makes
     a hundred thousand of them."""
-    tls.survive_aborts(gatherd(HELLO, listener=listener(pair)), 400 if daemon_module.is_sanitized() else 3000)
+    # some bytes that are wrong have the daemon wait for more
+    tls.survive_aborts(gatherd(HELLO, listener={**listener(pair), "timeouts": {"handshake": "5s"}}), 400 if daemon_module.is_sanitized() else 3000)
 
 
 # ---- upstreams
@@ -478,7 +479,7 @@ def test_changed_authorities_hold_for_the_next_connection(gatherd, upstream, pki
     for _ in range(4):
         assert d.get("/x").status == 200
     replace([ca], [other.ca])
-    wait.until(lambda: all(d.get("/x").status == 502 for _ in range(6)), "both workers to have noticed the change", 20)
+    wait.until(lambda: all(d.get("/x").status == 502 for _ in range(6)), "both workers to have noticed the change")
     assert "upstream up: certificates read again" in d.stderr()
     assert reason_of(d) == "tls_untrusted"
     replace([ca], [__file__])
@@ -520,7 +521,7 @@ def test_a_changed_client_ca_holds_for_the_next_handshake(gatherd, pki, pair, tm
         replace([ca], [other.ca])
         bob = other.issue("bob")
         wait.until(lambda: curl(d, "--cacert", pki.ca, "--cert", bob[0], "--key", bob[1]).stdout.startswith("hello"),
-                   "the change to be noticed", 20)
+                   "the change to be noticed")
         assert client.request("/hello").body == b"hello", "established connections stay"
     for old in (None, session):
         with pytest.raises(OSError):

@@ -33,7 +33,7 @@ def listener(pair, **more):
     return {"tls": {"certificate": pair[0], "key": pair[1]}, **more}
 
 
-def drain(sock, timeout=10):
+def drain(sock, timeout=wait.PATIENCE):
     """All that comes until the peer closes or resets."""
     came = b""
     sock.settimeout(timeout)
@@ -73,7 +73,7 @@ def kind_of_reply(d, hello):
     """What the first record that comes is."""
     with socket.create_connection(("127.0.0.1", d.port)) as sock:
         sock.sendall(hello)
-        sock.settimeout(10)
+        sock.settimeout(wait.PATIENCE)
         head = sock.recv(5)
         return {0x16: "hello", 0x15: "alert"}.get(head[0] if head else None, "nothing")
 
@@ -160,7 +160,7 @@ def test_renegotiation_is_refused(gatherd, pair):
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     child.stdin.write(b"R\n")
     child.stdin.flush()
-    out = child.communicate(timeout=20)[0]
+    out = child.communicate(timeout=wait.PATIENCE)[0]
     assert b"RENEGOTIATING" in out and (b"no renegotiation" in out or b"handshake failure" in out), out[-600:]
 
 
@@ -192,7 +192,7 @@ def test_key_updates_without_end_are_borne(gatherd, pki, pair, letter):
     child.stdin.write(b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     child.stdin.flush()
     wait.until(lambda: d.metric("gatherd_requests_total") == 2, "its request to be served")
-    out = child.communicate(timeout=20)[0]
+    out = child.communicate(timeout=wait.PATIENCE)[0]
     assert b"hello" in out and b"KEYUPDATE" in out
 
 
@@ -203,7 +203,7 @@ def test_records_that_are_forged_end_the_connection(gatherd, pki, pair):
         with tls.Client(d.port, pki.ca) as client:
             assert client.request("/hello").status == 200
             plain = socket.socket(fileno=os.dup(client.sock.fileno()))
-            plain.settimeout(10)
+            plain.settimeout(wait.PATIENCE)
             plain.sendall(forged)
             wait.until(lambda: drain(plain, 0.2) is not None, "the end")
             plain.close()
@@ -286,7 +286,7 @@ def test_thousands_of_half_open_handshakes(gatherd, pki, pair):
         assert d.memory() < before + count * 1500 + 200 * 60000 + (4 << 20) or daemon_module.is_sanitized()
         for sock in flood:
             sock.close()
-        wait.until(lambda: d.metric("gatherd_client_connections") == 1, "the flood to be gone", 20)
+        wait.until(lambda: d.metric("gatherd_client_connections") == 1, "the flood to be gone")
         assert client.request("/hello").status == 200
     assert d.metric("gatherd_client_handshakes_total", reason="overloaded") > 0
 
@@ -305,6 +305,6 @@ def test_clients_that_never_read_are_let_go(gatherd, pki, pair):
                 client.send(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
     assert d.memory() < before + (16 << 20) or daemon_module.is_sanitized()
     assert_serves(d, pki)
-    wait.until(lambda: d.metric("gatherd_client_connections") == 0, "those to be disconnected", 20)
+    wait.until(lambda: d.metric("gatherd_client_connections") == 0, "those to be disconnected")
     for client in clients:
         client.sock.close()

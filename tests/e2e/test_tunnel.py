@@ -219,7 +219,7 @@ def test_a_slow_client_stops_the_server_and_costs_bounded_memory(gatherd, upstre
     got = len(client.reader.buffer)
     while got < 64 << 20:
         got += len(client.sock.recv(1 << 20))
-    assert sent.wait(10)
+    assert sent.wait(wait.PATIENCE)
     client.close()
 
 
@@ -227,7 +227,7 @@ def test_a_slow_server_stops_the_client_and_costs_bounded_memory(gatherd, upstre
     go = threading.Event()
 
     def reluctant(conn):
-        go.wait(30)
+        go.wait(wait.PATIENCE)
         digest, n = hashlib.sha256(), 0
         while piece := conn.sock.recv(1 << 20):
             digest.update(piece)
@@ -248,10 +248,10 @@ def test_a_slow_server_stops_the_client_and_costs_bounded_memory(gatherd, upstre
     assert at < 32 << 20
     assert d.memory() - before < (16 if daemon.is_sanitized() else 1) << 20
     go.set()
-    client.sock.settimeout(30)
+    client.sock.settimeout(wait.PATIENCE)
     client.send(data[at:])
     client.half_close()
-    wait.until(lambda: hasattr(up.conns[1], "heard"), "the server to hear it", 30)
+    wait.until(lambda: hasattr(up.conns[1], "heard"), "the server to hear it")
     assert up.conns[1].heard == (len(data), hashlib.sha256(data).digest())
     client.close()
 
@@ -331,7 +331,7 @@ def test_a_wrong_answer_is_502(gatherd, upstream, answer):
         response = client.read_response()
         assert (response.status, response.json()["reason"]) == (502, "invalid_upgrade")
         assert client.is_closed()
-    assert up.conns[0].saw_eof.wait(10)
+    assert up.conns[0].saw_eof.wait(wait.PATIENCE)
 
 
 @pytest.mark.parametrize("fields,status,reason", [
@@ -387,7 +387,7 @@ def test_the_admin_listener_takes_no_upgrade(gatherd, upstream):
 
 def test_an_upgrade_that_was_not_asked_for_waits_for_no_permit(gatherd, upstream):
     go = threading.Event()
-    up = upstream(lambda conn: (go.wait(30), conn.reply(b"{}")))
+    up = upstream(lambda conn: (go.wait(wait.PATIENCE), conn.reply(b"{}")))
     d = gatherd(ROUTES + ALL_KINDS, {"up": up}, overload={"concurrency": {"limit": 1}, "queue": {"size": 0}})
     with d.client() as busy:
         busy.write_request("/plain")

@@ -59,7 +59,7 @@ def without_own(fields, own):
 @pytest.mark.parametrize("vector", vectors("request"))
 def test_request(plain, vector):
     d, up = plain
-    with d.client(timeout=5) as client:
+    with d.client() as client:
         client.send(vector.bytes)
         if vector.reject:
             refused(client, vector, up)
@@ -108,7 +108,7 @@ def test_response(plain, vector):
         if ends:
             conn.close()
     up.handler = answer
-    with d.client(timeout=5) as client:
+    with d.client() as client:
         client.write_request("/", vector.asked)
         if vector.reject or vector.is_incomplete:
             broken(client, vector)

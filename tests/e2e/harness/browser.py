@@ -49,7 +49,7 @@ class Browser:
                  "--user-data-dir=" + self.profile, "about:blank"],
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said, env={**os.environ, "HOME": self.folder},
                 start_new_session=True)
-        self.port = wait.until(self._debugging_port, "the browser to start", 60)
+        self.port = wait.until(self._debugging_port, "the browser to start")
 
     def _debugging_port(self):
         assert self.process.poll() is None, open(self.said, errors="replace").read()
@@ -58,7 +58,7 @@ class Browser:
                 return f.read().split("\n")[:2]
         return None
 
-    def evaluate(self, url, expression, timeout=60):
+    def evaluate(self, url, expression, timeout=wait.PATIENCE):
         """Opens the page; the value of an expression there, or of the promise that it is."""
         if not self.process:
             self.start()

@@ -13,7 +13,7 @@ from .upstream import Upstream
 
 
 def openssl(*arguments, **how):
-    return subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=60, **how)
+    return subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=wait.PATIENCE, **how)
 
 
 class Pki:
@@ -134,7 +134,7 @@ class TlsUpstream(Upstream):
 def s_client(port, *arguments, send=b""):
     """What `openssl s_client` prints."""
     done = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % port, *map(str, arguments)],
-                          input=send, capture_output=True, timeout=30)
+                          input=send, capture_output=True, timeout=wait.PATIENCE)
     return (done.stdout + done.stderr).decode("latin-1")
 
 
@@ -156,7 +156,7 @@ def survive_aborts(d, n):
     """n connections to /hello that end anywhere in their handshake; then the descriptors and the memory of the daemon
     `d` are what they were after the first quarter. Returns what was measured."""
     def at_rest():
-        wait.until(lambda: d.metric("gatherd_client_connections") == 0, "connections to be gone", 30)
+        wait.until(lambda: d.metric("gatherd_client_connections") == 0, "connections to be gone")
         # the least of some: the connection that asked for the figures goes away in its own time
         return min(d.fds() for _ in range(50) if time.sleep(0.01) is None), d.memory()
 
@@ -180,7 +180,7 @@ class BareClient:
     """TLS over a socket, step by step, because ssl's own sockets cannot end one direction and listen to the other."""
 
     def __init__(self, port, ca, name="localhost"):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=15)
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=wait.PATIENCE)
         self.incoming, self.outgoing, self.kept = ssl.MemoryBIO(), ssl.MemoryBIO(), b""
         self.tls = client_context(ca).wrap_bio(self.incoming, self.outgoing, server_hostname=name)
         self._step(self.tls.do_handshake)

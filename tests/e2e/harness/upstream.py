@@ -80,7 +80,7 @@ class Conn:
         self.is_open = False
         self.sock.close()
 
-    def wait_for_eof(self, timeout=20):
+    def wait_for_eof(self, timeout=wait.PATIENCE):
         """Until the daemon leaves; whether it did."""
         self.sock.settimeout(timeout)
         try:
@@ -108,7 +108,7 @@ class Conn:
             raise wire.Closed(b"") from None
         finally:
             with contextlib.suppress(OSError):
-                self.sock.settimeout(60)
+                self.sock.settimeout(wait.PATIENCE)
 
 
 class Upstream:
@@ -163,8 +163,8 @@ class Upstream:
         self.routes[path] = handler
         return self
 
-    def wait_requests(self, count, timeout=10):
-        wait.until(lambda: len(self.requests) >= count, "%d requests at the upstream" % count, timeout)
+    def wait_requests(self, count):
+        wait.until(lambda: len(self.requests) >= count, "%d requests at the upstream" % count)
         return self.requests
 
     def only_request(self):
@@ -181,7 +181,7 @@ class Upstream:
             except OSError:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(60)
+            sock.settimeout(wait.PATIENCE)
             with self.lock:
                 conn = Conn(self, sock, len(self.conns))
                 self.conns.append(conn)

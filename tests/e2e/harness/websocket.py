@@ -12,6 +12,8 @@ import threading
 
 import websockets
 
+from . import wait
+
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
@@ -47,7 +49,7 @@ class Server:
         self.is_ready = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
-        assert self.is_ready.wait(20), "no WebSocket server"
+        assert self.is_ready.wait(wait.PATIENCE), "no WebSocket server"
 
     def _run(self):
         asyncio.set_event_loop(self.loop)
@@ -82,9 +84,9 @@ class Server:
             self.server.close()
             await self.server.wait_closed()
         with contextlib.suppress(Exception):
-            asyncio.run_coroutine_threadsafe(close(), self.loop).result(20)
+            asyncio.run_coroutine_threadsafe(close(), self.loop).result(wait.PATIENCE)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(20)
+        self.thread.join(wait.PATIENCE)
         self.folder.cleanup()
 
 
@@ -96,7 +98,7 @@ def reset(peer):
 
 def connect(d, path="/ws", context=None, **how):
     """A client of daemon d, for `async with`."""
-    how = {"max_size": None, "ping_interval": None, "open_timeout": 30, **how}
+    how = {"max_size": None, "ping_interval": None, "open_timeout": wait.PATIENCE, **how}
     if context:
         return websockets.connect("wss://localhost:%d%s" % (d.port, path), ssl=context, **how)
     return websockets.connect("ws://127.0.0.1:%d%s" % (d.port, path), **how)

@@ -7,6 +7,8 @@ import socket
 import ssl
 import struct
 
+from . import wait
+
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5]\d\d) ([\t -~\x80-\xff]*)$")
 FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$", re.S)
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -168,7 +170,7 @@ class Reader:
 class Client:
     """One connection to the daemon. Address: a port of 127.0.0.1, or the path of a unix socket."""
 
-    def __init__(self, address, timeout=15, receive_buffer=None):
+    def __init__(self, address, timeout=wait.PATIENCE, receive_buffer=None):
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:
@@ -217,7 +219,7 @@ class Client:
         self.write_request(target, method, **how)
         return self.read_response(method)
 
-    def is_closed(self, timeout=5):
+    def is_closed(self, timeout=wait.PATIENCE):
         """Whether the peer closes, without another byte, within the timeout."""
         self.sock.settimeout(timeout)
         try:
