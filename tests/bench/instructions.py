@@ -139,6 +139,10 @@ def measure_all(folder):
     return dict(zip(SCENARIOS, rows))
 
 
+def least(row, other):
+    return min(row[0], other[0]), min(row[1], other[1]), row[2]
+
+
 def read_kept():
     """By name: instructions and allocations; and the conditions under which they were counted."""
     kept, of = {}, None
@@ -190,6 +194,13 @@ def main():
         write_kept(rows)
         return 0
     found = list(complaints(rows, kept))
+    for _ in range(3):
+        if not found:
+            break
+        # what a busy machine adds (a turn more, a second more) is another thing each time, what the code costs is there always
+        with tempfile.TemporaryDirectory() as folder:
+            rows = {name: least(row, rows[name]) for name, row in measure_all(folder).items()}
+        found = list(complaints(rows, kept))
     print("\n".join(found))
     return 1 if found else 0
 

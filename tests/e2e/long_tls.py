@@ -18,7 +18,8 @@ def pki(tmp_path):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_100000_aborted_handshakes_leave_nothing(gatherd, pki, workers):
     pair = pki.issue("site")
-    d = gatherd(HELLO, listener={"tls": {"certificate": pair[0], "key": pair[1]}}, workers=workers)
+    d = gatherd(HELLO, workers=workers,
+                listener={"tls": {"certificate": pair[0], "key": pair[1]}, "timeouts": {"handshake": "5s"}})
     print("\n%d workers: %s" % (workers, tls.survive_aborts(d, 100000)))
 
 

@@ -7,7 +7,7 @@ DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
 
 
 def route(path, response, **calls):
-    return {"path": path, "timeout": "10s", "response": response,
+    return {"path": path, "response": response,
             "calls": {name: {"upstream": "up", "path": "/" + name, **call} for name, call in calls.items()}}
 
 

@@ -85,9 +85,9 @@ def routes():
 class Visitor(threading.Thread):
     """One client after the other: some read their answer, some leave in the middle, rudely or not."""
 
-    def __init__(self, d, seed, until):
+    def __init__(self, d, seed, ended):
         super().__init__()
-        self.d, self.chooser, self.until = d, random.Random(seed), until
+        self.d, self.chooser, self.ended = d, random.Random(seed), ended
         self.answers, self.failure = {}, None
 
     def target(self):
@@ -119,31 +119,41 @@ class Visitor(threading.Thread):
 
     def run(self):
         try:
-            while time.monotonic() < self.until:
+            while not self.ended.is_set():
                 with contextlib.suppress(wire.Closed, ConnectionError):  # a streamed answer that cannot go on
                     self.visit()
         except Exception as failure:  # pylint: disable=broad-except
             self.failure = failure
 
 
+def counts_of(visitors):
+    return {status: sum(v.answers.get(status, 0) for v in visitors) for v in visitors for status in list(v.answers)}
+
+
 def storm(d, ups, seconds, seed):
-    """Visitors until the time is over, while upstreams are stopped and started; how many got which status."""
-    until = time.monotonic() + seconds
-    visitors = [Visitor(d, seed + n, until) for n in range(16)]
+    """Visitors until the time is over and enough of them have got something, while upstreams are stopped and started; how
+    many got which status."""
+    until, ended = time.monotonic() + seconds, threading.Event()
+    visitors = [Visitor(d, seed + n, ended) for n in range(16)]
     chooser = random.Random(seed)
     for visitor in visitors:
         visitor.start()
-    while time.monotonic() < until:
+
+    def is_enough():
+        counts = counts_of(visitors)
+        return counts.get(200, 0) > 5 and set(counts) & {502, 503, 504}
+    while time.monotonic() < until or (not is_enough() and time.monotonic() < until + wait.PATIENCE):
         time.sleep(chooser.random() * 0.8)
         up = chooser.choice(ups)
         up.stop()
         time.sleep(chooser.random() * 0.05)
         up.start()
+    ended.set()
     for visitor in visitors:
         visitor.join()
     failures = [v.failure for v in visitors if v.failure]
     assert not failures, failures
-    return {status: sum(v.answers.get(status, 0) for v in visitors) for v in visitors for status in v.answers}
+    return counts_of(visitors)
 
 
 def at_rest(d):

@@ -9,7 +9,7 @@ import time
 import zlib
 
 import pytest
-from harness import daemon, ports, wait, wire
+from harness import ports, wait, wire
 from harness.upstream import gate, json_reply, raw
 
 DOCUMENT = {"items": [{"id": n, "name": "item %d" % n, "price": n * 1.5} for n in range(400)]}
@@ -237,19 +237,22 @@ def test_a_large_answer_shares_the_worker_with_others(gatherd, upstream):
     up.on("/part", json_reply(big))
     d = gatherd([gathered(compress={"levels": {"gzip": 9}}), {"path": "/small", "reply": {"body": "ok"}}], {"up": up},
                 defaults={"call": {"max_body": "16MiB"}})
-    with d.client() as client, d.client() as second, d.client() as third, d.client() as other:
-        for each in (second, third, client):
-            each.write_request("/x", fields=accepting("gzip"))
-        waits = []
-        deadline = time.monotonic() + 15
-        while not _readable(client) and time.monotonic() < deadline:
-            begin = time.monotonic()
-            assert other.request("/small").body == b"ok"
-            waits.append(time.monotonic() - begin)
-        response = client.read_response()
-    assert gzip.decompress(response.body) == b'{"part":' + big + b"}"
-    # compressing it takes half a second and more at one go: nobody has waited for that
-    assert sorted(waits)[len(waits) // 2] < 0.05 and len(waits) > 10
+
+    def served_meanwhile():
+        """How many others, between the last octet of three parts and the first of an answer."""
+        count, calls = 0, d.metric("gatherd_calls_total", upstream="up")
+        with d.client() as client, d.client() as second, d.client() as third, d.client() as other:
+            for each in (second, third, client):
+                each.write_request("/x", fields=accepting("gzip"))
+            wait.until(lambda: d.metric("gatherd_calls_total", upstream="up") == calls + 3, "the parts")
+            while not _readable(client):
+                assert other.request("/small").body == b"ok"
+                count += 1
+            response = client.read_response()
+        assert gzip.decompress(response.body) == b'{"part":' + big + b"}"
+        return count
+    # compressed at one go it would be three at most; a machine that stops this test meanwhile shows nothing
+    wait.until(lambda: served_meanwhile() > 10, "others to be served while answers are compressed")
 
 
 def _readable(client):
@@ -282,8 +285,7 @@ def test_a_slow_client_holds_little(gatherd, upstream):
         time.sleep(0.3)
         return sent[0] == seen
     wait.until(is_stuck, "the upstream to be stopped", timeout=wait.PATIENCE)
-    held = d.memory() - before
-    assert held < (20 * 900 << 10) * (4 if daemon.is_sanitized() else 1), held
+    d.check_memory(before, 20 * 900 << 10, 80 * 900 << 10)
     for client in clients:
         client.close()
     wait.until(lambda: d.metric("gatherd_requests_in_flight") == 0, "requests to end")

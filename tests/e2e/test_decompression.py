@@ -9,7 +9,7 @@ import subprocess
 import zlib
 
 import pytest
-from harness import daemon, expect, ports, wait, wire
+from harness import expect, ports, wait, wire
 from harness.upstream import json_reply, raw
 
 DOCUMENT = {"items": [{"id": n, "name": "item %d" % n, "price": n * 1.5} for n in range(400)]}
@@ -116,7 +116,7 @@ def test_bombs_are_refused_within_bounded_memory(gatherd, upstream):
             assert problem.json()["reason"] in ("decoded_ratio", "decoded_too_large")
         expect.is_problem(d.request("/large"), 502, "decoded_too_large", "part")
     assert d.request("/gzip").json()["reason"] == "decoded_ratio"
-    assert d.memory() - before < (64 if daemon.is_sanitized() else 12) << 20
+    d.check_memory(before, 12 << 20, 64 << 20)
 
 
 def test_the_limits_are_those_of_what_comes_out(gatherd, upstream):

@@ -69,5 +69,11 @@ def test_the_answer_does_not_depend_on_the_order_of_completion(gatherd):
             found.update(each)
     assert len(found) == 1, list(found.values())[:3]
     assert b'"tier":"gold"' in list(found.values())[0]
-    orders = {order_of(record) for record in d.access_log(RUNS)}
-    assert len(orders) > min(RUNS / 10, 500), len(orders)
+    # on a busy machine more of the delays end in one turn, and then in one order: then there are more runs to be made
+    for seed in range(CLIENTS, 2 * CLIENTS):
+        orders = {order_of(record) for record in d.access_log(RUNS)}
+        if len(orders) > 500:
+            break
+        found.update(hashes(d, seed, RUNS // CLIENTS))
+    assert len(orders) > 500, len(orders)
+    assert len(found) == 1, list(found.values())[:3]

@@ -83,7 +83,7 @@ def route_of(case, kind):
         victim["default"] = {"n": 9}
     elif case.policy == "passed":
         victim["pass_errors"] = ["3xx", "4xx", "5xx"]
-    return {"path": "/" + case.id, "timeout": "10s", "calls": calls}
+    return {"path": "/" + case.id, "calls": calls}
 
 
 def model(case, kind):
@@ -169,7 +169,7 @@ def rig(gatherd, upstream):
     def start(name, routes):
         up = upstream(serve)
         up.kind = KINDS[name]
-        full = upstream(lambda conn: released.wait(60))
+        full = upstream(lambda conn: released.wait())
         hold = {"path": "/hold", "calls": {"hold": {"upstream": "full", "path": "/hold"}}}
         pool = {"max_requests": 1}  # an answer that never begins is then told from a connection that had died
         d = gatherd([*routes, hold], {
@@ -260,7 +260,7 @@ def large_route(path, graph):
             calls[name]["default"] = {"n": 9}
         else:
             calls[name]["required"] = False
-    return {"path": path, "timeout": "20s", "calls": calls}
+    return {"path": path, "calls": calls}
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from harness import daemon, expect, wait
+from harness import expect, wait
 from harness.upstream import gate, json_reply
 
 NEGOTIATED = ["json", "ndjson", "sse", "multipart"]
@@ -158,15 +158,13 @@ def test_failures_before_the_first_part_are_ordinary_answers(gatherd, upstream):
 def test_failures_after_the_first_part_are_told_in_the_last_record(gatherd, upstream):
     up = upstream()
     up.on("/late", json_reply(b"", status=500, delay=0.1))
-    up.on("/later", json_reply(b"1", delay=5))
+    up.on("/later", lambda conn: conn.wait_for_eof())
     calls = {"early": {}, "late": {}, "later": {}}
     d = gatherd([route("/lines", "ndjson", calls), route("/parts", "multipart", calls),
                  route("/passed", "ndjson", {"early": {}, "late": {"pass_errors": 500}})], {"up": up})
-    started = time.monotonic()
     got = lines(d.get("/lines"))
-    assert time.monotonic() - started < 2
     assert got[0] == {"call": "early", "result": {"ok": True}}
-    assert got[1]["call"] == "late" and got[1]["error"] == "status_not_accepted" and 90 <= got[1]["ms"] < 1500
+    assert got[1]["call"] == "late" and got[1]["error"] == "status_not_accepted" and got[1]["ms"] >= 90
     assert got[2]["complete"] is False and got[2]["problem"]["status"] == 502
     assert got[2]["problem"]["call"] == "late" and len(got) == 3
     found = parts(d.get("/parts"))
@@ -178,9 +176,12 @@ def test_failures_after_the_first_part_are_told_in_the_last_record(gatherd, upst
 
 def test_the_routes_time_ends_a_stream_in_good_order(gatherd, upstream):
     up = upstream()
-    up.on("/late", json_reply(b"1", delay=5))
-    d = gatherd([{**route("/x", "sse", {"early": {}, "late": {"required": False}}), "timeout": "200ms"}], {"up": up})
-    assert [name for name, _ in events(d.get("/x"))] == ["early", "failure", "end"]
+    up.on("/late", lambda conn: conn.wait_for_eof())
+
+    def attempt(ms):
+        d = gatherd([{**route("/x", "sse", {"early": {}, "late": {"required": False}}), "timeout": "%dms" % ms}], {"up": up})
+        assert [name for name, _ in events(d.get("/x"))] == ["early", "failure", "end"]
+    wait.with_time(attempt, 200)
 
 
 def test_skipped_defaulted_repeated_and_enough_calls(gatherd, upstream):
@@ -229,8 +230,7 @@ def test_a_slow_client_costs_bounded_memory(gatherd, upstream):
     body = b'"' + b"x" * (2 << 20) + b'"'
     up = upstream(json_reply(body))
     calls = {name: {} for name in "abcd"}
-    d = gatherd([route("/x", "ndjson", calls)], {"up": up},
-                listener={"timeouts": {"write_stall": "20s"}})
+    d = gatherd([route("/x", "ndjson", calls)], {"up": up})
     d.get("/x")
     before = d.memory()
     clients = [d.client(receive_buffer=4096) for _ in range(8)]
@@ -238,9 +238,7 @@ def test_a_slow_client_costs_bounded_memory(gatherd, upstream):
         client.write_request("/x")
     up.wait_requests(4 + 8 * 4)
     time.sleep(0.5)
-    held = d.memory() - before
-    if not daemon.is_sanitized():
-        assert held < 8 * 4 * (2 << 20) * 1.3, held
+    d.check_memory(before, 8 * 4 * (2 << 20) * 1.3)
     for client in clients:
         got = lines(client.read_response())
         assert sorted(r["call"] for r in got[:-1]) == list("abcd") and got[-1] == {"complete": True}

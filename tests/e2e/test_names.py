@@ -3,7 +3,6 @@ import os
 import re
 import socket
 import threading
-import time
 
 import pytest
 
@@ -12,7 +11,7 @@ from harness import dns, expect, tls, wait
 from harness.upstream import json_reply
 
 ROUTE = {"path": "/x", "calls": {"it": {"upstream": "up", "path": "/", "into": "."}}}
-FAST = {"timeout": "2s", "attempt": "100ms", "ttl": {"min": "100ms", "negative": "300ms"}, "hosts": "none", "search": "none"}
+FAST = {"timeout": "5m", "attempt": "1m", "ttl": {"min": "100ms", "negative": "300ms"}, "hosts": "none", "search": "none"}
 
 
 @pytest.fixture
@@ -94,7 +93,8 @@ def test_addresses_come_and_go_without_a_failed_request(gatherd, dns_server, pai
 
 
 def test_a_call_ends_at_the_address_that_has_gone(gatherd, dns_server, upstream):
-    first = upstream(json_reply(b'{"from":1}', delay=1.5))
+    moved = threading.Event()
+    first = upstream(lambda conn: (len(first.requests) > 1 or moved.wait(wait.PATIENCE), conn.reply(b'{"from":1}')))
     second = upstream(json_reply(b'{"from":2}'), address="127.0.0.2", port=first.port)
     server = dns_server(dns.Dnsmasq, {"users.test": ["127.0.0.1"]})
     d = gatherd([ROUTE], up(first.port), dns=conf(server))
@@ -104,6 +104,7 @@ def test_a_call_ends_at_the_address_that_has_gone(gatherd, dns_server, upstream)
     first.wait_requests(1)
     server.change({"users.test": ["127.0.0.2"]})
     wait.until(lambda: from_server(d, 2), "the other server")
+    moved.set()
     thread.join()
     assert got == [b'{"from":1}']
     assert second.requests
@@ -112,7 +113,8 @@ def test_a_call_ends_at_the_address_that_has_gone(gatherd, dns_server, upstream)
 @pytest.mark.sanitize
 def test_the_last_addresses_stay_when_nobody_answers(gatherd, dns_server, pair):
     server = dns_server(dns.Dnsmasq, {"users.test": ["127.0.0.1"]})
-    d = gatherd([ROUTE], up(pair[0].port), dns=conf(server, timeout="200ms"))
+    d = gatherd([ROUTE], up(pair[0].port, on_resolve_failure="start"), dns=conf(server, timeout="500ms", attempt="100ms"))
+    wait.until(lambda: d.get("/x").status == 200, "an address")
     asker = Asker(d)
     server.halt()
     wait.until(lambda: d.metric("gatherd_dns_names_failing", upstream="up") == 1, "the look-up to fail")
@@ -190,7 +192,7 @@ def test_the_page_has_a_file_that_is_fine(tmp_path):
 ], ids=["silence", "servfail", "refused", "empty", "nxdomain", "another name", "garbage", "cut"])
 def test_every_failure_has_its_reason(gatherd, dns_server, pair, handler, status, reason):
     server = dns_server(dns.Dns, handler)
-    d = gatherd([ROUTE], up(pair[0].port, on_resolve_failure="start"), dns=conf(server, timeout="300ms"))
+    d = gatherd([ROUTE], up(pair[0].port, on_resolve_failure="start"), dns=conf(server, timeout="300ms" if reason == "dns_timeout" else "5m"))
     expect.is_problem(d.get("/x"), status, reason, "it")
     assert d.metric("gatherd_calls_total", upstream="up", reason=reason) == 1
     assert reason in d.stderr()
@@ -235,11 +237,11 @@ def test_tcp_only_after_the_cut(gatherd, dns_server, pair):
 
 
 def test_requests_never_wait_for_a_look_up(gatherd, dns_server, pair):
-    is_slow = threading.Event()
+    is_slow, is_over = threading.Event(), threading.Event()
 
     def handler(query, is_tcp):
         if is_slow.is_set():
-            time.sleep(1)
+            is_over.wait(wait.PATIENCE)
         return server.from_zone(query, is_tcp)
     server = dns_server(dns.Dns, handler)
     server.zone = {("users.test", "A"): [dns.a("users.test", "127.0.0.1", ttl=0)]}
@@ -247,10 +249,10 @@ def test_requests_never_wait_for_a_look_up(gatherd, dns_server, pair):
     is_slow.set()
     count = len(server.queries)
     wait.until(lambda: len(server.queries) > count, "a question on its way")
-    begin = time.monotonic()
     for _ in range(50):
         assert d.get("/x").status == 200
-    assert time.monotonic() - begin < 0.9
+    assert not is_over.is_set()
+    is_over.set()
 
 
 def test_a_time_to_live_is_kept_within_its_bounds(gatherd, dns_server, pair):
@@ -260,8 +262,8 @@ def test_a_time_to_live_is_kept_within_its_bounds(gatherd, dns_server, pair):
                    ("right.test", "A"): [dns.a("right.test", "127.0.0.1", ttl=30)]}
     names = ["http://%s.test:%d" % (n, pair[0].port) for n in ("short", "long", "right")]
     gatherd([ROUTE], {"up": {"servers": names}}, dns=conf(server, ttl={"min": "200ms", "max": "600ms"}))
-    wait.until(lambda: len(server.asked("long.test")) >= 6, "the long one to be asked for twice more")
-    assert len(server.asked("short.test")) > len(server.asked("long.test"))
+    wait.until(lambda: len(server.asked("short.test")) > len(server.asked("long.test")) >= 6,
+               "the long one to be asked for twice more, and the short one more often")
     server2 = dns_server(dns.Dns, zone=server.zone)
     gatherd([ROUTE], {"up": {"servers": names}}, dns=conf(server2, ttl={"min": "200ms"}))
     wait.until(lambda: len(server2.asked("short.test")) >= 8, "the short one to be asked for often")
@@ -271,7 +273,7 @@ def test_a_time_to_live_is_kept_within_its_bounds(gatherd, dns_server, pair):
 def test_a_server_that_is_silent_is_passed_over(gatherd, dns_server, pair):
     silent = dns_server(dns.Dns, lambda query, is_tcp: None)
     good = dns_server(dns.Dnsmasq, {"users.test": ["127.0.0.1"]})
-    d = gatherd([ROUTE], up(pair[0].port), dns=conf(silent, good))
+    d = gatherd([ROUTE], up(pair[0].port), dns=conf(silent, good, attempt="100ms"))
     assert from_server(d, 1)
     assert silent.queries
 
@@ -282,9 +284,7 @@ def test_one_family_is_enough(gatherd, dns_server, pair):
         name, kind, _ = dns.question_of(query)
         return dns.answer(query, [dns.a(name, "127.0.0.1")]) if kind == 1 else None
     server = dns_server(dns.Dns, handler)
-    begin = time.monotonic()
-    d = gatherd([ROUTE], up(pair[0].port), dns=conf(server, timeout="20s"))
-    assert time.monotonic() - begin < 10
+    d = gatherd([ROUTE], up(pair[0].port), dns=conf(server, attempt="100ms"))  # all of them may take five minutes
     assert from_server(d, 1)
 
 
@@ -487,7 +487,11 @@ def test_a_handshake_that_hangs_on_ipv6_is_overtaken(gatherd, dns_server, upstre
             assert d.get("/x").status == 200
         records = d.access_log(3)
         assert {r["calls"][0]["server"] for r in records} == {"127.0.0.1:%d" % old.port}
-        waited = [r["calls"][0]["connect_ms"] for r in records]
-        assert waited[0] >= 250 and max(waited[1:]) < 250, waited
+        assert records[0]["calls"][0]["connect_ms"] >= 250
+
+        def is_first():
+            assert d.get("/x").status == 200
+            return d.access_log()[-1]["calls"][0]["connect_ms"] < 250
+        wait.until(is_first, "IPv4 to be tried first, and not 250 ms late")
         silent.settimeout(wait.PATIENCE)
         silent.accept()[0].close()

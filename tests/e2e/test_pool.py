@@ -3,9 +3,9 @@ import threading
 import time
 
 from harness import expect, wait
-from harness.upstream import json_reply, raw
+from harness.upstream import crowd, json_reply, raw
 
-ROUTE = {"path": "/x", "methods": "any", "timeout": "10s", "calls": {"it": {"upstream": "up", "path": "/"}}}
+ROUTE = {"path": "/x", "methods": "any", "calls": {"it": {"upstream": "up", "path": "/"}}}
 
 
 def together(d, count):
@@ -30,16 +30,15 @@ def test_connections_are_reused(gatherd, upstream):
 
 
 def test_max_connections_bounds_the_pool(gatherd, upstream):
-    up = upstream(json_reply(b"1", delay=0.05))
-    d = gatherd([ROUTE], {"up": up.conf(pool={"max_connections": 3, "max_idle": 3}, timeouts={"connect": "5s", "total": "9s",
-                                                                                               "first_byte": "9s"})})
+    up = upstream(crowd(3, json_reply(b"1", delay=0.05)))
+    d = gatherd([ROUTE], {"up": up.conf(pool={"max_connections": 3, "max_idle": 3})})
     assert together(d, 20) == [200] * 20
     assert up.max_in_flight == 3
     assert len(up.conns) == 3
 
 
 def test_max_idle_closes_what_is_too_many(gatherd, upstream):
-    up = upstream(json_reply(b"1", delay=0.1))
+    up = upstream(crowd(8, json_reply(b"1")))
     d = gatherd([ROUTE], {"up": up.conf(pool={"max_connections": 10, "max_idle": 2})})
     assert together(d, 8) == [200] * 8
     wait.until(lambda: len(up.open_conns()) == 2, "the pool to shrink to max_idle")
@@ -48,8 +47,8 @@ def test_max_idle_closes_what_is_too_many(gatherd, upstream):
 def test_idle_connections_time_out(gatherd, upstream):
     up = upstream()
     d = gatherd([ROUTE], {"up": up.conf(pool={"idle_timeout": "200ms"})})
-    assert d.get("/x").status == 200
     started = time.monotonic()
+    assert d.get("/x").status == 200
     wait.until(lambda: not up.open_conns(), "the idle connection to close")
     assert time.monotonic() - started > 0.1
 
@@ -110,9 +109,14 @@ def test_round_robin_takes_turns(gatherd, upstream):
 def test_least_loaded_avoids_the_slow_server(gatherd, upstream):
     slow, fast = upstream(json_reply(b"1", delay=0.3)), upstream(json_reply(b"1"))
     d = gatherd([ROUTE], {"up": {"servers": [slow.url, fast.url], "balance": "least_loaded"}})
-    for _ in range(10):
-        assert together(d, 4) == [200] * 4
-    assert len(fast.requests) > 2 * len(slow.requests)
+
+    def is_avoided():
+        before = len(fast.requests)
+        for _ in range(10):
+            assert together(d, 4) == [200] * 4
+        return len(fast.requests) - before >= 32
+    # four in five of forty: chance does that once in ten thousand times, and a busy machine may make the fast one slow
+    wait.until(is_avoided, "the slow server to be avoided")
 
 
 def test_an_upstream_that_comes_back_is_used_again(gatherd, upstream):

@@ -4,9 +4,9 @@ import time
 
 import pytest
 from harness import expect, wait, wire
-from harness.upstream import gate, json_reply
+from harness.upstream import crowd, gate, json_reply
 
-ROUTE = {"path": "/q", "timeout": "20s", "calls": {"it": {"upstream": "up", "path": "/"}}}
+ROUTE = {"path": "/q", "calls": {"it": {"upstream": "up", "path": "/"}}}
 
 
 def ask_all(d, clients, each, target="/q"):
@@ -31,8 +31,8 @@ def ask_all(d, clients, each, target="/q"):
 
 @pytest.mark.threads
 def test_two_workers_never_exceed_the_limit_and_reach_it(gatherd, upstream):
-    up = upstream(json_reply(b"{}", delay=0.005))
-    d = gatherd([ROUTE], {"up": up.conf(concurrency={"limit": 7}, queue={"size": 1000, "timeout": "30s"})}, workers=2)
+    up = upstream(crowd(7, json_reply(b"{}", delay=0.005)))
+    d = gatherd([ROUTE], {"up": up.conf(concurrency={"limit": 7}, queue={"size": 1000})}, workers=2)
     responses = ask_all(d, 200, 10)
     assert [r.status for r in responses] == [200] * 2000
     assert up.max_in_flight == 7
@@ -42,15 +42,13 @@ def test_two_workers_never_exceed_the_limit_and_reach_it(gatherd, upstream):
 def test_sheds_when_queue_full(gatherd, upstream):
     opened = threading.Event()
     up = upstream(gate(opened))
-    d = gatherd([ROUTE], {"up": up.conf(concurrency={"limit": 1}, queue={"size": 1, "timeout": "10s"})})
+    d = gatherd([ROUTE], {"up": up.conf(concurrency={"limit": 1}, queue={"size": 1})})
     with d.client() as first, d.client() as second:
         first.write_request("/q")
         up.wait_requests(1)
         second.write_request("/q")
         wait.until(lambda: d.waiting("up") == 1, "a place in the queue")
-        started = time.monotonic()
         expect.is_shed(d.get("/q"), "queue_full", "it")
-        assert time.monotonic() - started < 0.5
         opened.set()
         assert first.read_response().status == second.read_response().status == 200
 
@@ -76,7 +74,7 @@ def test_sheds_when_waiting_takes_too_long(gatherd, upstream):
         up.wait_requests(1)
         started = time.monotonic()
         expect.is_shed(d.get("/q"), "queue_timeout", "it")
-        assert 0.15 < time.monotonic() - started < 1
+        assert time.monotonic() - started > 0.15
 
 
 def test_a_request_that_cannot_be_served_starts_no_call(gatherd, upstream):
@@ -94,14 +92,14 @@ def test_a_request_that_cannot_be_served_starts_no_call(gatherd, upstream):
     assert not free.requests and not free.conns
 
 
-@pytest.mark.parametrize("queue, reason", [({"size": 1, "timeout": "9s"}, "queue_full"),
+@pytest.mark.parametrize("queue, reason", [({"size": 1}, "queue_full"),
                                            ({"size": 9, "timeout": "100ms"}, "queue_timeout")])
 def test_several_calls_to_one_upstream_start_together_or_not_at_all(gatherd, upstream, queue, reason):
     """One permit is free, two are needed."""
     opened = threading.Event()
     up = upstream()
     up.on("/held", gate(opened))
-    held = {"path": "/held", "timeout": "20s", "calls": {"it": {"upstream": "up", "path": "/held"}}}
+    held = {"path": "/held", "calls": {"it": {"upstream": "up", "path": "/held"}}}
     pair = {"path": "/pair", "calls": {n: {"upstream": "up", "path": "/" + n} for n in "ab"}}
     d = gatherd([held, pair], {"up": up.conf(concurrency={"limit": 2}, queue=queue)})
     with d.client() as first:
@@ -117,14 +115,16 @@ def test_several_calls_to_one_upstream_start_together_or_not_at_all(gatherd, ups
 
 def test_calls_that_share_permits_are_not_shed_once_one_has_left(gatherd, upstream):
     """More calls than permits: they pass them on, whoever else waits."""
-    up = upstream(json_reply(b"1", delay=0.15))
-    many = {"path": "/many", "timeout": "20s", "calls": {n: {"upstream": "up", "path": "/" + n} for n in "abcde"}}
+    opened = threading.Event()
+    up = upstream(gate(opened, b"1"))
+    many = {"path": "/many", "calls": {n: {"upstream": "up", "path": "/" + n} for n in "abcde"}}
     d = gatherd([ROUTE, many], {"up": up.conf(concurrency={"limit": 2}, queue={"size": 2, "timeout": "200ms"})})
     with d.client() as first, d.client() as second:
         first.write_request("/many")
         up.wait_requests(2)
         second.write_request("/q")
-        assert second.read_response().status == 503  # the permits go from call to call for 450 ms
+        assert second.read_response().status == 503  # and three of the calls have waited longer
+        opened.set()
         assert first.read_response().json() == dict.fromkeys("abcde", 1)
     assert up.max_in_flight == 2
 
@@ -146,8 +146,8 @@ def test_a_shed_optional_call_is_left_out(gatherd, upstream):
 def test_the_queue_is_first_in_first_out(gatherd, upstream):
     opened = threading.Event()
     up = upstream(gate(opened))
-    route = {"path": "/q/{n}", "timeout": "20s", "calls": {"it": {"upstream": "up", "path": "/{n}"}}}
-    d = gatherd([route], {"up": up.conf(concurrency={"limit": 1}, queue={"size": 20, "timeout": "10s"})})
+    route = {"path": "/q/{n}", "calls": {"it": {"upstream": "up", "path": "/{n}"}}}
+    d = gatherd([route], {"up": up.conf(concurrency={"limit": 1}, queue={"size": 20})})
     clients = [d.client() for _ in range(10)]
     for number, client in enumerate(clients):
         client.write_request("/q/%d" % number)
@@ -189,14 +189,13 @@ def test_the_daemon_queues_before_it_sheds(gatherd, upstream):
         started = time.monotonic()
         second.write_request("/q")
         expect.is_shed(second.read_response(), "overload_timeout")
-        assert 0.2 < time.monotonic() - started < 2
+        assert time.monotonic() - started > 0.2
 
 
 @pytest.mark.threads
 def test_two_workers_share_the_daemons_limit(gatherd, upstream):
-    up = upstream(json_reply(b"{}", delay=0.005))
-    d = gatherd([ROUTE], {"up": up}, workers=2,
-                overload={"concurrency": {"limit": 5}, "queue": {"size": 1000, "timeout": "30s"}})
+    up = upstream(crowd(5, json_reply(b"{}", delay=0.005)))
+    d = gatherd([ROUTE], {"up": up}, workers=2, overload={"concurrency": {"limit": 5}, "queue": {"size": 1000}})
     responses = ask_all(d, 50, 10)
     assert [r.status for r in responses] == [200] * 500
     assert up.max_in_flight == 5
@@ -220,7 +219,8 @@ def test_permits_come_back_after_every_kind_of_end(gatherd, upstream):
     """Failures, time-outs and clients that leave do not leak permits."""
     up = upstream().on("/bad", json_reply(b"nope")).on("/hang", lambda conn: conn.wait_for_eof())
     up.on("/drop", lambda conn: conn.close())
-    routes = [{"path": "/do/{what}", "timeout": "200ms", "calls": {"it": {"upstream": "up", "path": "/{what}"}}}]
+    routes = [{"path": "/do/{what}", "calls": {"it": {"upstream": "up", "path": "/{what}"}}},
+              {"path": "/do/hang", "timeout": "200ms", "calls": {"it": {"upstream": "up", "path": "/hang"}}}]
     d = gatherd(routes, {"up": up.conf(concurrency={"limit": 2}, queue={"size": 0})})
     for _ in range(10):
         for what, status in (("bad", 502), ("hang", 504), ("drop", 502), ("fine", 200)):

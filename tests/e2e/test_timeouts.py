@@ -4,17 +4,18 @@ import time
 
 import pytest
 from harness import expect, wait
-from harness.upstream import json_reply, raw
+from harness.upstream import raw
 
 
 def route(**call):
-    return {"path": "/t", "timeout": call.pop("budget", "5s"), "calls": {"it": {"upstream": "up", "path": "/", **call}}}
+    return {"path": "/t", "timeout": call.pop("budget", "1h"), "calls": {"it": {"upstream": "up", "path": "/", **call}}}
 
 
-def timed(d, low, high, target="/t"):
+def timed(d, low, target="/t"):
+    """No more than that is told by the reason: every other time-out is an hour."""
     started = time.monotonic()
     response = d.get(target)
-    assert low <= time.monotonic() - started < high, "took %.3f s: %r" % (time.monotonic() - started, response)
+    assert time.monotonic() - started >= low, "took %.3f s: %r" % (time.monotonic() - started, response)
     return response
 
 
@@ -25,53 +26,58 @@ def hang(conn):
 @pytest.mark.sanitize
 def test_call_timeout(gatherd, upstream):
     d = gatherd([route(timeout="200ms")], {"up": upstream(hang)})
-    expect.is_problem(timed(d, 0.19, 1), 504, "timeout", "it")
+    expect.is_problem(timed(d, 0.19), 504, "timeout", "it")
 
 
 def test_total_timeout_of_the_upstream(gatherd, upstream):
     up = upstream(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n1", then="hang"))
     d = gatherd([route()], {"up": up.conf(timeouts={"total": "200ms"})})
-    expect.is_problem(timed(d, 0.19, 1), 504, "timeout", "it")
+    expect.is_problem(timed(d, 0.19), 504, "timeout", "it")
 
 
 def test_first_byte_timeout(gatherd, upstream):
     d = gatherd([route()], {"up": upstream(hang).conf(timeouts={"first_byte": "200ms"})})
-    expect.is_problem(timed(d, 0.19, 1), 504, "first_byte_timeout", "it")
+    expect.is_problem(timed(d, 0.19), 504, "first_byte_timeout", "it")
 
 
 def test_first_byte_timeout_ends_with_the_first_byte(gatherd, upstream):
-    up = upstream(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n", 0.4, b"1"))
-    d = gatherd([route()], {"up": up.conf(timeouts={"first_byte": "200ms", "total": "2s"})})
-    assert timed(d, 0.39, 1).body == b'{"it":1}'
+    def attempt(ms):
+        up = upstream(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n", ms / 500, b"1"))
+        d = gatherd([route()], {"up": up.conf(timeouts={"first_byte": "%dms" % ms})})
+        assert timed(d, ms / 510).body == b'{"it":1}'
+    wait.with_time(attempt, 200)
 
 
 def test_the_route_bounds_every_call(gatherd, upstream):
-    d = gatherd([route(budget="200ms", timeout="5s")], {"up": upstream(hang).conf(timeouts={"total": "5s"})})
-    expect.is_problem(timed(d, 0.19, 1), 504, "timeout", "it")
+    d = gatherd([route(budget="200ms", timeout="1h")], {"up": upstream(hang).conf(timeouts={"total": "1h"})})
+    expect.is_problem(timed(d, 0.19), 504, "timeout", "it")
 
 
 def test_an_optional_call_ends_with_its_own_timeout(gatherd, upstream):
     slow, fast = upstream(hang), upstream()
     calls = {"fast": {"upstream": "fast", "path": "/"},
              "slow": {"upstream": "slow", "path": "/", "timeout": "150ms", "required": False}}
-    d = gatherd([{"path": "/t", "timeout": "5s", "calls": calls}], {"slow": slow, "fast": fast})
-    body = expect.is_partial(timed(d, 0.14, 1), slow="timeout")
-    assert 140 <= body["_meta"]["calls"]["slow"]["ms"] < 1000
+    d = gatherd([{"path": "/t", "calls": calls}], {"slow": slow, "fast": fast})
+    body = expect.is_partial(timed(d, 0.14), slow="timeout")
+    assert body["_meta"]["calls"]["slow"]["ms"] >= 140
     assert body["fast"] == {"ok": True}
     assert slow.conns[0].saw_eof.wait(wait.PATIENCE), "the late call was not given up"
 
 
 def test_an_optional_call_ends_with_the_route(gatherd, upstream):
     calls = {"fast": {"upstream": "fast", "path": "/"}, "slow": {"upstream": "slow", "path": "/", "required": False}}
-    d = gatherd([{"path": "/t", "timeout": "200ms", "calls": calls}], {"slow": upstream(hang), "fast": upstream()})
-    expect.is_partial(timed(d, 0.19, 1), slow="timeout")
+
+    def attempt(ms):
+        d = gatherd([{"path": "/t", "timeout": "%dms" % ms, "calls": calls}], {"slow": upstream(hang), "fast": upstream()})
+        expect.is_partial(timed(d, 0.95 * ms / 1000), slow="timeout")
+    wait.with_time(attempt, 200)
 
 
 def test_connection_refused(gatherd, upstream):
     up = upstream()
     up.stop()
     d = gatherd([route()], {"up": up})
-    expect.is_problem(timed(d, 0, 1), 502, "connect_refused", "it")
+    expect.is_problem(timed(d, 0), 502, "connect_refused", "it")
 
 
 def test_connect_timeout(gatherd):
@@ -88,24 +94,27 @@ def test_connect_timeout(gatherd):
         time.sleep(0.05)
         url = "http://127.0.0.1:%d" % listener.getsockname()[1]
         d = gatherd([route()], {"up": {"servers": [url], "timeouts": {"connect": "200ms"}}})
-        expect.is_problem(timed(d, 0.19, 1.5), 504, "connect_timeout", "it")
+        expect.is_problem(timed(d, 0.19), 504, "connect_timeout", "it")
         for filler in fillers:
             filler.close()
 
 
 def test_waiting_in_the_queue_counts_towards_the_budget(gatherd, upstream):
     up = upstream(hang)
-    d = gatherd([route(budget="250ms")], {"up": up.conf(concurrency={"limit": 1}, queue={"size": 9, "timeout": "10s"})})
+    d = gatherd([route(budget="250ms")], {"up": up.conf(concurrency={"limit": 1}, queue={"size": 9})})
     with d.client() as first:
         first.write_request("/t")
         up.wait_requests(1)
-        response = timed(d, 0.2, 1)
+        response = timed(d, 0.2)
         assert response.status in (503, 504), response
 
 
 def test_late_calls_do_not_hold_back_the_next_request(gatherd, upstream):
-    up = upstream(json_reply(b"1", delay=lambda: 1.0 if len(up.requests) == 1 else 0))
-    d = gatherd([route(timeout="100ms")], {"up": up})
-    with d.client() as client:
-        assert client.request("/t").status == 504
-        assert client.request("/t").body == b'{"it":1}'
+    def attempt(ms):
+        up = upstream()
+        up.handler = lambda conn: conn.wait_for_eof() if len(up.requests) == 1 else conn.reply(b"1")
+        d = gatherd([route(timeout="%dms" % ms)], {"up": up})
+        with d.client() as client:
+            assert client.request("/t").status == 504
+            assert client.request("/t").body == b'{"it":1}'
+    wait.with_time(attempt, 100)

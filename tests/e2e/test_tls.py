@@ -6,12 +6,11 @@ import signal
 import socket
 import ssl
 import subprocess
-import time
 
 import pytest
 
 from harness import daemon as daemon_module
-from harness import ports, tls, wait, wire
+from harness import ports, tls, wait
 
 pytestmark = pytest.mark.sanitize
 
@@ -124,8 +123,8 @@ def test_what_is_neither_tls_nor_http_is_cut(gatherd, pki, pair):
         with d.client() as client:
             client.send(noise)
             assert len(drain(client.sock)) <= 7, "an alert at most"
+    wait.until(lambda: d.metric("gatherd_client_handshakes_total") == 7, "seven failures")
     assert d.metric("gatherd_client_handshakes_total", reason="none") == 0
-    assert d.metric("gatherd_client_handshakes_total") == 7
 
 
 def test_upstreams_hear_that_it_was_https(gatherd, upstream, pki, pair):
@@ -337,23 +336,29 @@ def test_check_reads_the_files(pki, pair, tmp_path):
 # ---- floods
 
 def test_half_open_handshakes_starve_nobody(gatherd, pki, pair):
-    more = {"timeouts": {"handshake": "2s"}, "limits": {"handshakes": 50}}
-    d = gatherd(HELLO, listener={**listener(pair), **more})
+    d = gatherd(HELLO, listener={**listener(pair), "limits": {"handshakes": 50}})
     hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + os.urandom(60)
     with tls.Client(d.port, pki.ca) as client:
         flood = [socket.create_connection(("127.0.0.1", d.port)) for _ in range(300)]
         for sock in flood[:200]:
             sock.send(hello)
-        began = time.monotonic()
         for _ in range(50):
             assert client.request("/hello").body == b"hello"
         with tls.Client(d.port, pki.ca) as other:
             assert other.request("/hello").body == b"hello"
-        assert time.monotonic() - began < 1.5
         wait.until(lambda: d.metric("gatherd_client_handshakes_total", reason="overloaded") >= 100, "the oldest to give way")
-        wait.until(lambda: d.metric("gatherd_client_connections") == 1, "time-outs")
-        assert d.metric("gatherd_client_handshakes_total", reason="request_timeout") >= 100
         assert client.request("/hello").body == b"hello"
+    for sock in flood:
+        sock.close()
+
+
+def test_half_open_handshakes_have_their_time(gatherd, pki, pair):
+    d = gatherd(HELLO, listener={**listener(pair), "timeouts": {"handshake": "300ms"}})
+    flood = [socket.create_connection(("127.0.0.1", d.port)) for _ in range(100)]
+    for sock in flood[:50]:
+        sock.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+    wait.until(lambda: d.metric("gatherd_client_handshakes_total", reason="request_timeout") == 100, "time-outs")
+    wait.until(lambda: d.metric("gatherd_client_connections") == 0, "connections to be gone")
     for sock in flood:
         sock.close()
 

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from harness import daemon, expect, tls, wait, wire
+from harness import expect, tls, wait, wire
 from harness.websocket import ANSWER, OFFER
 
 pytestmark = pytest.mark.sanitize
@@ -215,7 +215,7 @@ def test_a_slow_client_stops_the_server_and_costs_bounded_memory(gatherd, upstre
         last = conn.sent
         time.sleep(0.3)
     assert not sent.is_set() and conn.sent < 32 << 20
-    assert d.memory() - before < (16 if daemon.is_sanitized() else 1) << 20
+    d.check_memory(before, 1 << 20, 16 << 20)
     got = len(client.reader.buffer)
     while got < 64 << 20:
         got += len(client.sock.recv(1 << 20))
@@ -246,7 +246,7 @@ def test_a_slow_server_stops_the_client_and_costs_bounded_memory(gatherd, upstre
     except TimeoutError:
         pass
     assert at < 32 << 20
-    assert d.memory() - before < (16 if daemon.is_sanitized() else 1) << 20
+    d.check_memory(before, 1 << 20, 16 << 20)
     go.set()
     client.sock.settimeout(wait.PATIENCE)
     client.send(data[at:])

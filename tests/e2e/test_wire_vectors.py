@@ -22,8 +22,8 @@ def vectors(side):
 @pytest.fixture(scope="module")
 def served():
     up = Upstream()
-    route = {"path": "/{rest...}", "methods": "any", "timeout": "10s", "proxy": {"upstream": "up"}}
-    d = Daemon([route], {"up": up.conf(timeouts={"first_byte": "5s", "total": "8s"})},
+    route = {"path": "/{rest...}", "methods": "any", "proxy": {"upstream": "up"}}
+    d = Daemon([route], {"up": up},
                listener={"limits": {"header_bytes": "16KiB", "headers": 100}}).start()
     yield d, up
     d.stop()

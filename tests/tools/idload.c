@@ -27,7 +27,7 @@
 
 #define BUFFER_BYTES 65536
 #define ID_BYTES 16
-#define STALL_MS 20000
+#define STALL_MS 120000
 
 struct conn {
 	int fd;

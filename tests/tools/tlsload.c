@@ -32,7 +32,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define STALL_MS 30000
+#define STALL_MS 120000
 #define BUFFER_BYTES 32768
 /* Bytes that a client sends in a handshake and a request, roughly: aborts are spread over them. */
 #define ABORT_SPAN 900
@@ -361,7 +361,7 @@ turn(void)
 	int n = epoll_wait(epoll_fd, events, 64, STALL_MS);
 
 	if (n == 0)
-		die("nothing came for 30 s");
+		die("nothing came for two minutes");
 	for (int i = 0; i < n; i++) {
 		struct conn *c = events[i].data.ptr;
 

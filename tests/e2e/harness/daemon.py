@@ -239,6 +239,13 @@ class Daemon:
         with open("/proc/%d/status" % self.process.pid) as f:
             return int(re.search(r"VmRSS:\s+(\d+) kB", f.read()).group(1)) * 1024
 
+    def check_memory(self, before, growth, sanitized=None):
+        """Resident bytes come back to less than `growth` more than `before`: while what it proves holds on, a moment in which
+        more was in use is none. A sanitizer keeps what was freed: it has a bound of its own, or none."""
+        limit = sanitized if is_sanitized() else growth
+        if limit is not None:
+            wait.until(lambda: self.memory() - before < limit, "memory below %d + %d; it is %d" % (before, limit, self.memory()))
+
     # ---- ending it
 
     def signal(self, number):

@@ -149,7 +149,7 @@ class Upstream:
             conns = list(self.conns)
         for conn in conns:
             with contextlib.suppress(OSError):
-                conn.sock.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(conn.sock, socket.SHUT_RDWR)  # TLS belongs to the thread that serves it
 
     @property
     def url(self):
@@ -246,6 +246,16 @@ def gate(event, body=b'{"ok":true}'):
             conn.pause(0.005)
         conn.reply(body)
     return handler
+
+
+def crowd(count, handler):
+    """Holds the requests until so many have been in flight at once; from then on they go to the handler as they come."""
+    def hold(conn):
+        with conn.upstream.lock:
+            conn.upstream.lock.notify_all()
+            conn.upstream.lock.wait_for(lambda: conn.upstream.max_in_flight >= count, wait.PATIENCE)
+        handler(conn)
+    return hold
 
 
 def raw(*pieces, then="close"):

@@ -14,7 +14,7 @@
 #define WORKERS 4
 #define JOBS 2 /* per worker and round */
 #define ROUNDS 20000
-#define PATIENCE_NS (5 * NS_PER_SEC)
+#define PATIENCE_NS (120 * NS_PER_SEC)
 
 struct stress {
 	struct limiter_slot slot;
