@@ -53,16 +53,16 @@ def test_a_changed_staple_is_noticed_and_a_broken_one_refused(gatherd, pki):
     first = staple(d.port)
     assert "Cert Status: good" in first
     pki.ocsp(pair[0])
-    wait.until(reads_again(d, 1), "the next response to be noticed", 30)
+    wait.until(reads_again(d, 1), "the next response to be noticed")
     second = staple(d.port)
     assert "Cert Status: good" in second and second != first
     with open(path, "wb") as f:
         f.write(b"rubbish")
-    wait.until(lambda: "the certificates that were there stay" in d.stderr(), "a message", 30)
+    wait.until(lambda: "the certificates that were there stay" in d.stderr(), "a message")
     assert staple(d.port) == second
     os.unlink(path)
     d.signal(signal.SIGHUP)
-    wait.until(lambda: "No such file" in d.stderr(), "a message", 30)
+    wait.until(lambda: "No such file" in d.stderr(), "a message")
     assert staple(d.port) == second
 
 
@@ -70,10 +70,10 @@ def test_half_of_a_new_pair_is_refused_until_the_other_is_there(gatherd, pki):
     pair, fresh = pki.issue("site"), pki.issue("fresh")
     d = gatherd(HELLO, listener=listener(pair))
     shutil.copy(fresh[0], pair[0])
-    wait.until(lambda: "does not belong to the certificate" in d.stderr(), "a message", 30)
+    wait.until(lambda: "does not belong to the certificate" in d.stderr(), "a message")
     assert tls.shown_subject(d.port) == "site"
     shutil.copy(fresh[1], pair[1])
-    wait.until(reads_again(d, 1), "the other half to be noticed", 30)
+    wait.until(reads_again(d, 1), "the other half to be noticed")
     assert tls.shown_subject(d.port) == "fresh"
 
 
@@ -92,7 +92,7 @@ def test_a_link_that_points_elsewhere_is_a_change(gatherd, pki, tmp_path):
     assert tls.shown_subject(d.port) == "one"
     (tmp_path / "next").symlink_to("of-two")
     os.rename(tmp_path / "next", tmp_path / "..data")
-    wait.until(reads_again(d, 1), "the change to be noticed", 30)
+    wait.until(reads_again(d, 1), "the change to be noticed")
     assert tls.shown_subject(d.port) == "two"
 
 
