@@ -57,9 +57,13 @@ def test_latency_is_the_critical_path(gatherd, upstream):
         up = upstream(json_reply(b'{"v":1}', delay=0.05))
         d = gatherd([route("/graph", **calls)], {"up": up})
         longest = max(depth.values()) * 0.05
-        took = [seconds_of(d, "/graph") for _ in range(5)]
+        took = []
+
+        def is_no_longer():
+            took.append(seconds_of(d, "/graph"))
+            return took[-1] < longest + 0.045
+        wait.until(is_no_longer, "less than one call more, as soon as the machine is free: %r" % [longest, depth])
         assert min(took) >= longest - 0.001, (took, longest, depth)
-        assert min(took) < longest + 0.045, "less than one call more, when the machine is free: %r" % [took, longest, depth]
 
 
 def test_after_orders_without_data(gatherd, upstream):
@@ -250,10 +254,8 @@ def test_a_large_batch_does_not_stop_the_loop(gatherd, upstream):
     each = {"path": "/batch", "method": "POST", "json": "{items}", "for_each": "{calls.list.body}", "max_items": 10000,
             "batch": {"max": 10000, "match": "id"}}
     d = gatherd([route("/x", list={"path": "/list"}, each=each)], {"up": up})
-    d.get("/x")
-    started = time.monotonic()
     assert json.loads(d.get("/x").body)["each"] == [{"id": name} for name in names]
-    assert time.monotonic() - started < 1
+    wait.until(lambda: seconds_of(d, "/x") < 1, "an answer within a second, as soon as the machine is free")
 
 
 def test_any_acceptable_answer_wins_and_the_others_are_cancelled(gatherd, upstream):
@@ -524,6 +526,7 @@ def test_a_batch_answer_that_repeats_itself_costs_no_more_than_its_size(gatherd,
     before = d.memory()
     response = d.get("/x")
     assert json.loads(response.body)["each"] == [{"id": 7, "n": 29999}] * 10000
+    wait.until(lambda: seconds_of(d, "/x") < 2, "an answer within two seconds, as soon as the machine is free")
     d.check_memory(before, 20 << 20)
 
 

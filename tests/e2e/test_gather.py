@@ -37,9 +37,13 @@ def test_latency_is_the_slowest_not_the_sum(gatherd, upstream):
         up.on(path, json_reply(b"1", delay=delay))
     d = gatherd(three(up), {"up": up})
     d.get("/all")
-    started = time.monotonic()
-    assert d.get("/all").body == b'{"a":1,"b":1,"c":1}'
-    assert 0.395 <= time.monotonic() - started < 0.85
+
+    def seconds():
+        started = time.monotonic()
+        assert d.get("/all").body == b'{"a":1,"b":1,"c":1}'
+        return time.monotonic() - started
+    assert seconds() >= 0.395
+    wait.until(lambda: seconds() < 0.45, "no more than the slowest takes, as soon as the machine is free")
 
 
 def test_all_calls_leave_before_the_first_answer(gatherd, upstream):
