@@ -41,26 +41,46 @@ static const unsigned char letters[256] = {
 	['t'] = LETTER_ESCAPE,
 };
 
+static inline unsigned
+letter(char c)
+{
+	return letters[(unsigned char)c];
+}
+
 static inline bool
 is_letter(char c, unsigned kind)
 {
-	return (letters[(unsigned char)c] & kind) != 0;
+	return (letter(c) & kind) != 0;
 }
 
-/* p at a backslash. */
-static inline const char *
-read_escape(struct json_run *r, const char *p)
+/* p at a backslash of a text that may end within the escape, or of one that is wrong. */
+static const char *
+read_any_escape(struct json_run *r, const char *p)
 {
 	p++;
-	if (LIKELY(is_letter(*p, LETTER_ESCAPE)))
+	if (is_letter(*p, LETTER_ESCAPE))
 		return p + 1;
 	if (*p != 'u')
 		return json_run_fault_expected(r, p, "unknown escape");
 	for (int i = 0; i < 4; i++) {
-		if (UNLIKELY(!is_letter(*++p, LETTER_HEX)))
+		if (!is_letter(*++p, LETTER_HEX))
 			return json_run_fault_expected(r, p, "four hex digits must follow \\u");
 	}
 	return p + 1;
+}
+
+/* p at a backslash. No branch on the length: which escape is next cannot be foreseen. */
+static inline const char *
+read_escape(struct json_run *r, const char *p)
+{
+	unsigned is_hex, is_valid;
+
+	if (UNLIKELY(r->limit - p < 6))
+		return read_any_escape(r, p);
+	is_hex = p[1] == 'u';
+	is_valid = letter(p[2]) & letter(p[3]) & letter(p[4]) & letter(p[5]) & LETTER_HEX;
+	is_valid = (letter(p[1]) & LETTER_ESCAPE) | (is_valid & is_hex * LETTER_HEX);
+	return LIKELY(is_valid != 0) ? p + 2 + 4 * is_hex : read_any_escape(r, p);
 }
 
 /*

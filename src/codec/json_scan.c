@@ -87,31 +87,39 @@ scan_string(struct json_run *r, const char *p)
 	return json_run_string(r, p + 1);
 }
 
-/* p at the minus or the first digit. Digits and a fraction are counted in the window. */
+/* Digits up to end, at least one, and no other behind a zero. What is not a digit can only stand first. */
+static inline bool
+is_integer(const char *first, const char *end)
+{
+	return !((end == first) | (*first < '0') | ((*first == '0') & (end - first > 1)));
+}
+
+/*
+ * p at the minus or the first digit. Digits and a fraction are counted in the window, from the second byte on: where
+ * the number ends must not have to wait for what its first byte is.
+ */
 static inline const char *
 scan_number(struct json_run *r, const char *p)
 {
-	const char *first = p + (*p == '-');
-	uint64_t others = json_run_bits_from(r, &r->masks.others, first);
-	size_t n, point;
+	uint64_t others = json_run_bits_from(r, &r->masks.others, p + 1);
+	const char *end, *point;
 
 	if (UNLIKELY(others == 0))
 		return json_run_number(r, p);
-	n = (size_t)__builtin_ctzll(others);
-	if (UNLIKELY(n == 0 || (*first == '0' && n > 1)))
+	end = point = p + 1 + __builtin_ctzll(others);
+	if (UNLIKELY(!is_integer(p + (*p == '-'), end)))
 		return json_run_number(r, p);
-	if (LIKELY(first[n] <= ','))
-		return first + n;
-	if (first[n] == '.') {
-		point = n;
+	if (LIKELY(*end <= ','))
+		return end;
+	if (*end == '.') {
 		others &= others - 1;
 		if (UNLIKELY(others == 0))
 			return json_run_number(r, p);
-		n = (size_t)__builtin_ctzll(others);
-		if (UNLIKELY(n == point + 1))
+		end = p + 1 + __builtin_ctzll(others);
+		if (UNLIKELY(end == point + 1))
 			return json_run_number(r, p);
 	}
-	return (first[n] | 0x20) == 'e' ? json_run_number(r, p) : first + n;
+	return (*end | 0x20) == 'e' ? json_run_number(r, p) : end;
 }
 
 /* Digits and the minus; two bytes between them, which json_run_number() refuses. */
