@@ -9,21 +9,10 @@
 #include "conf/conf_discover.h"
 #include "conf/yaml_tree.h"
 
-static const struct yaml_node *
-find(struct conf_pos item, const char *path)
-{
-	const struct yaml_node *node = item.node;
-	struct str rest = str_c(path), key;
-
-	while (node != NULL && str_split(&rest, '.', &key))
-		node = yaml_tree_get(node, key);
-	return node;
-}
-
 bool
 conf_check_has(struct conf_pos item, const char *path)
 {
-	const struct yaml_node *node = find(item, path);
+	const struct yaml_node *node = yaml_tree_find(item.node, path);
 
 	return node != NULL && node->pos.file != NULL;
 }
@@ -31,7 +20,7 @@ conf_check_has(struct conf_pos item, const char *path)
 struct conf_pos
 conf_check_place(struct conf_pos item, const char *path)
 {
-	return conf_check_has(item, path) ? find(item, path)->pos : item;
+	return conf_check_has(item, path) ? yaml_tree_find(item.node, path)->pos : item;
 }
 
 struct str
@@ -52,7 +41,7 @@ root_pos(const struct conf_check *check)
 static bool
 is_missing(const struct conf_check *check, const char *key, enum yaml_kind kind)
 {
-	const struct yaml_node *node = find(root_pos(check), key);
+	const struct yaml_node *node = yaml_tree_find(root_pos(check).node, key);
 
 	return node == NULL || (node->kind == kind && node->n == 0);
 }

@@ -91,6 +91,17 @@ yaml_tree_get(const struct yaml_node *map, struct str key)
 	return NULL;
 }
 
+struct yaml_node *
+yaml_tree_find(const struct yaml_node *map, const char *path)
+{
+	struct str rest = str_c(path), key;
+	struct yaml_node *node = NULL;
+
+	while (str_split(&rest, '.', &key))
+		map = node = yaml_tree_get(map, key);
+	return node;
+}
+
 struct conf_pos
 yaml_tree_key_pos(const struct yaml_node *node)
 {

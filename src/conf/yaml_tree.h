@@ -70,6 +70,8 @@ void yaml_tree_remove(struct yaml_node *map, struct str key);
 /* The value under a key of a map; NULL when it is not there or the node is no map (NULL included).
  */
 struct yaml_node *yaml_tree_get(const struct yaml_node *map, struct str key);
+/* The same along a path of keys, "timeouts.total". */
+struct yaml_node *yaml_tree_find(const struct yaml_node *map, const char *path);
 /* The key path, such as routes[2].calls.user.path; "" at the root. NUL-terminated, cut when too
  * long. */
 const char *yaml_tree_path(const struct yaml_node *node, char dst[YAML_TREE_PATH_MAX]);

@@ -5,18 +5,6 @@
 
 #define VALUE_COLUMNS 12
 
-/* The value of a key below an item of the effective configuration ("timeouts.total"); NULL: it has none. */
-static const struct yaml_node *
-find(const struct conf_pos *item, const char *path)
-{
-	const struct yaml_node *node = item->node;
-	struct str rest = str_c(path), key;
-
-	while (node != NULL && str_split(&rest, '.', &key))
-		node = yaml_tree_get(node, key);
-	return node;
-}
-
 void
 explain_place_at(struct buf *out, const struct conf_pos *pos)
 {
@@ -44,7 +32,7 @@ void
 explain_place_line(
     struct buf *out, const char *label, const struct conf_pos *item, const char *path)
 {
-	const struct yaml_node *node = find(item, path);
+	const struct yaml_node *node = yaml_tree_find(item->node, path);
 	char key[YAML_TREE_PATH_MAX];
 	size_t begin;
 

@@ -6,8 +6,9 @@
 #include "base/conf_value.h"
 
 /*
- * "  label   value   file:line  key path", or "built-in" where no file says it. Nothing when
- * the key has no value, or a built-in 0, which limits nothing.
+ * The value of a key below an item of the effective configuration ("timeouts.total") as "  label   value   file:line
+ * key path", or "built-in" where no file says it. Nothing when the key has no value, or a built-in 0, which limits
+ * nothing.
  */
 void explain_place_line(
     struct buf *out, const char *label, const struct conf_pos *item, const char *path);

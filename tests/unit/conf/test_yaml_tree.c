@@ -144,6 +144,20 @@ START_TEST(keys_are_removed_and_found)
 }
 END_TEST
 
+START_TEST(paths_of_keys_are_followed)
+{
+	struct yaml_node *root = parse("a: { b: { c: 1 } }\n");
+
+	ck_assert_str_is(yaml_tree_find(root, "a.b.c")->text, "1");
+	ck_assert_ptr_eq(yaml_tree_find(root, "a"), yaml_tree_get(root, STR("a")));
+	ck_assert_ptr_null(yaml_tree_find(root, "a.x.c"));
+	ck_assert_ptr_null(yaml_tree_find(root, "a.b.c.d"));
+	ck_assert_ptr_null(yaml_tree_find(NULL, "a"));
+	arena_reset(&arena);
+}
+END_TEST
+
 UNIT_MAIN("yaml_tree", nodes_know_their_place, columns_count_characters,
     a_byte_order_mark_is_no_text, empty_input_has_no_root,
-    goes_on_after_what_it_refuses, depth_is_bounded, long_paths_are_cut, keys_are_removed_and_found)
+    goes_on_after_what_it_refuses, depth_is_bounded, long_paths_are_cut, keys_are_removed_and_found,
+    paths_of_keys_are_followed)
