@@ -82,7 +82,7 @@ static void
 count_errors(const char *file, const struct conf_errors *errors)
 {
 	/* Those that are not kept may have been told twice. */
-	size_t n = errors->has_more ? errors->n : errors->n_errors;
+	size_t n = errors->n - errors->n_warnings;
 
 	fprintf(stderr, "%s: %s%zu error%s\n", file, errors->has_more ? "more than " : "", n, plural(n));
 }

@@ -45,12 +45,6 @@ static void PRINTF_LIKE(4, 0) add(
 	char path[YAML_TREE_PATH_MAX], text[TEXT_MAX];
 	struct conf_error *e;
 
-	if (!is_warning)
-		errors->n_errors++;
-	if (conf_error_is_full(errors)) {
-		errors->has_more = true;
-		return;
-	}
 	vsnprintf(text, sizeof text, fmt, ap);
 	make_printable(text);
 	e = grow(errors);
@@ -70,6 +64,11 @@ conf_error_add(struct conf_errors *errors, struct conf_pos pos, const char *fmt,
 {
 	va_list ap;
 
+	errors->n_errors++;
+	if (conf_error_is_full(errors)) {
+		errors->has_more = true;
+		return;
+	}
 	va_start(ap, fmt);
 	add(errors, pos, false, fmt, ap);
 	va_end(ap);
@@ -80,6 +79,11 @@ conf_error_warn(struct conf_errors *errors, struct conf_pos pos, const char *fmt
 {
 	va_list ap;
 
+	if (errors->n_warnings == CONF_ERRORS_MAX) {
+		errors->has_more_warnings = true;
+		return;
+	}
+	errors->n_warnings++;
 	va_start(ap, fmt);
 	add(errors, pos, true, fmt, ap);
 	va_end(ap);
@@ -88,7 +92,7 @@ conf_error_warn(struct conf_errors *errors, struct conf_pos pos, const char *fmt
 bool
 conf_error_is_full(const struct conf_errors *errors)
 {
-	return errors->n >= CONF_ERRORS_MAX;
+	return errors->n - errors->n_warnings >= CONF_ERRORS_MAX;
 }
 
 static int
@@ -118,11 +122,11 @@ conf_error_sort(struct conf_errors *errors)
 		if (compare(&errors->at[kept], &errors->at[i]) != 0)
 			errors->at[++kept] = errors->at[i];
 	errors->n = kept + 1;
-	if (errors->has_more)
-		return; /* the count includes those that are not here */
-	errors->n_errors = 0;
+	errors->n_warnings = 0;
 	for (size_t i = 0; i < errors->n; i++)
-		errors->n_errors += errors->at[i].is_warning ? 0 : 1;
+		errors->n_warnings += errors->at[i].is_warning;
+	if (!errors->has_more) /* else the count includes those that are not here */
+		errors->n_errors = errors->n - errors->n_warnings;
 }
 
 struct str
@@ -150,4 +154,6 @@ conf_error_print(const struct conf_errors *errors, FILE *to)
 	}
 	if (errors->has_more)
 		fprintf(to, "and more errors, not shown\n");
+	if (errors->has_more_warnings)
+		fprintf(to, "and more warnings, not shown\n");
 }

@@ -12,7 +12,7 @@
 #include "base/compiler.h"
 #include "base/conf_value.h"
 
-#define CONF_ERRORS_MAX 500 /* more are not kept */
+#define CONF_ERRORS_MAX 500 /* more are not kept, neither of errors nor of warnings */
 
 struct conf_error {
 	struct conf_pos pos;
@@ -26,8 +26,10 @@ struct conf_errors {
 	struct conf_error *at;
 	size_t n;
 	size_t cap;
-	size_t n_errors; /* without the warnings */
-	bool has_more;   /* some were not kept */
+	size_t n_warnings; /* of the n */
+	size_t n_errors;   /* those that were not kept included */
+	bool has_more;     /* errors were not kept */
+	bool has_more_warnings;
 };
 
 void conf_error_init(struct conf_errors *errors, struct arena *a);
@@ -38,11 +40,11 @@ void conf_error_add(struct conf_errors *errors, struct conf_pos pos, const char 
 /* Said, but does not refuse the file. */
 void conf_error_warn(struct conf_errors *errors, struct conf_pos pos, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
-/* CONF_ERRORS_MAX are kept: saying more is of no use. */
+/* CONF_ERRORS_MAX errors are kept: saying more is of no use. */
 bool conf_error_is_full(const struct conf_errors *errors);
 /* By file, line and column; what was said twice of one place stays once. */
 void conf_error_sort(struct conf_errors *errors);
-/* One line each, `file:line:col: path: text`; warnings say so. */
+/* One line each, `file:line:col: path: text`; warnings say so. Then a line when some were not kept. */
 void conf_error_print(const struct conf_errors *errors, FILE *to);
 /* As conf_error_print(), one line into the arena of the errors. */
 struct str conf_error_line(const struct conf_errors *errors, const struct conf_error *e);

@@ -1,5 +1,9 @@
 #include "conf/conf_error.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "unit.h"
 
 static struct conf_pos
@@ -56,13 +60,39 @@ START_TEST(too_many_are_counted_but_not_kept)
 	conf_error_init(&e, &a);
 	for (uint32_t i = 0; i < CONF_ERRORS_MAX + 5; i++)
 		conf_error_add(&e, at("a", i, 1), "no");
+	conf_error_warn(&e, at("b", 1, 1), "hm");
 	ck_assert(conf_error_is_full(&e) && e.has_more);
 	conf_error_sort(&e);
-	ck_assert_uint_eq(e.n, CONF_ERRORS_MAX);
+	ck_assert_uint_eq(e.n, CONF_ERRORS_MAX + 1);
 	ck_assert_uint_eq(e.n_errors, CONF_ERRORS_MAX + 5);
 	arena_reset(&a);
 }
 END_TEST
 
+START_TEST(warnings_take_no_place_of_errors)
+{
+	struct arena a;
+	struct conf_errors e;
+	char *said = NULL;
+	size_t n;
+	FILE *to = open_memstream(&said, &n);
+
+	arena_init(&a, NULL, 0);
+	conf_error_init(&e, &a);
+	for (uint32_t i = 0; i < CONF_ERRORS_MAX + 5; i++)
+		conf_error_warn(&e, at("a", i, 1), "hm");
+	conf_error_add(&e, at("b", 1, 1), "no");
+	ck_assert(!conf_error_is_full(&e) && !e.has_more && e.has_more_warnings);
+	conf_error_sort(&e);
+	ck_assert_uint_eq(e.n, CONF_ERRORS_MAX + 1);
+	ck_assert_uint_eq(e.n_errors, 1);
+	conf_error_print(&e, to);
+	ck_assert_int_eq(fclose(to), 0);
+	ck_assert_ptr_nonnull(strstr(said, "\nb:1:1: no\nand more warnings, not shown\n"));
+	free(said);
+	arena_reset(&a);
+}
+END_TEST
+
 UNIT_MAIN("conf_error", sorted_by_place_and_said_once, a_message_is_one_line,
-    too_many_are_counted_but_not_kept)
+    too_many_are_counted_but_not_kept, warnings_take_no_place_of_errors)
