@@ -201,14 +201,6 @@ has_tls_server(const struct upstream_conf *up)
 	return false;
 }
 
-/* min_version alone may come out of a dump, which has every default. */
-static bool
-says_whom_to_trust(const struct tls_client_conf *tls)
-{
-	return !str_is_none(tls->ca.s) || !str_is_none(tls->client_certificate.s) ||
-	       !str_is_none(tls->server_name.s) || tls->is_unverified;
-}
-
 static void
 check_client_keys(const struct conf_check *check, const struct upstream_conf *up)
 {
@@ -254,12 +246,8 @@ conf_check_tls_upstream(const struct conf_check *check, struct upstream_conf *up
 	settle_path(check, &tls->client_certificate);
 	settle_path(check, &tls->client_key);
 	settle_text(check, &tls->server_name);
-	if (!has_tls_server(up)) {
-		if (says_whom_to_trust(tls))
-			conf_error_warn(check->errors, conf_check_place(up->pos, "tls"),
-			    "has no effect: the URL of no server begins with https");
+	if (!has_tls_server(up))
 		return;
-	}
 	check_client_keys(check, up);
 	if (check->errors->n_errors == n_before)
 		try_client(check, tls);

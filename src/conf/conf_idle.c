@@ -1,89 +1,278 @@
-/* Which keys belong to which kind of route or call. No state; start-up and reload only. */
+/* Which keys have an effect beside which others. No state; start-up and reload only. */
 #include "conf/conf_idle.h"
 
 #include "base/compiler.h"
+#include "conf/conf.h"
 #include "conf/conf_root.h"
-#include "gather/route_conf.h"
 
-/* A path of at most two keys which routes of a kind do not obey. The kind is the key that makes it. */
-static const struct idle_key {
-	struct str kind;
-	struct str key;
-	struct str below; /* none: the key as a whole */
-} idle_keys[] = {
-	{ STR_INIT("proxy"), STR_INIT("request"), STR_INIT("body") },
-	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("on_conflict") },
-	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("partial") },
-	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("static") },
-	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("move") },
-	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("append") },
-	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("drop") },
-	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("shape") },
-	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("status") },
-	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("body") },
-	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("json") },
-	{ STR_INIT("proxy"), STR_INIT("response"), STR_INIT("errors") },
-	{ STR_INIT("reply"), STR_INIT("response"), { NULL, 0 } },
-	{ STR_INIT("proxy"), STR_INIT("format"), { NULL, 0 } },
-	{ STR_INIT("reply"), STR_INIT("format"), { NULL, 0 } },
-	{ STR_INIT("batch"), STR_INIT("format"), { NULL, 0 } },
-	{ STR_INIT("proxy"), STR_INIT("need"), { NULL, 0 } },
-	{ STR_INIT("reply"), STR_INIT("need"), { NULL, 0 } },
-	{ STR_INIT("batch"), STR_INIT("need"), { NULL, 0 } },
-	{ STR_INIT("batch"), STR_INIT("response"), { NULL, 0 } },
-	/* streams, which are not merged */
-	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("on_conflict") },
-	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("partial") },
-	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("static") },
-	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("move") },
-	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("append") },
-	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("drop") },
-	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("shape") },
-	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("status") },
-	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("body") },
-	{ STR_INIT("format"), STR_INIT("response"), STR_INIT("json") },
-};
+/* ---- what an item of the effective tree is */
 
-/* Keys of a call that say how its `for_each` goes. */
-static const struct str for_each_keys[] = {
-	STR_INIT("distinct"),
-	STR_INIT("max_items"),
-	STR_INIT("truncate"),
-	STR_INIT("parallel"),
-};
-
-/* Keys of a response that say how the answer is merged, where `body` or `json` stands in its place. */
-static const struct str merge_keys[] = {
-	STR_INIT("on_conflict"),
-	STR_INIT("static"),
-	STR_INIT("move"),
-	STR_INIT("append"),
-	STR_INIT("drop"),
-	STR_INIT("shape"),
-};
-
-/* `format` says something of the rows above when the merged answer is not among the formats. */
 static bool
-is_merged(const struct yaml_node *format)
+has(const struct yaml_node *item, const char *path)
 {
-	if (format->kind != YAML_LIST)
-		return str_eq(format->text, STR("json"));
-	for (size_t i = 0; i < format->n; i++)
-		if (str_eq(format->entries[i].value->text, STR("json")))
+	return yaml_tree_find(item, path) != NULL;
+}
+
+static bool
+is_text(const struct yaml_node *item, const char *path, const char *text)
+{
+	const struct yaml_node *node = yaml_tree_find(item, path);
+
+	return node != NULL && node->kind == YAML_SCALAR && str_eq(node->text, str_c(text));
+}
+
+/* The list under the path, or the text that stands for a list of one. */
+static bool
+lists(const struct yaml_node *item, const char *path, const char *text)
+{
+	const struct yaml_node *node = yaml_tree_find(item, path);
+
+	if (node == NULL || node->kind != YAML_LIST)
+		return is_text(item, path, text);
+	for (size_t i = 0; i < node->n; i++)
+		if (str_eq(node->entries[i].value->text, str_c(text)))
 			return true;
 	return false;
 }
 
-static struct yaml_node *
-find(const struct yaml_node *route, const struct idle_key *idle)
+static bool
+is_empty_list(const struct yaml_node *item, const char *path)
 {
-	struct yaml_node *node = yaml_tree_get(route, idle->key);
-	const struct yaml_node *kind = yaml_tree_get(route, idle->kind);
+	const struct yaml_node *node = yaml_tree_find(item, path);
 
-	if (kind == NULL || (str_eq(idle->kind, STR("format")) && is_merged(kind)))
-		return NULL;
-	return str_is_none(idle->below) ? node : yaml_tree_get(node, idle->below);
+	return node != NULL && node->kind == YAML_LIST && node->n == 0;
 }
+
+static bool
+is_proxy(const struct yaml_node *route)
+{
+	return has(route, "proxy");
+}
+
+static bool
+is_reply(const struct yaml_node *route)
+{
+	return has(route, "reply");
+}
+
+static bool
+is_batch(const struct yaml_node *route)
+{
+	return has(route, "batch");
+}
+
+static bool
+is_streamed(const struct yaml_node *route)
+{
+	return has(route, "format") && !lists(route, "format", "json");
+}
+
+static bool
+has_body(const struct yaml_node *route)
+{
+	return has(route, "response.body");
+}
+
+static bool
+has_json(const struct yaml_node *route)
+{
+	return has(route, "response.json") && !has_body(route);
+}
+
+static bool
+is_array(const struct yaml_node *route)
+{
+	return is_text(route, "response.shape", "array");
+}
+
+static bool
+has_no_upgrade(const struct yaml_node *route)
+{
+	return is_empty_list(route, "proxy.upgrade");
+}
+
+static bool
+offers_nothing(const struct yaml_node *route)
+{
+	return is_empty_list(route, "compress.encodings");
+}
+
+static bool
+offers_no_gzip(const struct yaml_node *route)
+{
+	return has(route, "compress") && !offers_nothing(route) &&
+	    !lists(route, "compress.encodings", "gzip");
+}
+
+static bool
+offers_no_br(const struct yaml_node *route)
+{
+	return has(route, "compress") && !offers_nothing(route) &&
+	    !lists(route, "compress.encodings", "br");
+}
+
+static bool
+is_made_once(const struct yaml_node *call)
+{
+	return !has(call, "for_each");
+}
+
+static bool
+has_no_tls(const struct yaml_node *listener)
+{
+	return !has(listener, "tls");
+}
+
+static bool
+trusts_nobody(const struct yaml_node *listener)
+{
+	return is_empty_list(listener, "trusted_proxies");
+}
+
+static bool
+has_no_limit(const struct yaml_node *upstream)
+{
+	return is_text(upstream, "concurrency.limit", "0");
+}
+
+static bool
+has_no_tls_server(const struct yaml_node *upstream)
+{
+	const struct yaml_node *servers = yaml_tree_find(upstream, "servers");
+
+	for (size_t i = 0; servers != NULL && i < servers->n; i++) {
+		const struct yaml_node *url = yaml_tree_find(servers->entries[i].value, "url");
+
+		if (url != NULL && str_has_prefix(url->text, STR("https://")))
+			return false;
+	}
+	return !is_text(upstream, "discover.scheme", "https");
+}
+
+static bool
+has_no_overload_limit(const struct yaml_node *root)
+{
+	return is_text(root, "overload.concurrency.limit", "0");
+}
+
+static bool
+shows_nothing(const struct yaml_node *root)
+{
+	return !has(root, "admin.address") && !has(root, "admin.socket");
+}
+
+static bool
+never_answers(const struct yaml_node *entry)
+{
+	return is_text(entry, "fault", "refuse") || is_text(entry, "fault", "timeout");
+}
+
+static bool
+has_no_answer(const struct yaml_node *entry)
+{
+	return never_answers(entry) || is_text(entry, "fault", "reset") ||
+	    is_text(entry, "fault", "garbage");
+}
+
+/* ---- what has then no effect */
+
+static const char *const for_proxy[] = {
+	"request.body",
+	"response.on_conflict",
+	"response.partial",
+	"response.static",
+	"response.move",
+	"response.append",
+	"response.drop",
+	"response.shape",
+	"response.status",
+	"response.body",
+	"response.json",
+	"response.errors",
+	"format",
+	"need",
+	NULL,
+};
+static const char *const for_reply[] = { "response", "format", "need", NULL };
+static const char *const for_stream[] = {
+	"response.on_conflict",
+	"response.partial",
+	"response.static",
+	"response.move",
+	"response.append",
+	"response.drop",
+	"response.shape",
+	"response.status",
+	"response.body",
+	"response.json",
+	NULL,
+};
+/* How the answer is merged. */
+static const char *const for_own_body[] = {
+	"response.on_conflict",
+	"response.static",
+	"response.move",
+	"response.append",
+	"response.drop",
+	"response.shape",
+	NULL,
+};
+static const char *const meta[] = { "response.partial.meta", NULL };
+static const char *const tunnel[] = { "proxy.tunnel", NULL };
+static const char *const compression[] = { "compress.min_size", "compress.types", "compress.levels", NULL };
+static const char *const gzip_level[] = { "compress.levels.gzip", NULL };
+static const char *const br_level[] = { "compress.levels.br", NULL };
+/* How the list of a `for_each` is gone through. */
+static const char *const for_made_once[] = { "distinct", "max_items", "truncate", "parallel", NULL };
+static const char *const handshakes[] = { "timeouts.handshake", "limits.handshakes", NULL };
+static const char *const trusted_field[] = { "trusted_field", NULL };
+static const char *const queue[] = { "queue", NULL };
+static const char *const tls[] = { "tls", NULL };
+static const char *const overload_queue[] = { "overload.queue", NULL };
+static const char *const admin[] = { "admin", NULL };
+static const char *const answer[] = { "status", "headers", "json", "body", NULL };
+static const char *const delay[] = { "delay", NULL };
+
+#define INSTEAD(key) "has no effect: `" key "` stands in place of the merged answer"
+#define ON(key) "has no effect on a route with `" key "`"
+#define WITHOUT(key) "has no effect without `" key "`"
+
+static const struct rule {
+	const struct conf_section *section; /* of the item */
+	bool (*is_off)(const struct yaml_node *item);
+	const char *const *paths; /* below the item */
+	bool is_warning;
+	const char *why;
+} rules[] = {
+	{ &route_conf_section, is_proxy, for_proxy, false, ON("proxy") },
+	{ &route_conf_section, is_reply, for_reply, false, ON("reply") },
+	{ &route_conf_section, is_batch, for_reply, false, ON("batch") },
+	{ &route_conf_section, is_streamed, for_stream, false,
+	    "has no effect: the route's `format` does not merge its parts" },
+	{ &route_conf_section, has_body, for_own_body, false, INSTEAD("body") },
+	{ &route_conf_section, has_json, for_own_body, false, INSTEAD("json") },
+	{ &route_conf_section, has_body, meta, true, INSTEAD("body") },
+	{ &route_conf_section, has_json, meta, true, INSTEAD("json") },
+	{ &route_conf_section, is_array, meta, true, "has no effect: an array has no metadata" },
+	{ &route_conf_section, has_no_upgrade, tunnel, true, WITHOUT("upgrade") },
+	{ &route_conf_section, offers_nothing, compression, true, "has no effect: `encodings` is empty" },
+	{ &route_conf_section, offers_no_gzip, gzip_level, true, "has no effect: `encodings` has no gzip" },
+	{ &route_conf_section, offers_no_br, br_level, true, "has no effect: `encodings` has no br" },
+	{ &call_conf_section, is_made_once, for_made_once, false,
+	    "has no effect: it is for calls with `for_each`" },
+	{ &listener_conf_section, has_no_tls, handshakes, true, WITHOUT("tls") },
+	{ &listener_conf_section, trusts_nobody, trusted_field, true, WITHOUT("trusted_proxies") },
+	{ &upstream_conf_section, has_no_limit, queue, true, WITHOUT("concurrency.limit") },
+	{ &upstream_conf_section, has_no_tls_server, tls, true,
+	    "has no effect: the URL of no server begins with https" },
+	{ &conf_root_section, has_no_overload_limit, overload_queue, true, WITHOUT("concurrency.limit") },
+	{ &conf_root_section, shows_nothing, admin, true, WITHOUT("address") " or `socket`" },
+	{ &test_conf_call_section, has_no_answer, answer, true, "has no effect: the `fault` leaves no answer" },
+	{ &test_conf_call_section, never_answers, delay, true, "has no effect: the `fault` leaves no answer" },
+};
+
+/* ---- settling */
+
 
 /* What is passed on to calls, where there are none. */
 static void
@@ -91,7 +280,7 @@ report_passed_on(const struct yaml_node *route, struct conf_errors *errors)
 {
 	struct conf_root_view view;
 
-	if (route->kind != YAML_MAP || yaml_tree_get(route, STR("calls")) != NULL)
+	if (has(route, "calls"))
 		return;
 	for (size_t i = 0; i < route->n; i++)
 		if (conf_root_find(&route_conf_section, route->entries[i].key, &view) &&
@@ -101,125 +290,71 @@ report_passed_on(const struct yaml_node *route, struct conf_errors *errors)
 }
 
 static void
-report_route(const struct yaml_node *route, struct conf_errors *errors)
+take_out(struct yaml_node *map, const char *path)
 {
-	report_passed_on(route, errors);
-	for (size_t i = 0; i < ARRAY_LEN(idle_keys); i++) {
-		const struct yaml_node *node = find(route, &idle_keys[i]);
+	struct str rest = str_c(path), key;
 
-		if (node == NULL)
-			continue;
-		if (str_eq(idle_keys[i].kind, STR("format")))
-			conf_error_add(errors, yaml_tree_key_pos(node),
-			    "has no effect: the route's `format` does not merge its parts");
-		else
-			conf_error_add(errors, yaml_tree_key_pos(node),
-			    "has no effect on a route with `%.*s`", STR_FMT(idle_keys[i].kind));
-	}
-}
-
-static bool
-has_body(const struct yaml_node *response)
-{
-	return yaml_tree_get(response, STR("body")) != NULL || yaml_tree_get(response, STR("json")) != NULL;
-}
-
-static void
-report_merge(const struct yaml_node *route, struct conf_errors *errors)
-{
-	const struct yaml_node *response = yaml_tree_get(route, STR("response"));
-
-	if (!has_body(response))
-		return;
-	for (size_t i = 0; i < ARRAY_LEN(merge_keys); i++) {
-		const struct yaml_node *node = yaml_tree_get(response, merge_keys[i]);
-
-		if (node != NULL)
-			conf_error_add(errors, yaml_tree_key_pos(node),
-			    "has no effect: `%s` stands in place of the merged answer",
-			    yaml_tree_get(response, STR("body")) != NULL ? "body" : "json");
+	while (map != NULL && str_split(&rest, '.', &key)) {
+		if (str_is_none(rest))
+			yaml_tree_remove(map, key);
+		map = yaml_tree_get(map, key);
 	}
 }
 
 static void
-report_call(const struct yaml_node *call, struct conf_errors *errors)
+settle_key(const struct yaml_node *written, struct yaml_node *effective, const char *path,
+    const struct rule *rule, struct conf_errors *errors)
 {
-	if (yaml_tree_get(call, STR("for_each")) != NULL)
-		return;
-	for (size_t i = 0; i < ARRAY_LEN(for_each_keys); i++) {
-		const struct yaml_node *node = yaml_tree_get(call, for_each_keys[i]);
+	const struct yaml_node *node = yaml_tree_find(written, path);
 
-		if (node != NULL)
-			conf_error_add(errors, yaml_tree_key_pos(node),
-			    "has no effect: it is for calls with `for_each`");
-	}
-}
-
-static void
-report_calls(const struct yaml_node *route, struct conf_errors *errors)
-{
-	const struct yaml_node *calls = yaml_tree_get(route, STR("calls"));
-
-	for (size_t i = 0; calls != NULL && calls->kind == YAML_MAP && i < calls->n; i++)
-		report_call(calls->entries[i].value, errors);
-}
-
-void
-conf_idle_report(const struct yaml_node *written, struct conf_errors *errors)
-{
-	const struct yaml_node *routes = yaml_tree_get(written, STR("routes"));
-
-	if (routes == NULL || routes->kind != YAML_LIST)
-		return;
-	for (size_t i = 0; i < routes->n; i++) {
-		report_route(routes->entries[i].value, errors);
-		report_merge(routes->entries[i].value, errors);
-		report_calls(routes->entries[i].value, errors);
-	}
+	if (node != NULL && rule->is_warning)
+		conf_error_warn(errors, yaml_tree_key_pos(node), "%s", rule->why);
+	else if (node != NULL)
+		conf_error_add(errors, yaml_tree_key_pos(node), "%s", rule->why);
+	take_out(effective, path);
 }
 
 /* What is built in for other routes is not for a batch, which takes POST. */
 static void
 drop_methods(struct yaml_node *route)
 {
-	const struct yaml_node *methods = yaml_tree_get(route, STR("methods"));
+	const struct yaml_node *methods = yaml_tree_find(route, "methods");
 
-	if (yaml_tree_get(route, STR("batch")) != NULL && methods != NULL && methods->pos.file == NULL)
+	if (is_batch(route) && methods != NULL && methods->pos.file == NULL)
 		yaml_tree_remove(route, STR("methods"));
 }
 
+/* With `need` one call is as good as another. Of a for_each it is still said whether all of its items must succeed. */
 static void
-drop_merge(struct yaml_node *route)
+settle_required(const struct yaml_node *written, struct yaml_node *effective, struct conf_errors *errors)
 {
-	struct yaml_node *response = yaml_tree_get(route, STR("response"));
+	static const struct rule rule = { .is_warning = true, .why = "has no effect: the route's `need` counts" };
+	struct yaml_node *calls = yaml_tree_find(effective, "calls");
 
-	if (!has_body(response))
+	if (is_text(effective, "need", "all") || calls == NULL || calls->kind != YAML_MAP)
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(merge_keys); i++)
-		yaml_tree_remove(response, merge_keys[i]);
-}
+	for (size_t i = 0; i < calls->n; i++) {
+		const struct yaml_node *own =
+		    yaml_tree_get(yaml_tree_find(written, "calls"), calls->entries[i].key);
 
-void
-conf_idle_drop(struct yaml_node *route)
-{
-	drop_methods(route);
-	drop_merge(route);
-	for (size_t i = 0; i < ARRAY_LEN(idle_keys); i++) {
-		const struct idle_key *idle = &idle_keys[i];
-		struct yaml_node *node = find(route, idle);
-
-		if (node != NULL && str_is_none(idle->below))
-			yaml_tree_remove(route, idle->key);
-		else if (node != NULL)
-			yaml_tree_remove(yaml_tree_get(route, idle->key), idle->below);
+		if (is_made_once(calls->entries[i].value))
+			settle_key(own, calls->entries[i].value, "required", &rule, errors);
 	}
 }
 
 void
-conf_idle_drop_call(struct yaml_node *call)
+conf_idle_settle(const struct conf_section *section, const struct yaml_node *written,
+    struct yaml_node *effective, struct conf_errors *errors)
 {
-	if (yaml_tree_get(call, STR("for_each")) != NULL)
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		if (rules[i].section != section || !rules[i].is_off(effective))
+			continue;
+		for (const char *const *path = rules[i].paths; *path != NULL; path++)
+			settle_key(written, effective, *path, &rules[i], errors);
+	}
+	if (section != &route_conf_section)
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(for_each_keys); i++)
-		yaml_tree_remove(call, for_each_keys[i]);
+	report_passed_on(written, errors);
+	drop_methods(effective);
+	settle_required(written, effective, errors);
 }

@@ -27,6 +27,7 @@ struct builtin {
 
 struct inheritor {
 	struct arena *arena;
+	struct conf_errors *errors;
 	struct builtin builtins[BUILTINS_MAX];
 	size_t n_builtins;
 	const struct yaml_node *root;
@@ -90,10 +91,7 @@ item_node(struct inheritor *in, const struct conf_section *section, struct yaml_
 		return item;
 	layers_of_item(in, section, item, &layers);
 	out = section_node(in, section, &layers);
-	if (section == &route_conf_section)
-		conf_idle_drop(out);
-	else if (section == &call_conf_section)
-		conf_idle_drop_call(out);
+	conf_idle_settle(section, item, out, in->errors);
 	return out;
 }
 
@@ -211,9 +209,9 @@ section_node(struct inheritor *in, const struct conf_section *section, const str
 }
 
 struct yaml_node *
-conf_inherit(const struct yaml_node *root, struct arena *a)
+conf_inherit(const struct yaml_node *root, struct arena *a, struct conf_errors *errors)
 {
-	struct inheritor in = { .arena = a, .root = root };
+	struct inheritor in = { .arena = a, .errors = errors, .root = root };
 	struct layers layers = { .n = 0 };
 	struct yaml_node *out = yaml_tree_new(a, YAML_MAP, root);
 
@@ -226,5 +224,6 @@ conf_inherit(const struct yaml_node *root, struct arena *a)
 		    !str_eq(str_c(row->key), STR("include")))
 			yaml_tree_add(out, str_c(row->key), value, a);
 	}
+	conf_idle_settle(&conf_root_section, root, out, errors);
 	return out;
 }

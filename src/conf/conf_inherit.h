@@ -11,8 +11,10 @@
 
 /*
  * The effective tree: every key that has a value, whatever it comes from; `defaults`, `include` and
- * what was only passed on are gone. Loading it yields itself. Keys that are not known are left out.
+ * what was only passed on are gone. Loading it yields itself. Keys that are not known are left out, and those that have
+ * no effect (conf_idle.h), which are reported where they are written.
  */
-struct yaml_node *conf_inherit(const struct yaml_node *root, struct arena *a);
+struct yaml_node *conf_inherit(
+    const struct yaml_node *root, struct arena *a, struct conf_errors *errors);
 
 #endif

@@ -4,7 +4,6 @@
 #include "conf/conf_apply.h"
 #include "conf/conf_check.h"
 #include "conf/conf_discover.h"
-#include "conf/conf_idle.h"
 #include "conf/conf_include.h"
 #include "conf/conf_inherit.h"
 #include "conf/conf_root.h"
@@ -22,10 +21,9 @@ build(struct yaml_node *written, struct arena *a, struct conf **out, struct conf
 
 	conf_apply(&conf_root_section, written, scratch, a, errors);
 	c->written = written;
-	c->effective = conf_inherit(written, a);
+	c->effective = conf_inherit(written, a, errors);
 	conf_apply(&conf_root_section, c->effective, c, a, errors);
 	conf_discover(c, a);
-	conf_idle_report(written, errors);
 	conf_check(c, a, errors);
 	*out = c;
 	return errors->n_errors == 0 ? ERR_NONE : ERR_BAD_CONFIG;

@@ -199,7 +199,7 @@ static const struct conf_row overload_queue_rows[] = {
 static const struct conf_section overload_queue_section = {
 	.rows = overload_queue_rows,
 	.n_rows = ARRAY_LEN(overload_queue_rows),
-	.doc = "What waits in front of the daemon's semaphore.",
+	.doc = "What waits in front of the daemon's semaphore: nothing without `concurrency.limit`.",
 };
 static const struct conf_row overload_rows[] = {
 	{

@@ -133,7 +133,7 @@ static const struct conf_row call_rows[] = {
 		   "`garbage`, the answer is not HTTP.",
 	},
 };
-static const struct conf_section call_section = {
+const struct conf_section test_conf_call_section = {
 	.rows = call_rows,
 	.n_rows = ARRAY_LEN(call_rows),
 	.size = sizeof(struct test_conf_call),
@@ -224,7 +224,7 @@ static const struct conf_row test_conf_rows[] = {
 	    .type = CONF_NAMED,
 	    .offset = offsetof(struct test_conf, calls),
 	    .count_offset = offsetof(struct test_conf, n_calls),
-	    .section = &call_section,
+	    .section = &test_conf_call_section,
 	    .since = "0.1",
 	    .doc = "What the calls are answered, by the name of the call. A request that no entry "
 		   "fits goes to the `mock` of its upstream; without one the test fails.",

@@ -51,6 +51,8 @@ struct test_conf {
 	} expect;
 };
 
+/* The rows of one element of `calls`. */
+extern const struct conf_section test_conf_call_section;
 /* The rows of one element of `tests`. */
 extern const struct conf_section test_conf_section;
 

@@ -351,7 +351,7 @@ static const struct conf_row queue_rows[] = {
 static const struct conf_section queue_section = {
 	.rows = queue_rows,
 	.n_rows = ARRAY_LEN(queue_rows),
-	.doc = "What waits in front of the semaphore.",
+	.doc = "What waits in front of the semaphore: nothing without `concurrency.limit`.",
 };
 
 static const struct conf_row limit_rows[] = {

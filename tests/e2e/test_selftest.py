@@ -82,7 +82,8 @@ def test_time_is_the_tests_own(run):
     ("refuse", 502, "connect_refused"), ("reset", 502, "reset"), ("timeout", 504, "timeout"),
     ("truncate", 502, "reset"), ("garbage", 502, "invalid_response")])
 def test_every_fault_has_its_reason(run, fault, status, reason):
-    passes(run, ask(expect={"status": status, "reason": reason}, user={"json": {"a": "bcd"}, "fault": fault}),
+    cut = {"json": {"a": "bcd"}} if fault == "truncate" else {}  # the others leave no answer
+    passes(run, ask(expect={"status": status, "reason": reason}, user={**cut, "fault": fault}),
            ask("/files/x", expect={"status": status}, proxy={"fault": fault}) if fault != "truncate" else
            ask("/files/x", expect={"status": 200}, proxy={"body": "abc"}))
 
