@@ -16,8 +16,7 @@
 struct transfer {
 	struct json_path from;
 	struct json_path to;
-	struct shape
-	    *without; /* drops what is moved; NULL: it stays, and its elements are appended */
+	struct shape *without; /* of `move`: drops what is moved; NULL: it is one of `append` */
 };
 
 struct answer_shape {
@@ -258,25 +257,47 @@ take_out(const struct transfer *t, const struct answer_shape_input *in, struct j
 	return leave_out(t->without, in, root);
 }
 
+/* A value that gets a place in the answer. */
+struct addition {
+	enum err_code (*insert)(const struct insert *in, struct json_value object,
+	    const struct json_path *path, struct json_value value);
+	enum conflict_policy policy;
+	const struct json_path *to;
+	struct json_value value;
+};
+
 static enum err_code
-transfer(const struct answer_shape *shape, const struct transfer *t,
+add(const struct addition *a, const struct answer_shape_input *in, struct json_value *root)
+{
+	struct edit edit;
+	struct insert insert = { .edit = &edit, .js = in->js, .policy = a->policy };
+	enum err_code e;
+
+	edit_init(&edit, in->arena, root->text, insert_growth(a->to, a->value));
+	e = a->insert(&insert, *root, a->to, a->value);
+	return e != ERR_NONE ? e : edit_finish(&edit, &root->text);
+}
+
+static enum err_code
+move(const struct answer_shape *shape, const struct transfer *t,
     const struct answer_shape_input *in, struct json_value *root)
 {
-	struct json_value value = json_path_find(&t->from, *root);
-	struct edit edit;
-	struct insert insert = { .edit = &edit, .js = in->js, .policy = shape->policy };
-	enum err_code e = ERR_NONE;
+	struct addition a = { insert_value, shape->policy, &t->to, json_path_find(&t->from, *root) };
+	enum err_code e;
 
-	if (t->without != NULL && value.kind == JSON_NONE)
+	if (a.value.kind == JSON_NONE)
 		return ERR_NONE;
-	if (t->without != NULL)
-		e = take_out(t, in, root, &value);
-	if (e != ERR_NONE)
-		return e;
-	edit_init(&edit, in->arena, root->text, insert_growth(&t->to, value));
-	e = t->without != NULL ? insert_value(&insert, *root, &t->to, value)
-			       : insert_elements(&insert, *root, &t->to, value);
-	return e != ERR_NONE ? e : edit_finish(&edit, &root->text);
+	e = take_out(t, in, root, &a.value);
+	return e != ERR_NONE ? e : add(&a, in, root);
+}
+
+static enum err_code
+append(const struct answer_shape *shape, const struct transfer *t,
+    const struct answer_shape_input *in, struct json_value *root)
+{
+	struct addition a = { insert_elements, shape->policy, &t->to, json_path_find(&t->from, *root) };
+
+	return add(&a, in, root);
 }
 
 /* The values of an object as an array, which is no longer. */
@@ -307,16 +328,11 @@ static enum err_code
 add_meta(
     const struct answer_shape *shape, const struct answer_shape_input *in, struct json_value *root)
 {
-	struct json_value meta = { JSON_OBJECT, in->meta };
-	struct edit edit;
-	struct insert insert = { .edit = &edit, .js = in->js, .policy = CONFLICT_LAST };
-	enum err_code e;
+	struct addition a = { insert_value, CONFLICT_LAST, &shape->meta, { JSON_OBJECT, in->meta } };
 
 	if (str_is_none(in->meta) || shape->meta.n == 0)
 		return ERR_NONE;
-	edit_init(&edit, in->arena, root->text, insert_growth(&shape->meta, meta));
-	e = insert_value(&insert, *root, &shape->meta, meta);
-	return e != ERR_NONE ? e : edit_finish(&edit, &root->text);
+	return add(&a, in, root);
 }
 
 enum err_code
@@ -329,8 +345,11 @@ answer_shape_apply(
 
 	if (has_static(shape, in->is_partial))
 		e = add_static(shape, in, &root);
-	for (size_t i = 0; i < shape->n_transfers && e == ERR_NONE; i++)
-		e = transfer(shape, &shape->transfers[i], in, &root);
+	for (size_t i = 0; i < shape->n_transfers && e == ERR_NONE; i++) {
+		const struct transfer *t = &shape->transfers[i];
+
+		e = t->without != NULL ? move(shape, t, in, &root) : append(shape, t, in, &root);
+	}
 	if (e == ERR_NONE && shape->drop != NULL)
 		e = leave_out(shape->drop, in, &root);
 	if (e == ERR_NONE && root.kind == JSON_OBJECT) {
