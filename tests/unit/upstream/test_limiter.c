@@ -1,52 +1,11 @@
 #include "upstream/limiter.h"
 
-#include "net/loop_real.h"
-#include "net/mem_world.h"
-#include "unit.h"
-
-struct fixture {
-	struct mem_world *world;
-	struct loop *loops[2];
-	struct limiter views[2];
-	struct limiter_slot slot;
-};
-
-static enum err_code settled[8];
-static int n_settled;
-
-static void
-on_settled(struct permit *p, enum err_code e)
-{
-	(void)p;
-	settled[n_settled++] = e;
-}
-
-static void
-setup(struct fixture *f, uint64_t limit, uint64_t queue)
-{
-	n_settled = 0;
-	f->world = mem_world_new(1);
-	limiter_slot_init(&f->slot, limit, queue);
-	for (unsigned i = 0; i < 2; i++) {
-		f->loops[i] = mem_world_loop(f->world);
-		limiter_init(&f->views[i], &f->slot, i, f->loops[i]);
-	}
-}
-
-static void
-teardown(struct fixture *f)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		limiter_fini(&f->views[i]);
-		loop_free(f->loops[i]);
-	}
-	mem_world_free(f->world);
-}
+#include "upstream/limiter_rig.h"
 
 static enum err_code
 acquire(struct permit *p, struct limiter *from)
 {
-	return permit_acquire(p, from, from->loop->now_ns + NS_PER_SEC, on_settled);
+	return permit_acquire(p, from, from->loop->now_ns + NS_PER_SEC, on_permit);
 }
 
 START_TEST(grants_up_to_the_limit_then_queues_then_refuses)
