@@ -192,13 +192,20 @@ json_path_compile_ref(
 {
 	enum err_code e = json_path_compile(a, text, path, fault);
 
-	for (size_t i = 0; e == ERR_NONE && i < path->n; i++) {
-		if (path->steps[i].kind == JSON_STEP_EACH) {
-			*fault = (struct json_fault){ 0, "\"[]\" names many values, not one" };
-			e = ERR_BAD_CONFIG;
-		}
-	}
-	return e;
+	if (e != ERR_NONE || json_path_each(path) == path->n)
+		return e;
+	*fault = (struct json_fault){ 0, "\"[]\" names many values, not one" };
+	return ERR_BAD_CONFIG;
+}
+
+size_t
+json_path_each(const struct json_path *path)
+{
+	size_t at = 0;
+
+	while (at < path->n && path->steps[at].kind != JSON_STEP_EACH)
+		at++;
+	return at;
 }
 
 void

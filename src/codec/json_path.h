@@ -52,6 +52,8 @@ enum err_code json_path_compile_ref(
     struct arena *a, struct str text, struct json_path *path, struct json_fault *fault);
 /* The path of one key, whatever characters it has: the place of a call that has no `into`. */
 void json_path_of_key(struct arena *a, struct str key, struct json_path *path);
+/* The first step that is JSON_STEP_EACH; path->n when there is none. */
+size_t json_path_each(const struct json_path *path);
 /*
  * The value that the path names in a validated document; kind JSON_NONE when there is none. Steps
  * over JSON_STEP_EACH find nothing. Of duplicate keys the last is found.

@@ -102,7 +102,6 @@ put_joined(struct h1_write *w, const struct request *r, enum header_id id, struc
 
 	if (h == NULL && last.n == 0)
 		return;
-
 	h1_write_raw(w, http_table_header_name(id));
 	h1_write_raw(w, STR(": "));
 	for (; h != NULL; h = header_next(r->headers, h)) {

@@ -270,12 +270,6 @@ keep_content(struct gather *g, unsigned own)
 		g->answer.status = own;
 }
 
-static bool
-is_literal(const struct template *t)
-{
-	return t->n == 1 && t->ops[0].kind == TEMPLATE_LITERAL;
-}
-
 /*
  * The first rule that holds and gives a status; a partial answer keeps its own when none does. True when the status
  * is that of a call, not one that the file has.
@@ -294,7 +288,7 @@ settle_status(struct gather *g)
 		    !str_to_u64(text, &status) || status < 200 || status > 599)
 			continue;
 		g->answer.status = (unsigned)status;
-		return !is_literal(&rule->status);
+		return !template_is_literal(&rule->status);
 	}
 	return false;
 }

@@ -67,7 +67,7 @@ add_string(struct builder *b, const struct conf_text *text)
 		*b->where = text->pos;
 		return e;
 	}
-	if (t.n == 0 || (t.n == 1 && t.ops[0].kind == TEMPLATE_LITERAL)) {
+	if (t.n == 0 || template_is_literal(&t)) {
 		json_write_buf(&b->text, t.n == 0 ? STR("") : t.ops[0].text);
 		return ERR_NONE;
 	}

@@ -213,27 +213,17 @@ place_of(const struct call_conf *conf)
 	return str_is_none(conf->into.s) ? &conf->pos : &conf->into.pos;
 }
 
-static size_t
-each_at(const struct json_path *path)
-{
-	size_t at = 0;
-
-	while (at < path->n && path->steps[at].kind != JSON_STEP_EACH)
-		at++;
-	return at;
-}
-
 /* "orders[].product" of a for_each: back into the elements of another part. */
 static bool
 is_zip(const struct call_conf *conf, const struct json_path *into)
 {
-	return !str_is_none(conf->for_each.list.s) && each_at(into) + 1 < into->n;
+	return !str_is_none(conf->for_each.list.s) && json_path_each(into) + 1 < into->n;
 }
 
 static bool
 is_prefix(const struct json_path *place, const struct json_path *into)
 {
-	if (place->n > each_at(into) || each_at(place) < place->n)
+	if (place->n > json_path_each(into) || json_path_each(place) < place->n)
 		return false;
 	for (size_t i = 0; i < place->n; i++)
 		if (!str_eq(place->steps[i].key, into->steps[i].key))
@@ -418,7 +408,7 @@ order_admission(struct compiler *c)
 	plan->admission = arena_alloc(c->arena, plan->n_calls * sizeof *plan->admission);
 	for (size_t i = 0; i < plan->n_calls; i++)
 		if (is_admitted_ahead(plan, i))
-			admission_of(plan, plan->calls[i].conf->upstream)->calls |= UINT64_C(1) << i;
+			admission_of(plan, plan->calls[i].conf->upstream)->calls |= bit_of(i);
 }
 
 static enum err_code
@@ -440,7 +430,7 @@ is_status(const struct template *t)
 {
 	uint64_t status;
 
-	if (t->n != 1 || t->ops[0].kind != TEMPLATE_LITERAL)
+	if (!template_is_literal(t))
 		return true; /* with no text at all the key is missing, which is told already */
 	return str_to_u64(t->ops[0].text, &status) && status >= 200 && status <= 599;
 }
@@ -536,7 +526,6 @@ check_need(struct compiler *c)
 	return faultf_at(c, &conf->pos, "needs %llu calls to succeed, and has %zu",
 	    (unsigned long long)conf->need, conf->n_calls);
 }
-
 
 static enum err_code
 compile_answer_shape(struct compiler *c)

@@ -138,8 +138,7 @@ name_path(struct compiler *c, struct str path, size_t offset, struct template_op
 	e = json_path_compile(c->arena, arena_str(c->arena, path), &op->path, &where);
 	if (e != ERR_NONE)
 		return fault(c, offset + where.offset, "%s", where.reason);
-	for (size_t i = 0; i < op->path.n; i++)
-		op->has_each |= op->path.steps[i].kind == JSON_STEP_EACH;
+	op->has_each = json_path_each(&op->path) < op->path.n;
 	return ERR_NONE;
 }
 
@@ -392,6 +391,12 @@ template_add_uses(struct template_uses *to, const struct template_uses *uses)
 	to->calls_answer |= uses->calls_answer;
 	to->calls_fields |= uses->calls_fields;
 	to->calls_body |= uses->calls_body;
+}
+
+bool
+template_is_literal(const struct template *t)
+{
+	return t->n == 1 && t->ops[0].kind == TEMPLATE_LITERAL;
 }
 
 bool

@@ -1,6 +1,5 @@
 /*
- * Text with references, compiled at load: "/users/{id}?lang={query.lang|en}". References: {param}
- * {query.x} {query.x[]}
+ * Text with references, compiled at load: "/users/{id}?lang={query.lang|en}". References: {param} {query.x} {query.x[]}
  * {header.x} {cookie.x} {client.ip} {client.cert.x} {body} {body.x}; within the calls of a route
  * {calls.N.body.x} as received, {calls.N.result.x} as shaped, {calls.N.status}, {calls.N.header.x}; within
  * for_each {item} {item.x}, within a batch {items} {items.x}; {ref|default}; "{{" is a literal brace. Values are
@@ -101,6 +100,8 @@ enum err_code template_compile(struct arena *arena, struct str text, enum templa
 
 /* Adds what it refers to. */
 void template_add_uses(struct template_uses *to, const struct template_uses *uses);
+/* The template is text without references, and not empty. */
+bool template_is_literal(const struct template *t);
 /* The template is exactly one reference. */
 bool template_is_reference(const struct template *t);
 

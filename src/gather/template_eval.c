@@ -360,7 +360,7 @@ template_eval(
 	size_t bound = 0, n = 0;
 	char *to;
 
-	if (t->n == 1 && t->ops[0].kind == TEMPLATE_LITERAL) {
+	if (template_is_literal(t)) {
 		*out = t->ops[0].text;
 		return ERR_NONE;
 	}

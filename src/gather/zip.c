@@ -4,20 +4,10 @@
 #include "codec/json_iter.h"
 #include "gather/insert.h"
 
-static size_t
-each_at(const struct json_path *path)
-{
-	size_t at = 0;
-
-	while (at < path->n && path->steps[at].kind != JSON_STEP_EACH)
-		at++;
-	return at;
-}
-
 const char *
 zip_check(const struct json_path *inside)
 {
-	size_t at = each_at(inside);
+	size_t at = json_path_each(inside);
 
 	if (at == inside->n)
 		return "\"[]\" is expected: results go into the elements of a list";
@@ -68,7 +58,7 @@ growth(const struct zip_input *in, const struct json_path *path)
 enum err_code
 zip_apply(const struct zip_input *in, struct json_value *out)
 {
-	size_t at = each_at(in->inside);
+	size_t at = json_path_each(in->inside);
 	struct json_path outer = { in->inside->steps, at };
 	struct json_path inner = { in->inside->steps + at + 1, in->inside->n - at - 1 };
 	struct json_value list = json_path_find(&outer, in->target);

@@ -23,9 +23,8 @@ struct zip_input {
  * NULL. */
 const char *zip_check(const struct json_path *inside);
 /*
- * ERR_NONE; ERR_SHAPE_MISMATCH when there is no list, it has other than n elements (or, with
- * `beyond`, fewer), or one that takes a
- * result is no object; ERR_MERGE_CONFLICT; ERR_BUDGET. *out may be in->target.
+ * ERR_NONE; ERR_SHAPE_MISMATCH when there is no list, it has other than n elements (or, with `beyond`, fewer), or one
+ * that takes a result is no object; ERR_MERGE_CONFLICT; ERR_BUDGET. *out may be in->target.
  */
 enum err_code zip_apply(const struct zip_input *in, struct json_value *out);
 
