@@ -192,15 +192,6 @@ conf_check_tls_listener(const struct conf_check *check, struct listener_conf *l)
 
 /* ---- upstreams */
 
-static bool
-has_tls_server(const struct upstream_conf *up)
-{
-	for (size_t i = 0; i < up->n_servers; i++)
-		if (up->servers[i].is_tls)
-			return true;
-	return false;
-}
-
 static void
 check_client_keys(const struct conf_check *check, const struct upstream_conf *up)
 {
@@ -246,7 +237,7 @@ conf_check_tls_upstream(const struct conf_check *check, struct upstream_conf *up
 	settle_path(check, &tls->client_certificate);
 	settle_path(check, &tls->client_key);
 	settle_text(check, &tls->server_name);
-	if (!has_tls_server(up))
+	if (!upstream_conf_has_tls(up))
 		return;
 	check_client_keys(check, up);
 	if (check->errors->n_errors == n_before)

@@ -1,9 +1,6 @@
 /* `discover`: one server whose addresses DNS tells. Start-up and reload only; one thread. */
 #include "conf/conf_discover.h"
 
-#define HTTP_PORT 80
-#define HTTPS_PORT 443
-
 static struct str
 without_dot(struct str name)
 {
@@ -33,7 +30,7 @@ discover(struct upstream_conf *up, struct arena *a)
 	s->port = up->discover.port;
 	s->weight = 1;
 	s->host = s->name;
-	if (!is_srv && s->port != (s->is_tls ? HTTPS_PORT : HTTP_PORT))
+	if (!is_srv && s->port != upstream_conf_usual_port(s->is_tls))
 		s->host = arena_printf(a, "%.*s:%u", STR_FMT(s->name), (unsigned)s->port);
 	up->servers = s;
 	up->n_servers = 1;

@@ -48,15 +48,6 @@ generation_free(struct generation *gen)
 	free(gen);
 }
 
-static bool
-has_tls_server(const struct upstream_conf *up)
-{
-	for (size_t i = 0; i < up->n_servers; i++)
-		if (up->servers[i].is_tls)
-			return true;
-	return false;
-}
-
 /* The files may have changed since they were checked. */
 static enum err_code
 read_tls_files(struct generation *gen, size_t i)
@@ -82,7 +73,7 @@ read_all_tls_files(struct generation *gen)
 
 	gen->tls_files = arena_calloc(&gen->arena, c->n_upstreams, sizeof *gen->tls_files);
 	for (size_t i = 0; i < c->n_upstreams && e == ERR_NONE; i++)
-		if (has_tls_server(&c->upstreams[i]))
+		if (upstream_conf_has_tls(&c->upstreams[i]))
 			e = read_tls_files(gen, i);
 	return e;
 }

@@ -32,7 +32,7 @@ struct lease {
 	TAILQ_ENTRY(lease) link; /* in pool.waiting */
 	enum lease_state state;
 	struct pool *pool;   /* while not LEASE_NONE */
-	struct uconn *uconn; /* while LEASE_HELD; cut by lease_cut() */
+	struct uconn *uconn; /* while LEASE_HELD; cut by uconn_cut() */
 	const struct lease_events *events;
 	bool is_fresh_wanted; /* a reused connection will not do */
 };

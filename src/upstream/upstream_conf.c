@@ -9,9 +9,6 @@
 #include "upstream/upstream_discover_conf.h"
 #include "upstream/upstream_tls_conf.h"
 
-#define HTTP_PORT 80
-#define HTTPS_PORT 443
-
 /* "[::1]" without its brackets when it is an IPv6 address; else none. */
 static struct str
 ipv6_inside(struct str host, struct arena *a)
@@ -50,7 +47,7 @@ take_host(struct server_conf *s, struct str host, struct arena *a)
 static const char *
 parse_authority(struct server_conf *s, struct str authority, struct arena *a)
 {
-	uint64_t usual = s->is_tls ? HTTPS_PORT : HTTP_PORT;
+	uint64_t usual = upstream_conf_usual_port(s->is_tls);
 	struct str host, port;
 
 	if (!uri_split_authority(authority, &host, &port))
@@ -538,3 +535,12 @@ const struct conf_section upstream_conf_section = {
 	.pos_offset = offsetof(struct upstream_conf, pos),
 	.doc = "One service.",
 };
+
+bool
+upstream_conf_has_tls(const struct upstream_conf *conf)
+{
+	for (size_t i = 0; i < conf->n_servers; i++)
+		if (conf->servers[i].is_tls)
+			return true;
+	return false;
+}

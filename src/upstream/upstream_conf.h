@@ -82,5 +82,13 @@ struct upstream_conf {
 
 /* The rows of `upstreams.NAME`. */
 extern const struct conf_section upstream_conf_section;
+/* RFC 9110 4.2: the port that a URL, and so Host, need not say. */
+static inline uint64_t
+upstream_conf_usual_port(bool is_tls)
+{
+	return is_tls ? 443 : 80;
+}
+/* Some server is spoken to by TLS. */
+bool upstream_conf_has_tls(const struct upstream_conf *conf);
 
 #endif
