@@ -23,6 +23,14 @@ conf_check_place(struct conf_pos item, const char *path)
 	return conf_check_has(item, path) ? yaml_tree_find(item.node, path)->pos : item;
 }
 
+bool
+conf_check_is_default(struct conf_pos pos)
+{
+	char path[YAML_TREE_PATH_MAX];
+
+	return pos.node != NULL && str_has_prefix(str_c(yaml_tree_path(pos.node, path)), STR("defaults."));
+}
+
 struct str
 conf_check_raw(const struct conf_text *text)
 {

@@ -25,6 +25,8 @@ void conf_check(struct conf *c, struct arena *a, struct conf_errors *errors);
  * the value is built in.
  */
 struct conf_pos conf_check_place(struct conf_pos item, const char *path);
+/* It stands under `defaults`, for items of which not all need it. */
+bool conf_check_is_default(struct conf_pos pos);
 /* A text as it is written, for messages: what ${…} expanded to may be a secret. */
 struct str conf_check_raw(const struct conf_text *text);
 /* Whether the file, and not a built-in value, has the key (as conf_check_place()). */

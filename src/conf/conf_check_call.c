@@ -200,6 +200,20 @@ check_timeout_fits(
 		    "is longer than the route's timeout, which ends the call first");
 }
 
+/* What `defaults` give to all calls may be more than one upstream takes. */
+static void
+check_timeout_fits_upstream(const struct conf_check *check, const struct call_conf *call)
+{
+	const struct conf *c = check->conf;
+	struct conf_pos at = conf_check_place(call->pos, "timeout");
+
+	if (call->upstream < c->n_upstreams &&
+	    str_eq(c->upstreams[call->upstream].name, call->upstream_name.s) &&
+	    call->timeout_ns > c->upstreams[call->upstream].timeouts.total_ns && !conf_check_is_default(at))
+		conf_error_warn(check->errors, at,
+		    "is longer than `timeouts.total` of the upstream, which ends the call first");
+}
+
 static void
 check_accepts_something(const struct conf_check *check, const struct call_conf *call)
 {
@@ -208,6 +222,20 @@ check_accepts_something(const struct conf_check *check, const struct call_conf *
 	if (list->kind == YAML_LIST && list->n == 0)
 		conf_error_add(
 		    check->errors, list->pos, "no status is accepted: the call could only fail");
+}
+
+static void
+check_accepts_what_is_passed(const struct conf_check *check, const struct call_conf *call)
+{
+	const char *key = conf_check_has(call->pos, "accept") ? "accept" : "pass_errors";
+
+	for (unsigned status = 200; status < 600; status++) {
+		if (!status_set_has(&call->accept, status) || !status_set_has(&call->pass_errors, status))
+			continue;
+		conf_error_warn(check->errors, conf_check_place(call->pos, key),
+		    "%u is in both `accept` and `pass_errors`: it is passed on, and never gives a part", status);
+		return;
+	}
 }
 
 void
@@ -225,7 +253,9 @@ conf_check_call(const struct conf_check *check, const struct route_conf *route,
 	check_shape(check, call);
 	check_root_is_object(check, route, call);
 	check_timeout_fits(check, route, call);
+	check_timeout_fits_upstream(check, call);
 	check_accepts_something(check, call);
+	check_accepts_what_is_passed(check, call);
 	conf_check_coding_call(check, call);
 	if (params != NULL) {
 		struct template_params own = *params;

@@ -185,9 +185,6 @@ check_proxy(
 {
 	bool uses_body = false;
 
-	if (route->response.copy_headers.n + route->response.remove_headers.n != 0)
-		conf_error_add(check->errors, conf_check_place(route->pos, "response.headers"),
-		    "`copy` and `remove` are for routes with `calls`; a proxy passes all fields on");
 	conf_check_call_upstream(check, &route->proxy.upstream_name, &route->proxy.upstream);
 	check_upgrade(check, route);
 	if (params == NULL)
@@ -228,25 +225,89 @@ check_answer_shape(const struct conf_check *check, const struct route_conf *rout
 		conf_check_text_fault(check, where, &fault);
 }
 
-/* What a stream of parts cannot have. */
-static void
-check_formats(const struct conf_check *check, const struct route_conf *route)
+static bool
+has_format(const struct route_conf *route, enum route_format format)
 {
-	bool is_merged = route->n_formats == 0, has_events = false;
+	for (size_t i = 0; i < route->n_formats; i++)
+		if (route->formats[i] == format)
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; i < route->n_formats; i++) {
-		is_merged |= route->formats[i] == FORMAT_JSON;
-		has_events |= route->formats[i] == FORMAT_SSE;
-	}
-	for (size_t i = 0; i < route->n_calls; i++) {
+static void
+check_events(const struct conf_check *check, const struct route_conf *route)
+{
+	for (size_t i = 0; i < route->n_calls && has_format(route, FORMAT_SSE); i++) {
 		struct str name = route->calls[i].name;
 
-		if (has_events && (str_eq(name, STR("end")) || str_eq(name, STR("failure"))))
+		if (str_eq(name, STR("end")) || str_eq(name, STR("failure")))
 			conf_error_add(check->errors, route->calls[i].pos,
 			    "the event of this name says something else in `format: sse`");
-		if (!is_merged && !str_is_none(route->calls[i].into.s))
-			conf_error_add(check->errors, route->calls[i].into.pos,
-			    "has no effect: the route's `format` does not merge its parts");
+	}
+}
+
+/* NULL: they are. */
+static const char *
+why_parts_are_not_merged(const struct route_conf *route)
+{
+	if (route->n_formats != 0 && !has_format(route, FORMAT_JSON))
+		return "has no effect: the route's `format` does not merge its parts";
+	if (!str_is_none(route->response.body.s))
+		return "has no effect: `body` stands in place of the merged answer";
+	if (route->response.json.kind != CONF_JSON_NONE)
+		return "has no effect: `json` stands in place of the merged answer";
+	return NULL;
+}
+
+static void
+check_parts_are_merged(const struct conf_check *check, const struct route_conf *route)
+{
+	const char *why = why_parts_are_not_merged(route);
+
+	for (size_t i = 0; i < route->n_calls && why != NULL; i++)
+		if (!str_is_none(route->calls[i].into.s))
+			conf_error_add(check->errors, route->calls[i].into.pos, "%s", why);
+}
+
+/* A status that stands there as it is, without a condition, is always the answer's. */
+static void
+check_rules_are_reached(const struct conf_check *check, const struct response_conf *response)
+{
+	for (size_t i = 0; i + 1 < response->n_status; i++) {
+		const struct status_conf *rule = &response->status[i];
+
+		if (!str_is_none(rule->when.s) || str_find(rule->status.s, '{') != rule->status.s.n)
+			continue;
+		conf_error_warn(check->errors, response->status[i + 1].pos,
+		    "is never looked at: the rule before it always holds");
+		return;
+	}
+}
+
+static bool
+is_copied(const struct response_conf *response, struct str name)
+{
+	for (size_t i = 0; i < response->copy_headers.n; i++) {
+		struct str field = response->copy_headers.at[i].s, call;
+
+		str_split(&field, ':', &call);
+		field = str_trim(field);
+		if (str_eq(field, STR("*")) || str_ieq(field, name))
+			return true;
+	}
+	return false;
+}
+
+static void
+check_removes_something(const struct conf_check *check, const struct response_conf *response)
+{
+	for (size_t i = 0; i < response->remove_headers.n; i++) {
+		const struct conf_text *name = &response->remove_headers.at[i];
+
+		if (!str_ieq(name->s, STR("Proxy-Status")) && !is_copied(response, name->s) &&
+		    !conf_check_is_default(name->pos))
+			conf_error_warn(check->errors, name->pos,
+			    "has no effect: `copy` does not list it, so it would not be there");
 	}
 }
 
@@ -272,7 +333,10 @@ check_calls(
 		conf_check_text_json(check, &route->response.json, &with_calls, NULL);
 	}
 	check_answer_shape(check, route);
-	check_formats(check, route);
+	check_events(check, route);
+	check_parts_are_merged(check, route);
+	check_rules_are_reached(check, &route->response);
+	check_removes_something(check, &route->response);
 	if (params != NULL && check->errors->n_errors == before)
 		check_plan(check, route, params);
 }
@@ -286,9 +350,6 @@ check_require(const struct conf_check *check, const struct route_conf *route)
 
 	if (require_compile(check->arena, &route->require, &require, &where, &why) != ERR_NONE)
 		conf_error_add(check->errors, where, "%.*s", STR_FMT(why));
-	if (route->is_body_required && route->kind != ROUTE_CALLS)
-		conf_error_add(check->errors, conf_check_place(route->pos, "request.body.required"),
-		    "only a route with `calls` reads the body");
 }
 
 /* A limit on bodies that no listener lets through says less than it seems to. */

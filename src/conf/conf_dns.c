@@ -44,12 +44,15 @@ parse_search(void *base, const struct conf_text *text, struct arena *a)
 {
 	struct dns_conf *dns = &((struct conf *)base)->dns;
 	char **list = arena_calloc(a, dns->n_search + 1, sizeof(*list));
+	bool is_none = str_eq(text->s, STR("none"));
 
-	dns->has_search = true;
-	if (str_eq(text->s, STR("none")))
-		return NULL;
-	if (!addr_is_name(text->s))
+	if (dns->has_search && (is_none || dns->n_search == 0))
+		return "nothing can be beside none";
+	if (!is_none && !addr_is_name(text->s))
 		return "expected a domain, or none";
+	dns->has_search = true;
+	if (is_none)
+		return NULL;
 	if (dns->n_search == SEARCH_MAX)
 		return "more than 16 domains are not looked in";
 	if (dns->n_search != 0)

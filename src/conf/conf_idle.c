@@ -189,11 +189,13 @@ static const char *const for_proxy[] = {
 	"response.body",
 	"response.json",
 	"response.errors",
+	"response.headers.copy",
+	"response.headers.remove",
 	"format",
 	"need",
 	NULL,
 };
-static const char *const for_reply[] = { "response", "format", "need", NULL };
+static const char *const for_reply[] = { "response", "format", "need", "request.body.required", NULL };
 static const char *const for_stream[] = {
 	"response.on_conflict",
 	"response.partial",
