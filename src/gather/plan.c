@@ -147,8 +147,8 @@ may_be_absent(const struct compiler *c, size_t i, const struct template_uses *us
 
 	if ((uses->calls_needed & bit_of(i)) == 0)
 		return false;
-	if (route->need != 0 && route->need < route->n_calls)
-		return true;
+	if (route->need != 0)
+		return route->need < route->n_calls;
 	if (has_default(conf))
 		return (uses->calls_answer & bit_of(i)) != 0;
 	return !conf->is_required || !str_is_none(conf->when.s);
