@@ -75,10 +75,10 @@ add_chunked(struct build *b, bool is_cut)
 	buf_add_c(&b->out->bytes, "\r\n");
 }
 
+/* The end of the head, and the body by its length or in chunks. */
 static void
-add_whole(struct build *b, unsigned status)
+add_rest(struct build *b)
 {
-	add_status(b, status);
 	if (sim_chance(b->sim, 500000)) {
 		add_length(b, b->body.n);
 		end_head(b);
@@ -88,6 +88,13 @@ add_whole(struct build *b, unsigned status)
 		end_head(b);
 		add_chunked(b, false);
 	}
+}
+
+static void
+add_whole(struct build *b, unsigned status)
+{
+	add_status(b, status);
+	add_rest(b);
 }
 
 /* Cuts the bytes at a place from `from` to the last but one. */
@@ -459,15 +466,7 @@ add_coded(struct build *b, const char *coding, struct buf *coded)
 	b->call->coding = coding;
 	add_status(b, 200);
 	buf_printf(&b->out->bytes, "Content-Encoding: %s\r\n", coding);
-	if (sim_chance(b->sim, 500000)) {
-		add_length(b, b->body.n);
-		end_head(b);
-		add_body(b);
-	} else {
-		buf_add_c(&b->out->bytes, "Transfer-Encoding: chunked\r\n");
-		end_head(b);
-		add_chunked(b, false);
-	}
+	add_rest(b);
 	if (b->request->route->kind == SIM_KIND_PROXY) {
 		buf_fini(&text);
 		return;
