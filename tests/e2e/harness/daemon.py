@@ -110,6 +110,8 @@ class Daemon:
         listener = over(UNHURRIED_LISTENER, {"address": "127.0.0.1:%d" % self.port, **self.listener})
         if "tls" in listener:
             listener["timeouts"].setdefault("handshake", AGES)
+            if "GATHERD_KTLS" in os.environ:  # see tests/vm
+                listener["tls"] = {"ktls": os.environ["GATHERD_KTLS"] == "true", **listener["tls"]}
         if "overload" in self.top:
             self.top["overload"] = over({"queue": {"timeout": AGES}}, self.top["overload"])
         top = {"version": 1, "listeners": {"public": listener},

@@ -178,10 +178,10 @@ def survive_aborts(d, n):
 class BareClient:
     """TLS over a socket, step by step, because ssl's own sockets cannot end one direction and listen to the other."""
 
-    def __init__(self, port, ca, name="localhost"):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=wait.PATIENCE)
+    def __init__(self, port, ca, name="localhost", receive_buffer=None, **attributes):
+        self.sock = wire.Client(port, receive_buffer=receive_buffer).sock
         self.incoming, self.outgoing, self.kept = ssl.MemoryBIO(), ssl.MemoryBIO(), b""
-        self.tls = client_context(ca).wrap_bio(self.incoming, self.outgoing, server_hostname=name)
+        self.tls = client_context(ca, **attributes).wrap_bio(self.incoming, self.outgoing, server_hostname=name)
         self._step(self.tls.do_handshake)
 
     def _flush(self):
@@ -206,13 +206,13 @@ class BareClient:
     def send(self, data):
         self._step(self.tls.write, data)
 
-    def read(self):
+    def read(self, size=65536):
         """Some bytes, or none after close_notify; the end of the socket alone is an error."""
         if self.kept:
             data, self.kept = self.kept, b""
             return data
         try:
-            return self._step(self.tls.read, 65536)
+            return self._step(self.tls.read, size)
         except ssl.SSLZeroReturnError:
             return b""
 
