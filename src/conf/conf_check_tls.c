@@ -1,11 +1,9 @@
 /* Rules of TLS keys. Start-up and reload only; one thread; blocks on files. */
 #include "conf/conf_check_tls.h"
 
-#include <string.h>
-
-#include "base/buf.h"
 #include "base/clock.h"
 #include "conf/conf_expand.h"
+#include "net/stream_tcp.h"
 #include "net/tls_client.h"
 #include "net/tls_ctx.h"
 
@@ -135,21 +133,15 @@ is_complete(const struct tls_server_conf *tls)
 	       !str_is_none(tls->groups.s) && tls->ticket_lifetime_ns != 0;
 }
 
-/* The module is loaded by the first who asks, if he may: so this is a hint, and no more. */
+/* Asked here, once, and not by every connection: to say no, it looks for its module. */
 static void
-warn_of_ktls(const struct conf_check *check, const struct listener_conf *l)
+ask_for_ktls(const struct conf_check *check, struct listener_conf *l)
 {
-	static const struct conf_text path = { .s = STR_INIT(
-						   "/proc/sys/net/ipv4/tcp_available_ulp") };
-	struct tls_fault fault;
-	struct buf known = BUF_INIT;
-
-	if (tls_cert_read_file(&path, &known, &fault) == ERR_NONE &&
-	    strstr(buf_c(&known), "tls") == NULL)
+	l->tls.is_ktls_missing = !stream_tcp_can_encrypt();
+	if (l->tls.is_ktls_missing)
 		conf_error_warn(check->errors, conf_check_place(l->pos, "tls.ktls"),
 		    "the kernel does not offer TLS now, and what it does not do is done here; "
-		    "`modprobe tls` loads its module");
-	buf_fini(&known);
+		    "`modprobe tls` loads its module, and a reload asks again");
 }
 
 static void
@@ -184,7 +176,7 @@ conf_check_tls_listener(const struct conf_check *check, struct listener_conf *l)
 	check_own(check, l);
 	check_client_auth(check, l);
 	if (l->tls.has_ktls)
-		warn_of_ktls(check, l);
+		ask_for_ktls(check, l);
 	if (has_certificates(check, l) && check->errors->n_errors == n_before &&
 	    is_complete(&l->tls))
 		try_server(check, &l->tls);

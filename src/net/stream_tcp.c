@@ -13,6 +13,7 @@
 #include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -39,6 +40,8 @@ struct stream_tcp {
 	int error;           /* errno of a connect() that failed at once, or 0 */
 	bool is_read_wanted; /* by the owner */
 	bool is_read_armed;  /* in the kernel; may stay on after the owner lost interest */
+	bool is_kernels;     /* the kernel encrypts what is written: see settle_write() */
+	size_t n_owed;       /* bytes that it has taken, and that are not told as written */
 	struct event read_event;
 	struct event write_event;
 	struct defer connected; /* connect() was settled at once: told after the owner's callback */
@@ -82,6 +85,33 @@ tcp_read(struct stream *s, char *to, size_t n, size_t *got)
 	return errno == EAGAIN ? IO_AGAIN : IO_ERROR;
 }
 
+static bool
+has_room(const struct stream_tcp *t)
+{
+	struct pollfd room = { .fd = t->fd, .events = POLLOUT };
+
+	return poll(&room, 1, 0) > 0;
+}
+
+/*
+ * A kernel that encrypts takes a record although the socket has no room for all of it, sends the
+ * rest later, and forgets that rest when the socket is shut down or closed meanwhile. So what it
+ * has taken counts as written when there is room again: then the rest is out, or goes out ahead of
+ * the next record, or in close().
+ */
+static enum io_status
+settle_write(struct stream_tcp *t, size_t n, size_t *put)
+{
+	if (t->is_kernels && !has_room(t)) {
+		t->n_owed = n;
+		arm_write(t);
+		return IO_AGAIN;
+	}
+	t->n_owed = 0;
+	*put = n;
+	return IO_OK;
+}
+
 static enum io_status
 tcp_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)
 {
@@ -91,14 +121,14 @@ tcp_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)
 
 	assert(t->state != TCP_STATE_CONNECTING);
 	*put = 0;
+	if (t->n_owed != 0)
+		return settle_write(t, t->n_owed, put);
 	m.msg_iovlen = n < IOV_MAX ? n : IOV_MAX;
 	do
 		r = sendmsg(t->fd, &m, MSG_NOSIGNAL);
 	while (r < 0 && errno == EINTR);
-	if (r >= 0) {
-		*put = (size_t)r;
-		return IO_OK;
-	}
+	if (r >= 0)
+		return settle_write(t, (size_t)r, put);
 	if (errno != EAGAIN)
 		return IO_ERROR;
 	arm_write(t);
@@ -168,6 +198,22 @@ tcp_reset(struct stream *s)
 	tcp_close(s);
 }
 
+bool
+stream_tcp_can_encrypt(void)
+{
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool is_known;
+
+	if (fd < 0)
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* One that is not connected is refused for that; ENOENT comes before. */
+	is_known = setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") == 0 ||
+	           errno == ENOTCONN;
+	if (fd >= 0)
+		close(fd);
+	return is_known;
+}
+
 /*
  * That the first succeeds and the second does not (a cipher that the kernel does not know) leaves a
  * socket that carries bytes as before.
@@ -175,12 +221,14 @@ tcp_reset(struct stream *s)
 static bool
 tcp_encrypt(struct stream *s, const void *keys, size_t n)
 {
-	int fd = tcp_of(s)->fd;
+	struct stream_tcp *t = tcp_of(s);
 
-	return setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") == 0 &&
-	       setsockopt(fd, SOL_TLS, TLS_TX, keys, (socklen_t)n) == 0;
+	t->is_kernels = setsockopt(t->fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") == 0 &&
+	                setsockopt(t->fd, SOL_TLS, TLS_TX, keys, (socklen_t)n) == 0;
+	return t->is_kernels;
 }
 
+/* What came before it has been settled, so that there is room for these few bytes. */
 static enum io_status
 tcp_write_record(struct stream *s, uint8_t type, struct str payload)
 {

@@ -31,7 +31,8 @@ struct tls_server_conf {
 	struct conf_text groups;
 	struct conf_text client_ca;
 	enum tls_client_auth client_auth;
-	bool has_ktls; /* the kernel encrypts, where it can */
+	bool has_ktls;        /* the kernel encrypts, where it can */
+	bool is_ktls_missing; /* it cannot: it was asked when the configuration was checked */
 	bool has_tickets;
 	uint64_t ticket_lifetime_ns;
 };

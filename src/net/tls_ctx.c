@@ -313,7 +313,7 @@ add_context(struct tls_ctx *ctx, const struct tls_ctx_files *files, const struct
 	ctx->contexts[ctx->n_contexts++] = c;
 	SSL_CTX_set_app_data(c, ctx);
 	set_behaviour(c);
-	if (files->conf->has_ktls)
+	if (files->conf->has_ktls && !files->conf->is_ktls_missing)
 		SSL_CTX_set_options(c, SSL_OP_ENABLE_KTLS);
 	set_sessions(c, ctx, files);
 	set_client_auth(c, files);

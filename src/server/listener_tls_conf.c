@@ -165,9 +165,11 @@ static const struct conf_row rows[] = {
 	    .fallback = "false",
 	    .since = "0.1",
 	    .doc = "Whether the kernel encrypts what is sent (kTLS), on connections whose cipher it "
-		   "knows; `gatherd_client_ktls_total` counts them. Without the kernel's module "
-		   "`tls` nothing changes. It may pay for large answers, and costs small ones: "
-		   "measure. A client that asks for other keys in mid-connection is disconnected.",
+		   "knows; `gatherd_client_ktls_total` counts them. It is asked when the "
+		   "configuration is loaded: without its module `tls` there is a warning, and "
+		   "nothing changes. For machines whose network card encrypts: elsewhere it costs "
+		   "more than it saves, and a client that asks for other keys in mid-connection is "
+		   "disconnected, because the kernel takes no others.",
 	},
 	{
 	    .key = "tickets",

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from harness import wait
+from harness import tls, wait
 from harness.upstream import json_reply
 
 REQUESTS = 200
@@ -68,3 +68,20 @@ def test_a_gather_reads_writes_and_waits(gatherd, upstream, traced, calls):
     assert counts["sendmsg"] == (calls + 1) * REQUESTS
     assert (calls + 1) * REQUESTS <= counts["recvfrom"] <= 1.1 * (calls + 1) * REQUESTS
     assert counts["epoll_wait"] <= (calls + 2) * REQUESTS + 2 * seconds
+
+
+def test_only_a_kernel_that_has_tls_is_asked_to_encrypt(gatherd, traced, tmp_path):
+    pki = tls.Pki(tmp_path)
+    pair = pki.issue("site")
+    d = gatherd([{"path": "/hello", "reply": {"body": "hello"}}],
+                listener={"tls": {"certificate": pair[0], "key": pair[1], "ktls": True}})
+
+    def shake_hands():
+        for _ in range(5):
+            with tls.Client(d.port, pki.ca) as client:
+                assert client.request("/hello").body == b"hello"
+    counts = traced(d.process, shake_hands)
+    with open("/proc/sys/net/ipv4/tcp_available_ulp") as f:
+        has_kernel = "tls" in f.read().split()
+    assert counts["accept4"] > 0
+    assert (counts["setsockopt"] > 0) == has_kernel
