@@ -81,6 +81,9 @@ sim_worker_start_all(struct sim *s)
 		sim_fail(s, "the configuration is refused");
 	buf_fini(&yaml);
 	ws->n = s->env.n_workers;
+	/* TLS comes from sim_tls.c, not from the file, which has no bounds of handshakes then. */
+	ws->gen->conf->listeners[0].timeouts.handshake_ns = 5 * NS_PER_SEC;
+	ws->gen->conf->listeners[0].limits.handshakes = 1000;
 	shared_init(&ws->shared, ws->gen, ws->n);
 	for (unsigned i = 0; i < ws->n; i++)
 		start(s, ws, i);
