@@ -41,7 +41,6 @@ json_cuts_begin(struct json_cuts *cuts, const struct json_rules *rules, struct a
 	cuts->last_seen = rules->n_names == 0 ? NULL : arena_calloc(arena, rules->n_names, sizeof *cuts->last_seen);
 	cuts->max = room_of(arena) / sizeof *cuts->at;
 	cuts->n_objects = 0;
-	json_cuts_restart(cuts, NULL);
 }
 
 /* Objects are numbered on, so that nothing has been seen. */
@@ -114,7 +113,7 @@ walk_inside(struct json_cuts *cuts, const struct json_rule *around, const char *
 		if (it.is_object && rule != NULL && !is_left_out)
 			json_cuts_rename(cuts, &c, rule, member.key);
 		walk_value(cuts, is_left_out ? NULL : rule, &it, &member);
-		json_cuts_end(&c, member.value.text.p + member.value.text.n, is_left_out);
+		c.end = member.value.text.p + member.value.text.n;
 	}
 	json_cuts_leave(cuts, &c);
 	return json_iter_close(&it);

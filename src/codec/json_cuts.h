@@ -43,14 +43,14 @@ struct json_cuts {
 
 /* Between the members of one object or array. */
 struct json_cursor {
-	const char *cut_from; /* the first member of a run that is left out; NULL: none */
-	const char *kept_to;  /* the end of the last member that stays; NULL: none did */
-	const char *end;      /* of the last member */
+	const char *cut_from; /* the first member of a run that is left out; NULL: the last one stays */
+	const char *kept_to;  /* the end of the member before that run; NULL: there is none */
+	const char *end;      /* of the last member; NULL: there is none yet */
 	uint32_t object;      /* its number */
 };
 
 void json_cuts_fini(struct json_cuts *cuts);
-/* Forgets the last text. What the next one needs is counted against the arena's budget. */
+/* Before the next text is looked at, whose cuts are counted against the arena's budget. */
 void json_cuts_begin(struct json_cuts *cuts, const struct json_rules *rules, struct arena *arena);
 /* The cuts have been made: gives the memory back when one text made it unusually large. */
 void json_cuts_clear(struct json_cuts *cuts);
@@ -86,8 +86,10 @@ static inline void
 json_cuts_start(struct json_cuts *cuts, struct json_cursor *c, const char *start, bool is_left_out)
 {
 	if (is_left_out) {
-		if (c->cut_from == NULL)
+		if (c->cut_from == NULL) {
 			c->cut_from = start;
+			c->kept_to = c->end;
+		}
 	} else if (c->cut_from != NULL) {
 		json_cuts_add(cuts, c->cut_from, start, NULL);
 		c->cut_from = NULL;
@@ -106,15 +108,6 @@ json_cuts_rename(struct json_cuts *cuts, const struct json_cursor *c, const stru
 	}
 	if (!str_is_none(rule->renamed))
 		json_cuts_add(cuts, key.p - 1, key.p + key.n + 1, rule);
-}
-
-/* Where a member or element ends. */
-static inline void
-json_cuts_end(struct json_cursor *c, const char *end, bool is_left_out)
-{
-	c->end = end;
-	if (!is_left_out)
-		c->kept_to = end;
 }
 
 /* There are no more: those left out at the end go with the comma before them. */

@@ -217,24 +217,22 @@ json_path_of_key(struct arena *a, struct str key, struct json_path *path)
 	path->steps[0].quoted = json_write_str(a, key);
 }
 
-/* Of equal keys the last: the loop does not stop at the first. */
 static struct json_value
 find_key(struct json_value object, const struct json_step *step)
 {
 	struct str quoted = step->quoted;
 	struct str raw = str_of(quoted.p + 1, quoted.n - 2);
-	struct json_value found = { JSON_NONE, { NULL, 0 } };
 	struct json_iter it;
 	struct json_member member;
 
-	if (object.kind != JSON_OBJECT)
-		return found;
-	json_iter_init(&it, object);
-	while (json_iter_next(&it, &member)) {
-		if (json_str_eq(member.key, raw))
-			found = member.value;
+	if (object.kind == JSON_OBJECT) {
+		json_iter_init(&it, object);
+		while (json_iter_next(&it, &member)) {
+			if (json_str_eq(member.key, raw))
+				return member.value;
+		}
 	}
-	return found;
+	return (struct json_value){ JSON_NONE, { NULL, 0 } };
 }
 
 static struct json_value

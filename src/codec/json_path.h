@@ -55,8 +55,8 @@ void json_path_of_key(struct arena *a, struct str key, struct json_path *path);
 /* The first step that is JSON_STEP_EACH; path->n when there is none. */
 size_t json_path_each(const struct json_path *path);
 /*
- * The value that the path names in a validated document; kind JSON_NONE when there is none. Steps
- * over JSON_STEP_EACH find nothing. Of duplicate keys the last is found.
+ * The value that the path names in a validated document without duplicate keys; kind JSON_NONE when there is none.
+ * Steps over JSON_STEP_EACH find nothing.
  */
 struct json_value json_path_find(const struct json_path *path, struct json_value root);
 

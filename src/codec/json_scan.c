@@ -299,11 +299,24 @@ scan_container(struct json_run *r, const struct stack *around, const char *p)
 
 /* ---- finding cuts on the way: as above, one function call for each container that rules reach into */
 
-static const char *cut_container(
-    struct json_run *r, struct stack *s, const struct json_rule *rule, const char *p);
+static const char *cut_container(struct json_run *r, struct stack *s, const struct json_rule *rule, const char *p)
+    __attribute__((noinline));
+
+/* Inside another container, so the text does not end behind it. Nothing but brackets is done here. */
+static inline const char *
+cut_any_container(struct json_run *r, struct stack *s, const struct json_rule *rule, const char *p)
+{
+	if (rule != NULL && json_rule_reaches_into(rule, *p))
+		p = cut_container(r, s, rule, p);
+	else if (p[1] == *p + 2 && LIKELY(s->top != s->highest))
+		p += 2;
+	else
+		p = scan_container(r, s, p);
+	return UNLIKELY(p == r->end) ? json_run_fault_expected(r, p, "") : p;
+}
 
 /* A value whose rule, or NULL, is given; p at its first byte. Returns what is behind it. */
-static inline const char *
+static inline __attribute__((always_inline)) const char *
 cut_value(struct json_run *r, struct stack *s, const struct json_rule *rule, const char *p)
 {
 	const char *value = p;
@@ -314,11 +327,9 @@ cut_value(struct json_run *r, struct stack *s, const struct json_rule *rule, con
 		p = scan_number(r, p);
 	else if (!is_opening(*p))
 		p = scan_literal(r, p);
-	else if (rule != NULL && json_rule_reaches_into(rule, *p))
-		p = cut_container(r, s, rule, p);
 	else
-		p = scan_container(r, s, p);
-	if (UNLIKELY(rule != NULL && rule->is_target) && LIKELY(p != NULL))
+		p = cut_any_container(r, s, rule, p);
+	if (rule != NULL && UNLIKELY(rule->is_target) && LIKELY(p != NULL))
 		json_cuts_set_target(r->cuts, value, p);
 	return p;
 }
@@ -330,8 +341,6 @@ cut_value(struct json_run *r, struct stack *s, const struct json_rule *rule, con
 static inline const char *
 cut_next(struct json_run *r, const struct stack *s, const char *p, bool *has_next)
 {
-	if (UNLIKELY(p == r->end))
-		return json_run_fault_expected(r, p, "");
 	p = skip_space(r, p);
 	*has_next = *p == ',';
 	if (*has_next)
@@ -380,7 +389,7 @@ cut_members(struct json_run *r, struct stack *s, const struct json_rule *around,
 		p = cut_value(r, s, is_left_out ? NULL : rule, p);
 		if (UNLIKELY(p == NULL))
 			return NULL;
-		json_cuts_end(&c, p, is_left_out);
+		c.end = p;
 		p = cut_next(r, s, p, &has_next);
 	}
 	json_cuts_leave(r->cuts, &c);
@@ -402,7 +411,7 @@ cut_elements(struct json_run *r, struct stack *s, const struct json_rule *around
 		p = cut_value(r, s, is_meant ? around->each : NULL, p);
 		if (UNLIKELY(p == NULL))
 			return NULL;
-		json_cuts_end(&c, p, is_left_out);
+		c.end = p;
 		p = cut_next(r, s, p, &has_next);
 	}
 	json_cuts_leave(r->cuts, &c);
@@ -434,7 +443,8 @@ scan_whole(struct json_run *r, const char *p)
 	levels[0].close = '\0';
 	if (r->cuts == NULL)
 		return scan_container(r, &s, p);
-	return cut_value(r, &s, r->cuts->rules->root, p);
+	return json_rule_reaches_into(r->cuts->rules->root, *p) ? cut_container(r, &s, r->cuts->rules->root, p)
+								 : scan_container(r, &s, p);
 }
 
 /* The text from r->start to r->end. */
