@@ -8,6 +8,7 @@
 
 #include "base/compiler.h"
 #include "codec/json_iter.h"
+#include "codec/json_scan.h"
 #include "gather/answer_shape.h"
 #include "gather/shape.h"
 #include "gather/zip.h"
