@@ -9,7 +9,7 @@ import struct
 import threading
 import time
 
-from . import wait, wire
+from . import ports, wait, wire
 
 
 class Request(wire.Message):
@@ -125,7 +125,9 @@ class Upstream:
         self.failures = []
         self.backlog = backlog
         self.receive_buffer = receive_buffer
-        self.port = port
+        # claimed until this object is gone: nobody else gets the port of one that is stopped
+        self.claimed = None if port else ports.Port()
+        self.port = port or self.claimed.number
         self.address = address
         self.start()
 
@@ -137,7 +139,6 @@ class Upstream:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
         self.listener.bind((self.address, self.port))
         self.listener.listen(self.backlog)
-        self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     def stop(self):
