@@ -1,6 +1,8 @@
 /* Elements of Forwarded. No state; any thread. */
 #include "codec/forwarded.h"
 
+#include <string.h>
+
 #include "codec/octet.h"
 
 enum parameter { FOR, PROTO, HOST, BY, N_KNOWN, OTHER = N_KNOWN };
@@ -64,6 +66,15 @@ ip_of(struct str node)
 	if (end == node.n || (end + 1 < node.n && node.p[end + 1] != ':'))
 		return str_none();
 	return str_of(node.p + 1, end - 1);
+}
+
+struct str
+forwarded_bare_ip(struct str element)
+{
+	size_t colon = str_find(element, ':');
+	bool is_v6 = colon < element.n && memchr(element.p + colon + 1, ':', element.n - colon - 1) != NULL;
+
+	return element.p[0] == '[' || !is_v6 ? ip_of(element) : element;
 }
 
 bool

@@ -18,5 +18,10 @@ struct forwarded {
  * address, scheme or host needs one. Whether `ip` is an address is for its user to find out.
  */
 bool forwarded_parse(struct str element, struct forwarded *out);
+/*
+ * Of an element of X-Forwarded-For, which is not empty: what stands for the address, without brackets and the port
+ * that some proxies add.
+ */
+struct str forwarded_bare_ip(struct str element);
 
 #endif

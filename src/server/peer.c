@@ -48,8 +48,8 @@ read_hop(const struct request *r, struct str element, struct forwarded *hop)
 {
 	if (r->is_rfc7239)
 		return forwarded_parse(element, hop) && !str_is_none(hop->ip);
-	*hop = (struct forwarded){ .ip = element };
-	return true;
+	*hop = (struct forwarded){ .ip = forwarded_bare_ip(element) };
+	return !str_is_none(hop->ip);
 }
 
 void

@@ -33,6 +33,30 @@ START_TEST(elements_are_taken_apart)
 }
 END_TEST
 
+START_TEST(elements_of_x_forwarded_for_may_have_a_port)
+{
+	static const struct {
+		const char *element, *ip;
+	} cases[] = {
+		{ "192.0.2.1", "192.0.2.1" },
+		{ "192.0.2.1:80", "192.0.2.1" },
+		{ "2001:db8::1", "2001:db8::1" },
+		{ "::1", "::1" },
+		{ "::ffff:192.0.2.1", "::ffff:192.0.2.1" },
+		{ "[2001:db8::1]", "2001:db8::1" },
+		{ "[2001:db8::1]:80", "2001:db8::1" },
+		{ "nonsense", "nonsense" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		ck_assert_str_is(forwarded_bare_ip(str_c(cases[i].element)), cases[i].ip);
+	ck_assert(str_is_none(forwarded_bare_ip(STR("unknown"))));
+	ck_assert(str_is_none(forwarded_bare_ip(STR("_x"))));
+	ck_assert(str_is_none(forwarded_bare_ip(STR("[::1"))));
+	ck_assert(str_is_none(forwarded_bare_ip(STR("[::1]x"))));
+}
+END_TEST
+
 START_TEST(what_breaks_the_grammar_is_refused)
 {
 	static const char *const rows[] = {
@@ -69,5 +93,5 @@ START_TEST(an_element_may_end_anywhere)
 }
 END_TEST
 
-UNIT_MAIN("forwarded", elements_are_taken_apart, what_breaks_the_grammar_is_refused,
-    an_element_may_end_anywhere)
+UNIT_MAIN("forwarded", elements_are_taken_apart, elements_of_x_forwarded_for_may_have_a_port,
+    what_breaks_the_grammar_is_refused, an_element_may_end_anywhere)

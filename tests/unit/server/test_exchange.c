@@ -324,6 +324,12 @@ START_TEST(believes_trusted_proxies_only)
 	rig_assert_ends(&r.client[0], "\r\n\r\n192.0.2.7");
 	rig_ask(&r, "GET /ip HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 2001:db8::1\r\n\r\n");
 	rig_assert_ends(&r.client[0], "\r\n\r\n2001:db8::1");
+	rig_ask(&r, "GET /ip HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 1.2.3.4:5678, 192.0.2.9:80\r\n\r\n");
+	rig_assert_ends(&r.client[0], "\r\n\r\n1.2.3.4");
+	rig_ask(&r, "GET /ip HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: [2001:db8::1]:5678, ::ffff:192.0.2.9\r\n\r\n");
+	rig_assert_ends(&r.client[0], "\r\n\r\n2001:db8::1");
+	rig_ask(&r, "GET /ip HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 1.2.3.4, unknown\r\n\r\n");
+	rig_assert_ends(&r.client[0], "\r\n\r\n192.0.2.7");
 	rig_close(&r);
 }
 END_TEST
