@@ -204,7 +204,7 @@ def test_client_certificates(gatherd, pki, pair, tmp_path):
     assert status(d, *good) == "200"
     assert status(d) == "000"
     assert status(d, *bad) == "000"
-    assert d.metric("gatherd_client_handshakes_total", reason="tls_client_certificate") == 2
+    wait.until(lambda: d.metric("gatherd_client_handshakes_total", reason="tls_client_certificate") == 2, "both to be counted")
     d = gatherd(HELLO, listener=listener(pair, client_ca=pki.ca, client_auth="optional"))
     assert (status(d), status(d, *good), status(d, *bad)) == ("200", "200", "000")
 
