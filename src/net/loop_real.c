@@ -30,22 +30,16 @@ struct loop_real {
 	uint64_t armed_ns; /* what timer_fd is set to; TIMER_NEVER: nothing */
 };
 
-static void
-drain(int fd)
-{
-	uint64_t count;
-	ssize_t n = read(fd, &count, sizeof count);
-
-	/* An empty counter is as good as one that was read: both have been noticed. */
-	(void)n;
-}
-
+/*
+ * Each write to the counter and each deadline that passes is told once (EV_ET), so neither needs to be read; the
+ * counter lasts for ever.
+ */
 static void
 on_wake(evutil_socket_t fd, short what, void *arg)
 {
+	(void)fd;
 	(void)what;
 	(void)arg;
-	drain(fd);
 }
 
 static void
@@ -53,8 +47,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct loop_real *w = arg;
 
+	(void)fd;
 	(void)what;
-	drain(fd);
 	w->armed_ns = TIMER_NEVER;
 }
 
@@ -104,7 +98,7 @@ real_wake(struct loop *loop)
 	uint64_t one = 1;
 	ssize_t n = write(w->wake_fd, &one, sizeof one);
 
-	/* The only failure is a counter that is full: then the loop is awake. */
+	/* The only failure is a counter that is full, after 2^64 of them. */
 	(void)n;
 }
 
@@ -175,7 +169,8 @@ base_new(void)
 
 	if (config == NULL)
 		return NULL;
-	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
+	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0 &&
+	    event_config_require_features(config, EV_FEATURE_ET) == 0)
 		base = event_base_new_with_config(config);
 	event_config_free(config);
 	return base;
@@ -184,7 +179,7 @@ base_new(void)
 static bool
 watch(struct loop_real *w, struct event *ev, int fd, event_callback_fn fn)
 {
-	return event_assign(ev, w->base, fd, EV_READ | EV_PERSIST, fn, w) == 0 &&
+	return event_assign(ev, w->base, fd, EV_READ | EV_PERSIST | EV_ET, fn, w) == 0 &&
 	       event_add(ev, NULL) == 0;
 }
 

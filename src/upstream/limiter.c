@@ -1,10 +1,8 @@
 /*
  * The semaphore over all workers. A view and its permits belong to one worker's thread; only the slot and
- * is_kicked are shared.
+ * n_given are shared.
  */
 #include "upstream/limiter.h"
-
-#define OWN_GRANTS_MAX 4 /* to self in a row while another worker waits */
 
 void
 limiter_slot_init(struct limiter_slot *slot, uint64_t limit, uint64_t queue_size)
@@ -42,12 +40,12 @@ dequeue(struct limiter *l, struct permit *p)
 		atomic_fetch_and(&l->slot->waiting_workers, ~own_bit(l));
 }
 
-/* Takes what is free of what the head of the queue asks for; true when that was all of it. */
+/* Takes what is free of what p asks for; true when that was all of it. */
 static bool
 collect(struct limiter *l, struct permit *p)
 {
-	while (p->n_held < p->n && slot_take(l->slot, 1))
-		p->n_held++;
+	for (; p->n_held < p->n && slot_take(l->slot, 1); p->n_held++)
+		l->n_units++;
 	if (p->n_held < p->n)
 		return false;
 	dequeue(l, p);
@@ -55,63 +53,108 @@ collect(struct limiter *l, struct permit *p)
 	return true;
 }
 
+/* The head of the queue is given a unit. */
 static void
-kick(struct limiter *l, unsigned worker)
+grant(struct limiter *l)
 {
-	struct limiter *to = l->slot->views[worker];
+	struct permit *p = TAILQ_FIRST(&l->waiting);
 
-	if (to == l)
-		loop_defer(l->loop, &l->regrant);
-	else if (!atomic_exchange(&to->is_kicked, true))
-		loop_post(to->loop, &to->kick);
+	p->n_held++;
+	l->n_units++;
+	if (collect(l, p))
+		p->on_settled(p, ERR_NONE);
 }
 
-/* Wakes one worker that has waiters: self for a few grants, then the next one round the circle. */
-static void
-kick_one(struct limiter *l)
+/* Others wait as well: is this unit still of this worker's share, or one that is left of equal shares? */
+static bool
+keeps(struct limiter *l, uint32_t limit, uint32_t n_workers)
+{
+	if (l->n_units < limit / n_workers)
+		return true;
+	if ((uint64_t)l->n_units * n_workers >= limit)
+		return false;
+	return l->n_kept++ < LIMITER_ROUNDS * (l->n_units + 1);
+}
+
+/* The next one of `workers` behind the one before. */
+static unsigned
+next_of(struct limiter *l, uint64_t workers)
+{
+	uint64_t behind = workers & ~((UINT64_C(2) << l->last_given) - 1);
+
+	l->n_kept = 0;
+	l->last_given = (unsigned)__builtin_ctzll(behind != 0 ? behind : workers);
+	return l->last_given;
+}
+
+/* A unit that is no permit's goes to a worker that waits. False: none does. */
+static bool
+hand_on(struct limiter *l)
 {
 	uint64_t bits = atomic_load(&l->slot->waiting_workers);
 	uint64_t others = bits & ~own_bit(l);
-	uint64_t after = others & ~(own_bit(l) | (own_bit(l) - 1));
+	uint32_t limit = atomic_load(&l->slot->limit);
+	struct limiter *to;
 
-	if (bits == 0)
-		return;
-	if ((bits & own_bit(l)) != 0 && (others == 0 || l->own_grants < OWN_GRANTS_MAX)) {
-		l->own_grants++;
-		kick(l, l->worker);
-		return;
+	if (bits == 0 || atomic_load(&l->slot->inflight) > limit)
+		return false;
+	if (others == 0 ||
+	    (bits != others && keeps(l, limit, (uint32_t)__builtin_popcountll(bits)))) {
+		grant(l);
+		return true;
 	}
-	l->own_grants = 0;
-	kick(l, (unsigned)__builtin_ctzll(after != 0 ? after : others));
+	to = l->slot->views[next_of(l, others)];
+	if (atomic_fetch_add(&to->n_given, 1) == 0)
+		loop_post(to->loop, &to->kick);
+	return true;
 }
 
-/* Grants heads while permits last; what this worker cannot use goes on to another. */
-static void
-serve(struct limiter *l)
+/* A unit that is no permit's is not in flight any more. True: it is again, for one who waits. */
+static bool
+retake(struct limiter_slot *slot)
 {
+	atomic_fetch_sub(&slot->inflight, 1);
+	/* Who began to wait just before has found nothing free. */
+	return atomic_load(&slot->waiting_workers) != 0 && slot_take(slot, 1);
+}
+
+/* Who it is for is seen when the turn ends: its other requests may wait by then. */
+static void
+put_back(struct limiter *l)
+{
+	if (atomic_load(&l->slot->waiting_workers) == 0 && !retake(l->slot))
+		return;
+	l->n_spare++;
+	loop_defer(l->loop, &l->share);
+}
+
+static void
+on_share(void *arg)
+{
+	struct limiter *l = arg;
 	struct permit *p;
 
+	while (l->n_spare > 0) {
+		l->n_spare--;
+		while (!hand_on(l) && retake(l->slot))
+			;
+	}
+	/* Where the limit has grown, nothing has to come back first. */
 	while ((p = TAILQ_FIRST(&l->waiting)) != NULL && collect(l, p))
 		p->on_settled(p, ERR_NONE);
-	if (TAILQ_EMPTY(&l->waiting) &&
-	    atomic_load(&l->slot->inflight) < atomic_load(&l->slot->limit))
-		kick_one(l);
-}
-
-static void
-on_regrant(void *arg)
-{
-	serve(arg);
 }
 
 static void
 on_kick(struct msg *m)
 {
 	struct limiter *l = CONTAINER_OF(m, struct limiter, kick);
+	/* From here on whoever gives posts the message again. */
+	uint32_t n = atomic_exchange(&l->n_given, 0);
 
-	/* Before serving: a release after this posts again, one before it is seen by the CAS. */
-	atomic_store(&l->is_kicked, false);
-	serve(l);
+	for (; n > 0 && !TAILQ_EMPTY(&l->waiting); n--)
+		grant(l);
+	for (; n > 0; n--)
+		put_back(l);
 }
 
 void
@@ -121,7 +164,7 @@ limiter_init(struct limiter *l, struct limiter_slot *slot, unsigned worker, stru
 	*l = (struct limiter){ .slot = slot, .loop = loop, .worker = worker };
 	TAILQ_INIT(&l->waiting);
 	l->kick.fn = on_kick;
-	defer_init(&l->regrant, on_regrant, l);
+	defer_init(&l->share, on_share, l);
 	slot->views[worker] = l;
 }
 
@@ -129,7 +172,7 @@ void
 limiter_fini(struct limiter *l)
 {
 	assert(TAILQ_EMPTY(&l->waiting));
-	loop_defer_cancel(l->loop, &l->regrant);
+	loop_defer_cancel(l->loop, &l->share);
 	l->slot->views[l->worker] = NULL;
 }
 
@@ -156,6 +199,7 @@ permit_take(struct permit *p, struct limiter *from, uint32_t n)
 	assert(p->state == PERMIT_NONE);
 	if (!TAILQ_EMPTY(&from->waiting) || !slot_take(from->slot, n))
 		return false;
+	from->n_units += n;
 	hold(p, from, n);
 	return true;
 }
@@ -175,10 +219,11 @@ permit_wait(struct permit *p, struct limiter *from, uint32_t n, uint64_t deadlin
 	loop_timer_set(from->loop, &p->timer, deadline_ns);
 	TAILQ_INSERT_TAIL(&from->waiting, p, link);
 	from->n_waiting++;
+	if (!is_head)
+		return;
 	atomic_fetch_or(&from->slot->waiting_workers, own_bit(from));
-	/* A release between the failed try and the bit would have kicked nobody: look once more. */
-	if (is_head)
-		collect(from, p);
+	/* A release between the failed try and the bit would have seen nobody: look once more. */
+	collect(from, p);
 }
 
 enum err_code
@@ -218,9 +263,9 @@ permit_release(struct permit *p)
 	p->state = PERMIT_NONE;
 	p->from = NULL;
 	p->n_held = 0;
-	if (n != 0) {
-		atomic_fetch_sub(&l->slot->inflight, n);
-		kick_one(l);
+	for (; n > 0; n--) {
+		l->n_units--;
+		put_back(l);
 	}
 }
 

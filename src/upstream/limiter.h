@@ -5,12 +5,22 @@
  *
  *     acquire  own queue empty and CAS(inflight < limit): granted
  *              else push; set own bit in waiting_workers; try the CAS once more for the head; else wait
- *     release  inflight--; a bit set: kick one worker (self first for a few grants, then round robin)
- *     kicked   grant heads while the CAS succeeds; clear own bit when the queue empties; queue already
- *              empty (the waiter left): pass the kick on if inflight < limit and a bit is set
+ *     release  no bit set: inflight--; a bit set by now: CAS(inflight < limit) for whoever that is
+ *              else the unit stays in flight, so that nobody can take it, and is shared out when the
+ *              turn ends: to the head of the own queue, or to another worker that waits, by message;
+ *              no bit set any more: as above
+ *     given    the head of the queue has it; clear own bit when the queue empties; queue already empty
+ *              (the waiter left): as if released
  *
- * Without the second CAS, or without passing the kick on, wake-ups are lost; every access is seq_cst. The
- * exhaustive model of this protocol, tests/model/limiter_model.py, finds neither an excess permit nor a lost wake-up.
+ * Without the second CAS, without the second look at the bits, or without passing on what nobody waits
+ * for, waiters are forgotten; every access is seq_cst. The exhaustive model of this protocol,
+ * tests/model/limiter_model.py, finds neither an excess permit nor a lost wake-up.
+ *
+ * A worker that waits keeps what comes back to it until it has an equal share of the limit; what is more
+ * goes to the others that wait, round the circle. Units that are left of equal shares stay with a worker
+ * until LIMITER_ROUNDS times what it has came back. So workers that are busy alike do not wake each
+ * other, and one of w that waits without a unit is given one before
+ * (w - 1) * (LIMITER_ROUNDS * ceil(limit / w) + 1) came back to those that have their share.
  *
  * A permit may stand for several units. One that waits takes them one by one as they come free while it is the head of
  * its queue, so that no stream of small ones can pass it by; who lets more than one such permit wait must order
@@ -26,6 +36,7 @@
 #include "net/loop.h"
 
 #define LIMITER_MAX_WORKERS 64
+#define LIMITER_ROUNDS 4
 
 struct limiter;
 
@@ -49,13 +60,16 @@ struct limiter {
 	struct limiter_slot *slot; /* borrowed, outlives the view */
 	struct loop *loop;
 	unsigned worker;
-	unsigned own_grants; /* grants to self since the last one to another */
+	unsigned last_given; /* to this worker */
+	uint32_t n_kept;     /* since then, of what is left of equal shares */
+	uint32_t n_units;    /* what its permits have of those in flight */
+	uint32_t n_spare;    /* in flight besides: come back, to be shared out when the turn ends */
 	TAILQ_HEAD(, permit) waiting;
 	uint32_t n_waiting;
-	struct defer regrant;
+	struct defer share;
 	/* What other workers write: away from what this one uses for every call. */
 	_Alignas(CACHE_LINE) struct msg kick;
-	atomic_bool is_kicked; /* the message is under way */
+	_Atomic uint32_t n_given; /* units; not 0: the message is under way */
 };
 
 /* Before the workers run. */

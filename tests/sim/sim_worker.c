@@ -186,6 +186,30 @@ add_conn(const struct sim *s, struct holdings *h, const struct cconn *c)
 		sim_fail(s, "an exchange holds %zu bytes of an upload", x->proxy->upload.cap);
 }
 
+static const struct limiter *
+view_of(const struct sim_worker *w, size_t slot)
+{
+	return slot == 0 ? &w->worker->admission : &w->worker->upstreams[slot - 1].limiter;
+}
+
+/* Of those in flight, the units that are between two permits. */
+static uint32_t
+units_on_their_way(const struct sim *s, const struct sim_workers *ws, size_t slot)
+{
+	uint32_t inflight = atomic_load(&slot_of(ws, slot)->inflight), units = 0, n = 0;
+
+	for (unsigned k = 0; k < ws->n; k++) {
+		const struct limiter *view = view_of(&ws->at[k], slot);
+
+		n += view->n_spare + atomic_load(&view->n_given);
+		units += view->n_units;
+	}
+	if (units + n != inflight)
+		sim_fail(s, "limiter %zu: workers have %u units, %u are counted", slot, units + n,
+		    inflight);
+	return n;
+}
+
 static void
 check_holdings(const struct sim *s, const struct sim_workers *ws)
 {
@@ -206,10 +230,11 @@ check_holdings(const struct sim *s, const struct sim_workers *ws)
 	}
 	for (size_t i = 0; i <= SIM_UPSTREAMS; i++) {
 		uint32_t inflight = atomic_load(&slot_of(ws, i)->inflight);
+		uint32_t held = h.permits[i] + units_on_their_way(s, ws, i);
 
-		if (h.permits[i] > inflight || (h.permits[i] != inflight && !h.has_fanout))
-			sim_fail(s, "limiter %zu: %u permits are held, %u are counted", i,
-			    h.permits[i], inflight);
+		if (held > inflight || (held != inflight && !h.has_fanout))
+			sim_fail(s, "limiter %zu: %u permits are held, %u are counted", i, held,
+			    inflight);
 	}
 	if (h.leases > n_busy || (h.leases != n_busy && !h.has_fanout))
 		sim_fail(s, "%zu leases on %zu busy connections", h.leases, n_busy);
@@ -222,12 +247,6 @@ has_work(const struct sim_workers *ws)
 		if (loop_has_work(ws->at[i].loop))
 			return true;
 	return false;
-}
-
-static const struct limiter *
-view_of(const struct sim_worker *w, size_t slot)
-{
-	return slot == 0 ? &w->worker->admission : &w->worker->upstreams[slot - 1].limiter;
 }
 
 /* Units that one worker's permits wait for: those in the queue, and those of groups that wait for their turn. */

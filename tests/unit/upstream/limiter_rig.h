@@ -16,7 +16,7 @@ struct fixture {
 };
 
 /* What those that waited were told, in turn. */
-static enum err_code settled[8];
+static enum err_code settled[256];
 static int n_settled;
 
 static inline void
