@@ -51,7 +51,7 @@ def test_older_versions_are_refused(gatherd, pki, pair):
     assert curl(d, "--cacert", pki.ca, "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0").returncode == 35
     d = gatherd(HELLO, listener=listener(pair, min_version="1.3"))
     assert curl(d, "--cacert", pki.ca, "--tls-max", "1.2").returncode == 35
-    assert d.metric("gatherd_client_handshakes_total", reason="tls_protocol") == 1
+    wait.until(lambda: d.metric("gatherd_client_handshakes_total", reason="tls_protocol") == 1, "it to be counted")
     assert curl(d, "--cacert", pki.ca).stdout == "hello\n200 0"
 
 
@@ -109,7 +109,7 @@ def test_plain_http_to_a_tls_port_is_told(gatherd, pki, pair, start):
         response = client.read_response()
         assert (response.status, response.header("Connection"), response.json()["reason"]) == (400, "close", "plain_http")
         assert client.is_closed()
-    assert d.metric("gatherd_client_handshakes_total", reason="plain_http") == 1
+    wait.until(lambda: d.metric("gatherd_client_handshakes_total", reason="plain_http") == 1, "it to be counted")
     record = d.access_log()[0]
     assert (record["status"], record["reason"]) == (400, "plain_http")
     with tls.Client(d.port, pki.ca) as client:

@@ -149,7 +149,7 @@ def test_a_hello_byte_by_byte_is_served_or_timed_out(gatherd, pki, pair):
                 sock.send(hello[i:i + 1])
                 time.sleep(0.05)
     assert time.monotonic() - began > 0.9
-    assert d.metric("gatherd_client_handshakes_total", reason="request_timeout") == 1
+    wait.until(lambda: d.metric("gatherd_client_handshakes_total", reason="request_timeout") == 1, "it to be counted")
 
 
 # ---- after the handshake
