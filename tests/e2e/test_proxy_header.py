@@ -31,6 +31,9 @@ def v2(source, port=5000, command=0x21, extensions=b""):
     (v2("::ffff:203.0.113.9"), "203.0.113.9"),
     (v2("203.0.113.9", extensions=b"\x04" + struct.pack("!H", 3000) + bytes(3000)), "203.0.113.9"),
     (v2("203.0.113.9", command=0x20), "127.0.0.1"),
+    (SIGNATURE + b"\x20\0\0\0", "127.0.0.1"),
+    (SIGNATURE + b"\x21\0\0\3abc", "127.0.0.1"),
+    (SIGNATURE + b"\x21\x31\0\xd8" + bytes(216), "127.0.0.1"),
 ])
 def test_the_client_is_who_the_header_names(gatherd, header, client):
     d = gatherd([REPLY], listener=TRUSTING)
@@ -47,7 +50,9 @@ def test_the_client_is_who_the_header_names(gatherd, header, client):
 
 
 @pytest.mark.parametrize("begin", [
-    REQUEST, b"PROXY TCP4 1.2.3 1.2.3.4 1 2\r\n" + REQUEST, SIGNATURE + b"\x31\x11\0\x0c" + bytes(12) + REQUEST,
+    REQUEST, b"PROXY TCP4 1.2.3 1.2.3.4 1 2\r\n" + REQUEST, b"PROXY TCP4 ::1 1.2.3.4 1 2\r\n" + REQUEST,
+    b"PROXY TCP4 1.2.3.4 1.2.3.4 65536 2\r\n" + REQUEST, SIGNATURE + b"\x21\x11\0\x08" + bytes(8) + REQUEST,
+    SIGNATURE + b"\x21\x12\0\x0c" + bytes(12) + REQUEST, SIGNATURE + b"\x31\x11\0\x0c" + bytes(12) + REQUEST,
     b"PROXY TCP4 203.0.113.9 198.51.100.1 5000 443\n" + REQUEST, SIGNATURE + b"\x21\x11\xff\xff" + REQUEST])
 def test_what_is_no_header_is_closed_without_an_answer(gatherd, begin):
     d = gatherd([REPLY], listener=TRUSTING)
