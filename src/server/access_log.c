@@ -190,8 +190,9 @@ enqueue(struct access_log *log, struct access_log_chunk *chunk)
 {
 	pthread_mutex_lock(&log->lock);
 	STAILQ_INSERT_TAIL(&log->waiting, chunk, link);
-	pthread_cond_broadcast(&log->changed);
 	pthread_mutex_unlock(&log->lock);
+	/* Not before: who wakes would have to wait for the lock. */
+	pthread_cond_broadcast(&log->changed);
 }
 
 static struct access_log_chunk *
