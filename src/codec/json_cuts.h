@@ -103,7 +103,8 @@ json_cuts_rename(struct json_cuts *cuts, const struct json_cursor *c, const stru
 	size_t name = rule->named->name;
 
 	if (name != JSON_RULE_NO_NAME) {
-		cuts->collides = cuts->collides || cuts->last_seen[name] == c->object;
+		if (UNLIKELY(cuts->last_seen[name] == c->object))
+			cuts->collides = true;
 		cuts->last_seen[name] = c->object;
 	}
 	if (!str_is_none(rule->renamed))

@@ -18,8 +18,10 @@ static void
 set_key(struct json_rule *rule, struct str key)
 {
 	rule->key = key;
-	if (key.n > 0)
+	if (key.n > 0) {
 		memcpy(&rule->first_word, key.p, key.n < 8 ? key.n : 8);
+		memset(&rule->first_mask, 0xff, key.n < 8 ? key.n : 8);
+	}
 	if (key.n >= 8)
 		rule->last_word = json_str_load8(key.p + key.n - 8);
 }

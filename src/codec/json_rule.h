@@ -18,7 +18,8 @@
 /* What is done with the values that one path names. */
 struct json_rule {
 	struct str key;      /* of the member, as raw JSON; none: the root, or elements */
-	uint64_t first_word; /* up to eight bytes that the key begins with, zeros behind them */
+	uint64_t first_word; /* up to eight bytes that the key begins with */
+	uint64_t first_mask; /* which bits of that are the key's */
 	uint64_t last_word;  /* the eight bytes that it ends with, when there are so many */
 	struct str renamed;  /* the key that it gets, as a JSON string with its quotes; none: it keeps its own */
 	bool is_dropped;
@@ -80,10 +81,8 @@ json_rule_of_quick(const struct json_rule *rule, const char *p, size_t n)
 	if (LIKELY((rule->lengths >> n & 1) == 0))
 		return NULL;
 	first = json_str_load8(p);
-	if (n < 8)
-		first &= (UINT64_C(1) << 8 * n) - 1;
 	for (struct json_rule *m = rule->members; m != NULL; m = m->next) {
-		if (m->first_word == first && m->key.n == n &&
+		if (m->key.n == n && ((first ^ m->first_word) & m->first_mask) == 0 &&
 		    (n <= 8 || m->last_word == json_str_load8(p + n - 8)))
 			return m;
 	}
