@@ -160,7 +160,10 @@ static const struct loop_ops real_ops = {
 	.fini = real_fini,
 };
 
-/* One base per thread and never shared: libevent's locks would be paid for nothing. */
+/*
+ * One base per thread and never shared: libevent's locks would be paid for nothing. So would its clock, which it
+ * reads after each wait for timers that it does not have here.
+ */
 static struct event_base *
 base_new(void)
 {
@@ -169,7 +172,8 @@ base_new(void)
 
 	if (config == NULL)
 		return NULL;
-	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0 &&
+	if (event_config_set_flag(
+		config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_NO_CACHE_TIME) == 0 &&
 	    event_config_require_features(config, EV_FEATURE_ET) == 0)
 		base = event_base_new_with_config(config);
 	event_config_free(config);
