@@ -2,6 +2,7 @@
 
     instructions.py           fails when a request costs 3 % more than the file says, or allocates more
     instructions.py --write   measures and rewrites the file (`make bench-instructions`)
+    instructions.py --order FILE  writes which functions of the daemon a request runs, as the linker takes it (`make order`)
 
 bench_turns is the whole daemon without its process; only its turns of the loop are counted, so that the figures
 are the same every time. They hold for one compiler, its flags and one kind of processor, which the file names:
@@ -177,12 +178,44 @@ def complaints(rows, kept):
                    "they buy, with `make bench-instructions`" % (name, instructions, was_instructions))
 
 
+def functions_run(folder):
+    """Names of all that is the daemon's own; what many requests need comes first."""
+    symbols = subprocess.run(["nm", "--defined-only", os.path.join(BUILD, "libgatherd.a")], capture_output=True,
+                             text=True, check=True).stdout
+    own = set(re.findall(r"^[0-9a-f]+ [tT] (\w+)$", symbols, re.M))
+    for name in SCENARIOS:
+        few, many = (run(folder, name, n) for n in (FEW, MANY))
+        yield from sorted(f for f, n in many.items() if f in own and n > few.get(f, 0))
+
+
+def write_order(path):
+    with tempfile.TemporaryDirectory() as folder:
+        names = list(dict.fromkeys(functions_run(folder)))
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("""/*
+ * What a request runs, side by side in the program (configure --enable-release): after some idle milliseconds each page
+ * and each line of it has to be fetched again before the first byte of an answer can leave. A name that is not there any
+ * more does no harm, a new one is only found elsewhere. Written by `make order`; see tests/bench/instructions.py.
+ */
+SECTIONS
+{
+	.text.steady :
+	{
+""")
+        f.writelines("\t\t*(.text.%s .text.%s.*)\n" % (name, name) for name in names)
+        f.write("\t}\n}\nINSERT BEFORE .text;\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--order", metavar="FILE")
     args = parser.parse_args()
     if shutil.which("valgrind") is None:
         skip("valgrind is not installed (scripts/bootstrap --tests installs it)")
+    if args.order:
+        write_order(args.order)
+        return 0
     kept, of = read_kept() if os.path.exists(KEPT) else ({}, None)
     if not args.write and of != conditions():
         skip("the figures are for %s, this is %s" % (of, conditions()))
