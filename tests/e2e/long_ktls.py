@@ -163,8 +163,9 @@ def test_a_client_may_change_its_own_keys(gatherd, pki, pair):
 
 
 def test_a_client_that_asks_for_other_keys_is_disconnected(gatherd, pki, pair):
-    """The kernel has been given keys and takes no others; tests/unit/net/test_stream_tls.c has it without a kernel."""
-    d = gatherd([HELLO], listener=listener(pair))
+    """The kernel has been given keys and takes no others; tests/unit/net/test_stream_tls.c has it without a kernel. At
+    the latest when its request is due: s_client waits for the other keys before it sends one."""
+    d = gatherd([HELLO], listener={**listener(pair), "timeouts": {"header": "5s"}})
     assert b"hello" not in after_other_keys(d, b"K")
     with tls.Client(d.port, pki.ca) as client:
         assert client.request("/hello").body == b"hello"
