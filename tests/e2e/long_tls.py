@@ -19,7 +19,7 @@ def pki(tmp_path):
 def test_100000_aborted_handshakes_leave_nothing(gatherd, pki, workers):
     pair = pki.issue("site")
     d = gatherd(HELLO, workers=workers,
-                listener={"tls": {"certificate": pair[0], "key": pair[1]}, "timeouts": {"handshake": "5s"}})
+                listener={"tls": {"certificate": pair[0], "key": pair[1]}, "timeouts": tls.WAITS_END})
     print("\n%d workers: %s" % (workers, tls.survive_aborts(d, 100000)))
 
 

@@ -366,8 +366,7 @@ def test_half_open_handshakes_have_their_time(gatherd, pki, pair):
 def test_aborted_handshakes_leave_nothing(gatherd, pki, pair):
     """Cut off after any number of bytes, by FIN and by RST, or with a byte that is wrong: make check-handshakes makes
     a hundred thousand of them."""
-    # some bytes that are wrong have the daemon wait for more
-    tls.survive_aborts(gatherd(HELLO, listener={**listener(pair), "timeouts": {"handshake": "5s"}}), 400 if daemon_module.is_sanitized() else 3000)
+    tls.survive_aborts(gatherd(HELLO, listener={**listener(pair), "timeouts": tls.WAITS_END}), 400 if daemon_module.is_sanitized() else 3000)
 
 
 # ---- upstreams

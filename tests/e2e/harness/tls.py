@@ -151,6 +151,10 @@ def tlsload(mode, port, target, *options, timeout=600):
     return json.loads(done.stdout)
 
 
+# time-outs of a listener for survive_aborts(): some bytes that are wrong have the daemon wait for more, in a handshake or behind it
+WAITS_END = {"handshake": "5s", "header": "5s", "idle": "5s"}
+
+
 def survive_aborts(d, n):
     """n connections to /hello that end anywhere in their handshake; then the descriptors and the memory of the daemon
     `d` are what they were after the first quarter. Returns what was measured."""
