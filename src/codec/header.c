@@ -29,6 +29,25 @@ header_is_look_alike(struct str name)
 	return http_table_header_flags(http_table_header(str_of(dashed, name.n))) != 0;
 }
 
+static char
+dash(char c)
+{
+	return c == '_' ? '-' : c;
+}
+
+bool
+header_is_same_name(struct str a, struct str b)
+{
+	size_t i = 0;
+
+	if (a.n != b.n)
+		return false;
+	while (i < a.n &&
+	    (dash(a.p[i]) == dash(b.p[i]) || str_ieq(str_of(a.p + i, 1), str_of(b.p + i, 1))))
+		i++;
+	return i == a.n;
+}
+
 bool
 header_list_add(struct header_list *list, struct str name, struct str value)
 {

@@ -41,6 +41,8 @@ void header_list_init(struct header_list *list, struct header *at, size_t cap);
 bool header_list_add(struct header_list *list, struct str name, struct str value);
 /* With "-" for each "_", is it the name of a field that is not simply passed on? */
 bool header_is_look_alike(struct str name);
+/* Are these one field to a server that takes "_" for "-"? Case does not matter. */
+bool header_is_same_name(struct str a, struct str b);
 
 /* As header_list_add(), when the id of the name is known already. */
 static inline bool

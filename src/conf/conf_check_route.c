@@ -193,6 +193,12 @@ check_proxy(
 	if (uses_body)
 		conf_error_add(check->errors, route->proxy.path.pos,
 		    "the body is streamed and cannot be referred to");
+	uses_body = false;
+	conf_check_text_fields(
+	    check, &route->proxy.headers, CONF_CHECK_REQUEST, params, &uses_body);
+	if (uses_body)
+		conf_error_add(check->errors, conf_check_place(route->pos, "proxy.headers"),
+		    "the body is streamed and cannot be referred to");
 }
 
 /* What only the whole route can tell: calls that wait for each other, parts that cannot be merged.

@@ -5,6 +5,7 @@
 #include "daemon/explain_graph.h"
 #include "daemon/explain_place.h"
 #include "daemon/explain_request.h"
+#include "gather/call_request.h"
 #include "gather/forward.h"
 #include "gather/plan_call.h"
 
@@ -129,15 +130,15 @@ explain_call_put(struct buf *out, const struct plan *plan, size_t call,
 	explain_request_put(out, MARGIN, cp, env, arena);
 }
 
-/* All fields of the client that cross, as proxy routes send them. */
+/* The fields of the client that cross, as proxy routes send them. */
 static struct str
-crossing_fields(const struct request *r, struct arena *arena)
+crossing_fields(const struct request *r, const struct forward_set *set, struct arena *arena)
 {
 	size_t room = forward_bound(r);
 	struct h1_write w;
 
 	h1_write_init(&w, arena_alloc(arena, room), room);
-	forward_all(&w, r);
+	forward_all(&w, r, set);
 	return h1_write_str(&w);
 }
 
@@ -158,7 +159,7 @@ explain_call_put_proxy(struct buf *out, const struct route *route, const struct 
 	const struct proxy_plan *plan = &route->plan.proxy;
 	const struct request *r = env->request;
 	struct buf text = BUF_INIT;
-	struct str path = r->path;
+	struct str path = r->path, own = STR("");
 	enum err_code e = ERR_NONE;
 
 	put_title(out, STR("proxy"), up->name, &route->conf->pos);
@@ -166,6 +167,9 @@ explain_call_put_proxy(struct buf *out, const struct route *route, const struct 
 	put_tunnel(out, route->conf);
 	if (plan->has_path)
 		e = template_eval(&plan->path, env, arena, &path);
+	if (e == ERR_NONE)
+		e = call_request_fields(
+		    plan->request_fields, plan->n_request_fields, env, arena, &own);
 	if (e != ERR_NONE) {
 		buf_printf(out, "  is not sent: %s: %s\n", err_token(e), err_text(e));
 		return;
@@ -175,7 +179,8 @@ explain_call_put_proxy(struct buf *out, const struct route *route, const struct 
 		buf_printf(&text, "?%.*s", STR_FMT(r->query));
 	buf_printf(&text, " HTTP/1.1\nHost: %.*s\n", STR_FMT(explain_request_host(up)));
 	buf_add(&text, forward_own_fields(r, true, arena));
-	buf_add(&text, crossing_fields(r, arena));
+	buf_add(&text, own);
+	buf_add(&text, crossing_fields(r, plan->forward, arena));
 	if (r->has_body)
 		buf_printf(&text, "\n%.*s\n", STR_FMT(r->body));
 	explain_request_put_lines(out, MARGIN, buf_str(&text));

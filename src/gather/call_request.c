@@ -105,6 +105,55 @@ content_type_of(const struct call_plan *cp, const struct request *r)
 }
 
 static enum err_code
+eval_fields(const struct field_plan *fields, size_t n, const struct template_env *env,
+    struct arena *arena, struct str *values)
+{
+	for (size_t i = 0; i < n; i++) {
+		enum err_code e = template_eval(&fields[i].value, env, arena, &values[i]);
+
+		if (e != ERR_NONE)
+			return e;
+	}
+	return ERR_NONE;
+}
+
+static size_t
+lines_bound(const struct field_plan *fields, const struct str *values, size_t n)
+{
+	size_t bound = 0;
+
+	for (size_t i = 0; i < n; i++)
+		bound += fields[i].name.n + values[i].n + sizeof ": \r\n";
+	return bound;
+}
+
+static void
+put_fields(
+    struct h1_write *w, const struct field_plan *fields, const struct str *values, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		h1_write_field(w, fields[i].name, values[i]);
+}
+
+enum err_code
+call_request_fields(const struct field_plan *fields, size_t n, const struct template_env *env,
+    struct arena *arena, struct str *out)
+{
+	struct str *values = arena_alloc(arena, n * sizeof *values);
+	enum err_code e = eval_fields(fields, n, env, arena, values);
+	struct h1_write w;
+	size_t room;
+
+	if (e != ERR_NONE)
+		return e;
+	room = lines_bound(fields, values, n);
+	h1_write_init(&w, arena_alloc(arena, room), room);
+	put_fields(&w, fields, values, n);
+	*out = h1_write_str(&w);
+	return h1_write_is_ok(&w) ? ERR_NONE : ERR_BAD_PARAMETER;
+}
+
+static enum err_code
 build_fields(const struct call_plan *cp, const struct template_env *env, struct arena *arena,
     struct h1_request *out)
 {
@@ -112,23 +161,19 @@ build_fields(const struct call_plan *cp, const struct template_env *env, struct 
 	struct str type = content_type_of(cp, env->request);
 	bool has_body = cp->json != NULL || cp->body.n != 0 ||
 	    (http_table_method_flags(cp->method) & METHOD_HAS_BODY) != 0;
-	size_t room = type.n + cp->accept_encoding.n + 64;
+	enum err_code e = eval_fields(cp->fields, cp->n_fields, env, arena, values);
 	struct h1_write w;
+	size_t room;
 
-	for (size_t i = 0; i < cp->n_fields; i++) {
-		enum err_code e = template_eval(&cp->fields[i].value, env, arena, &values[i]);
-
-		if (e != ERR_NONE)
-			return e;
-		room += cp->fields[i].name.n + values[i].n + 4;
-	}
+	if (e != ERR_NONE)
+		return e;
 	if (cp->n_fields == 0 && !has_body && cp->accept_encoding.n == 0) {
 		out->fields = STR("\r\n");
 		return ERR_NONE;
 	}
+	room = type.n + cp->accept_encoding.n + lines_bound(cp->fields, values, cp->n_fields) + 64;
 	h1_write_init(&w, arena_alloc(arena, room), room);
-	for (size_t i = 0; i < cp->n_fields; i++)
-		h1_write_field(&w, cp->fields[i].name, values[i]);
+	put_fields(&w, cp->fields, values, cp->n_fields);
 	h1_write_raw(&w, cp->accept_encoding);
 	if (!str_is_none(type))
 		h1_write_known(&w, HEADER_CONTENT_TYPE, type);
@@ -139,16 +184,21 @@ build_fields(const struct call_plan *cp, const struct template_env *env, struct 
 	return h1_write_is_ok(&w) ? ERR_NONE : ERR_BAD_PARAMETER;
 }
 
+bool
+call_request_has_key(const struct field_plan *fields, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_ieq(fields[i].name, STR("Idempotency-Key")))
+			return true;
+	return false;
+}
+
 /* The methods that are, and any request that carries a key by which the server knows a repetition. */
 static bool
 is_idempotent(const struct call_plan *cp)
 {
-	if ((http_table_method_flags(cp->method) & METHOD_IDEMPOTENT) != 0)
-		return true;
-	for (size_t i = 0; i < cp->n_fields; i++)
-		if (str_ieq(cp->fields[i].name, STR("Idempotency-Key")))
-			return true;
-	return false;
+	return (http_table_method_flags(cp->method) & METHOD_IDEMPOTENT) != 0 ||
+	    call_request_has_key(cp->fields, cp->n_fields);
 }
 
 enum err_code

@@ -15,4 +15,10 @@ struct str call_request_shared(
 enum err_code call_request_build(const struct call_plan *cp, const struct template_env *env,
     struct arena *arena, struct h1_request *out);
 
+/* The lines of fields that the configuration sets, in the arena; errors as above, of the first value that has one. */
+enum err_code call_request_fields(const struct field_plan *fields, size_t n,
+    const struct template_env *env, struct arena *arena, struct str *out);
+/* Is one of these the key by which the server knows a repetition? */
+bool call_request_has_key(const struct field_plan *fields, size_t n);
+
 #endif

@@ -285,12 +285,22 @@ forward_is_last_hop(const struct request *r)
 	    str_to_u64(header_value(r->headers, HEADER_MAX_FORWARDS), &hops) && hops == 0;
 }
 
+static bool
+stays_behind(const struct forward_set *set, struct str name)
+{
+	bool is_listed;
+
+	return str_is_none(forward_set_field(set, name, &is_listed));
+}
+
 void
-forward_all(struct h1_write *w, const struct request *r)
+forward_all(struct h1_write *w, const struct request *r, const struct forward_set *set)
 {
 	for (size_t i = 0; i < r->headers->n; i++) {
 		const struct header *h = &r->headers->at[i];
 
+		if (set != NULL && stays_behind(set, h->name))
+			continue;
 		if (may_forward(h) && !count_down(w, r, h))
 			h1_write_received(w, h);
 	}

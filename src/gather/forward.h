@@ -27,9 +27,9 @@ struct str forward_own_fields(const struct request *r, bool keeps_via, struct ar
 bool forward_is_last_hop(const struct request *r);
 /*
  * Every field of the client that may cross and is not one of ours, Max-Forwards of OPTIONS counted down. Room:
- * forward_bound().
+ * forward_bound(). set: which of them; NULL: all.
  */
-void forward_all(struct h1_write *w, const struct request *r);
+void forward_all(struct h1_write *w, const struct request *r, const struct forward_set *set);
 /*
  * The fields that a call's `forward.headers` lists. "*" leaves out what would make an answer that cannot be
  * merged or describes a body that is not sent: Accept-Encoding, Range, If-*, Content-*.

@@ -1,6 +1,7 @@
 /* What of a request is passed on. Read-only when shared. */
 #include "gather/forward_set.h"
 
+#include "codec/header.h"
 #include "codec/uri.h"
 
 bool
@@ -49,6 +50,26 @@ forward_set_compile(struct arena *arena, const struct conf_text_list *list,
 	}
 }
 
+void
+forward_set_all_but(
+    struct arena *arena, const struct conf_pair_list *own, struct forward_set *out)
+{
+	struct conf_text star = { .s = STR_INIT("*") };
+	const struct conf_text_list all = { &star, 1 };
+
+	forward_set_compile(arena, &all, own, out);
+}
+
+/* X_User is X-User to CGI and its heirs. */
+static bool
+is_kept_back(const struct forward_set *set, struct str name)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (str_is_none(set->rules[i].as) && header_is_same_name(set->rules[i].name, name))
+			return true;
+	return false;
+}
+
 struct str
 forward_set_field(const struct forward_set *set, struct str name, bool *is_listed)
 {
@@ -61,7 +82,7 @@ forward_set_field(const struct forward_set *set, struct str name, bool *is_liste
 		*is_listed = true;
 		return rule->as.p == rule->name.p ? name : rule->as;
 	}
-	return set->takes_all ? name : str_none();
+	return set->takes_all && !is_kept_back(set, name) ? name : str_none();
 }
 
 struct str

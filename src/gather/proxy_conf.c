@@ -105,6 +105,18 @@ static const struct conf_row rows[] = {
 		"it came.",
 	},
 	{
+	    .key = "headers",
+	    .type = CONF_PAIRS,
+	    .offset = offsetof(struct route_conf, proxy.headers),
+	    .form = "{ X-Client-Subject: \"{client.cert.subject|}\" }",
+	    .since = "0.1",
+	    .doc = "Fields that the upstream is sent in place of the client's own of these names, whatever their "
+		   "case and with `_` for `-` as well; so they can be trusted to come from gatherd. Values "
+		   "may refer to the request, but for its body. A reference that finds nothing and has no default "
+		   "is 400 `missing_reference`, and nothing is sent; with the empty default of `{client.cert.san|}` "
+		   "the field is sent empty. The names are those that a call may set.",
+	},
+	{
 	    .key = "upgrade",
 	    .type = CONF_PARSED_LIST,
 	    .parse = parse_upgrade,

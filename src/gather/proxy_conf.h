@@ -11,6 +11,7 @@ struct proxy_conf {
 	struct conf_text upstream_name;
 	size_t upstream; /* index in conf.upstreams */
 	struct conf_text path; /* template; none: the client's path as it came */
+	struct conf_pair_list headers; /* of the request; values are templates */
 	struct str upgrades[PROXY_CONF_UPGRADES]; /* protocols that clients may change to */
 	size_t n_upgrades;
 	struct {

@@ -3,6 +3,7 @@
 
 #include "base/compiler.h"
 #include "codec/h1_write.h"
+#include "gather/call_request.h"
 #include "gather/forward.h"
 #include "server/compress.h"
 #include "server/respond.h"
@@ -77,22 +78,35 @@ put_upgrade(struct proxy *p, struct h1_write *w)
 	h1_write_known(w, HEADER_UPGRADE, p->protocol);
 }
 
-static void
-request_fields(struct proxy *p)
+/* The client's fields, and before them those that the route sets in their place. */
+static enum err_code
+request_fields(struct proxy *p, const struct proxy_plan *plan)
 {
 	struct exchange *x = p->exchange;
 	size_t room = 192 + p->protocol.n + forward_bound(&x->request);
+	struct str own = STR("");
 	struct h1_write w;
 
+	if (plan->n_request_fields != 0) {
+		const struct template_env env = { .request = &x->request };
+		enum err_code e = call_request_fields(
+		    plan->request_fields, plan->n_request_fields, &env, &x->arena, &own);
+
+		if (e != ERR_NONE)
+			return e;
+	}
+	room += own.n;
 	p->request.client_ip = x->request.client_ip;
 	p->request.shared = forward_own_fields(&x->request, true, &x->arena);
 	h1_write_init(&w, arena_alloc(&x->arena, room), room);
 	put_framing(p, &w);
 	put_upgrade(p, &w);
-	forward_all(&w, &x->request);
+	h1_write_raw(&w, own);
+	forward_all(&w, &x->request, plan->forward);
 	h1_write_end(&w);
 	assert(h1_write_is_ok(&w)); /* the parser has checked every field */
 	p->request.fields = h1_write_str(&w);
+	return ERR_NONE;
 }
 
 static enum err_code
@@ -369,16 +383,18 @@ proxy_start(struct exchange *x)
 		e = request_line(p, plan);
 	if (e == ERR_NONE)
 		e = answer_fields(p, plan);
+	if (e == ERR_NONE)
+		e = request_fields(p, plan);
 	if (e != ERR_NONE)
 		return e;
-	request_fields(p);
 	arena_on_reset(&x->arena, free_upload, p);
 	p->request.method = x->request.method;
 	p->request.body = x->request.body;
 	p->request.is_streamed = !x->is_body_complete;
 	p->request.is_idempotent =
 	    (http_table_method_flags(x->request.method) & METHOD_IDEMPOTENT) != 0 ||
-	    header_find(x->request.headers, HEADER_IDEMPOTENCY_KEY) != NULL;
+	    header_find(x->request.headers, HEADER_IDEMPOTENCY_KEY) != NULL ||
+	    call_request_has_key(plan->request_fields, plan->n_request_fields);
 	x->proxy = p;
 	call_init(&p->call, &x->server->setup.gather->upstreams[plan->upstream], &x->arena,
 	    &call_events, p);

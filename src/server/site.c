@@ -51,12 +51,27 @@ compile_calls(struct build *b, struct route *route, const struct template_params
 }
 
 static enum err_code
+compile_request_fields(
+    struct build *b, const struct conf_pair_list *headers, const struct template_params *params,
+    struct proxy_plan *plan)
+{
+	if (headers->n == 0)
+		return ERR_NONE;
+	plan->n_request_fields = headers->n;
+	plan->forward = arena_alloc(b->arena, sizeof *plan->forward);
+	forward_set_all_but(b->arena, headers, plan->forward);
+	return plan_fields(b->arena, headers, params, &plan->request_fields, b->fault);
+}
+
+static enum err_code
 compile_proxy(struct build *b, struct route *route, const struct template_params *params)
 {
 	const struct route_conf *conf = route->conf;
 	struct proxy_plan *plan = &route->plan.proxy;
-	enum err_code e;
+	enum err_code e = compile_request_fields(b, &conf->proxy.headers, params, plan);
 
+	if (e != ERR_NONE)
+		return e;
 	plan->upstream = conf->proxy.upstream;
 	plan->call_index = b->site->n_calls;
 	add_call(b, conf, STR("proxy"), conf->proxy.upstream);

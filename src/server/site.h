@@ -27,6 +27,9 @@ struct proxy_plan {
 	struct template path;      /* with has_path; else the client's own path goes on */
 	struct field_plan *fields; /* response.headers.set */
 	size_t n_fields;
+	struct field_plan *request_fields; /* headers */
+	size_t n_request_fields;
+	struct forward_set *forward; /* what of the client's fields crosses beside those; NULL: all */
 	size_t call_index; /* over all calls, for metrics */
 };
 

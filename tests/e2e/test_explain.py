@@ -188,6 +188,15 @@ def test_proxies_and_replies(explain):
     assert status == 0 and "  0 requests to upstreams\n" in text
 
 
+def test_what_a_proxy_route_sets(tmp_path):
+    path = tmp_path / "conf.yaml"
+    path.write_text(CONF + "  - { path: /set, proxy: { upstream: a, headers: { X-Page: \"{query.page}\", X-From: \"{client.ip}\" } } }\n")
+    text = daemon.run("explain", "GET", "/set?page=3", "-H", "x-page: 4", "-H", "X-Other: 5", "-c", str(path)).stdout
+    assert "  > X-Page: 3\n  > X-From: 127.0.0.1\n  > X-Other: 5\n" in text and "x-page" not in text
+    text = daemon.run("explain", "GET", "/set", "-H", "x-page: 4", "-c", str(path)).stdout
+    assert "  is not sent: missing_reference: " in text and "  > " not in text
+
+
 def test_what_a_tunnel_may(explain):
     _, text = explain("GET", "/live/7/socket")
     assert re.search(r"^  upgrade +websocket, tcp +conf.yaml:24  routes\[3\].proxy.upgrade$", text, re.M)

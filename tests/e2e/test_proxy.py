@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from harness import wait, wire
+from harness import expect, wait, wire
 from harness.upstream import HeadUpstream, json_reply, raw
 
 ANY = {"path": "/{rest...}", "methods": "any", "proxy": {"upstream": "up"}}
@@ -353,3 +353,55 @@ def test_options_at_the_last_hop_tell_the_methods(gatherd, upstream):
     assert d.request("/some", "OPTIONS", fields=last).header("Allow") == refused.header("Allow")
     assert refused.header("Allow") == "GET, HEAD, PUT, OPTIONS, PURGE"
     assert d.request("/any", "OPTIONS", fields=last).header("Allow") is None
+
+
+# ---- fields that the route sets
+
+SET = {"path": "/u/{id}/{rest...}", "methods": "any",
+       "proxy": {"upstream": "up", "path": "/{rest}",
+                 "headers": {"X-User": "{id}", "X-Page": "{query.page|1}", "X-From": "{client.ip}", "X-Was": "{header.x-is|}",
+                             "Max-Forwards": "7"}}}
+
+
+@pytest.mark.sanitize
+def test_what_the_route_sets_replaces_what_the_client_says(gatherd, upstream):
+    up = upstream()
+    d = gatherd([SET], {"up": up})
+    spoofed = [("X-User", "root"), ("x-uSER", "root"), ("X_User", "root"), ("x-from", "6.6.6.6"), ("X-Was", "root"), ("X-Users", "kept"),
+               ("Connection", "X-User, X-From")]
+    assert d.request("/u/a%2Fb/c?page=2%263&x=1", "OPTIONS", fields=spoofed + [("X-Is", "here")]).status == 200
+    request = up.only_request()
+    assert request.target == "/c?page=2%263&x=1"
+    assert [request.all(name) for name in ("X-User", "X-Page", "X-From", "X-Was", "Max-Forwards")] == [
+        ["a/b"], ["2&3"], ["127.0.0.1"], ["here"], ["7"]]
+    assert "x_user" not in request.names() and "connection" not in request.names()
+    assert request.all("X-Users") == ["kept"] and request.all("X-Is") == ["here"]
+    assert d.request("/u/7/c", "POST", body=b"abc", fields=[("X-Was", "root")]).status == 200
+    request = up.requests[-1]
+    assert request.body == b"abc"
+    assert [request.all(name) for name in ("X-User", "X-Page", "X-Was")] == [["7"], ["1"], [""]], "an empty default is an empty field"
+
+
+@pytest.mark.sanitize
+def test_no_field_is_set_that_cannot_be(gatherd, upstream):
+    up = upstream()
+    route = {"path": "/x", "methods": "any", "proxy": {"upstream": "up", "headers": {"X-Q": "{query.q}"}}}
+    d = gatherd([route], {"up": up})
+    expect.is_problem(d.get("/x", fields=[("X-Q", "mine")]), 400, "missing_reference")
+    for value in ("a%0d%0aX-Admin:%201", "a%0aX-Admin:%201", "a%00b", "a%0db", "%7f"):
+        expect.is_problem(d.get("/x?q=" + value), 400, "bad_parameter")
+    with d.client() as client:
+        client.write_request("/x", "POST", fields=[("Content-Length", "100000")])
+        expect.is_problem(client.read_response(), 400, "missing_reference")
+    assert not up.requests
+    assert d.get("/x?q=fine").status == 200
+    assert up.only_request().all("X-Q") == ["fine"]
+
+
+def test_a_request_on_a_stale_connection_has_them_again(gatherd, upstream):
+    up = upstream()
+    up.handler = lambda conn: conn.close() if conn.served > 1 else conn.reply(b"1")
+    d = gatherd([SET], {"up": up})
+    for i in range(4):
+        assert d.get("/u/%d/c" % i, fields=[("X-User", "root")]).status == 200
+    assert [r.all("X-User") for r in up.requests] == [["0"]] + [[str(i)] for i in (1, 2, 3) for _ in range(2)]

@@ -229,6 +229,27 @@ def test_client_certificates_are_forwarded_on_request(gatherd, upstream, pki, pa
     assert curl(d, "--cacert", pki.ca, path="/strict").stdout.endswith("400 0")
 
 
+@pytest.mark.sanitize
+def test_nobody_speaks_for_a_certificate_through_a_proxy_route(gatherd, upstream, pki, pair):
+    alice = pki.issue("alice", "DNS:alice.test,email:alice@test")
+    up = upstream()
+    fields = {"X-Subject": "{client.cert.subject}", "X-San": "{client.cert.san}"}
+    routes = [{"path": "/strict", "proxy": {"upstream": "up", "headers": fields}},
+              {"path": "/lax", "proxy": {"upstream": "up", "headers": {"X-Subject": "{client.cert.subject|}"}}}]
+    d = gatherd(routes, {"up": up}, listener=listener(pair, client_ca=pki.ca, client_auth="optional"))
+    spoofed = [("X-Subject", "CN=root"), ("x-subject", "CN=root"), ("X_SUBJECT", "CN=root"), ("X-SAN", "DNS:root.test")]
+    with tls.Client(d.port, pki.ca, alice) as client:
+        assert client.request("/strict", fields=spoofed).status == 200
+    request = up.requests[-1]
+    assert request.all("X-Subject") == ["CN=alice"] and request.all("X-San") == ["DNS:alice.test, email:alice@test"]
+    assert "root" not in str(request.fields)
+    with tls.Client(d.port, pki.ca) as client:
+        assert client.request("/strict", fields=spoofed).status == 400
+        assert client.request("/lax", fields=spoofed[:3]).status == 200
+    assert len(up.requests) == 2
+    assert up.requests[-1].all("X-Subject") == [""] and "root" not in str(up.requests[-1].fields)
+
+
 # ---- sessions
 
 @pytest.mark.threads

@@ -98,6 +98,19 @@ def test_subprotocols_and_fields_cross(gatherd, server):
     asyncio.run(run())
 
 
+def test_fields_that_the_route_sets_cross(gatherd, server):
+    up = server()
+    route = {"path": "/{room}", "proxy": {"upstream": "up", "upgrade": ["websocket"], "headers": {"X-Room": "{room}"}}}
+    d = gatherd([route], {"up": up.conf()})
+
+    async def run():
+        async with ws.connect(d, path="/7", extra_headers=[("x-room", "8"), ("X_Room", "9")]) as client:
+            await talk(client, 1, 10)
+            fields = up.peers[0].request_headers
+            assert fields.get_all("X-Room") == ["7"] and "X_Room" not in fields
+    asyncio.run(run())
+
+
 def test_close_codes_cross(gatherd, server):
     async def bye(peer):
         await peer.recv()

@@ -74,6 +74,16 @@ START_TEST(knows_look_alikes)
 }
 END_TEST
 
+START_TEST(knows_one_name_by_its_letters)
+{
+	ck_assert(header_is_same_name(STR("X-Client_Subject"), STR("x_CLIENT-subject")));
+	ck_assert(header_is_same_name(STR("a"), STR("A")));
+	ck_assert(!header_is_same_name(STR("X-Client"), STR("X-Clients")));
+	ck_assert(!header_is_same_name(STR("X-Client"), STR("X.Client")));
+	ck_assert(!header_is_same_name(STR("X-Client"), STR("XaClient")));
+}
+END_TEST
+
 static void
 check_elements(const char *value, const char *joined)
 {
@@ -142,4 +152,5 @@ END_TEST
 
 UNIT_MAIN("header", finds_fields, refuses_more_than_it_can_hold, marks_what_connection_names,
     knows_look_alikes,
+    knows_one_name_by_its_letters,
     takes_lists_apart, finds_tokens_in_lists, takes_lines_apart, knows_tokens_and_values)

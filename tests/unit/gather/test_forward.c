@@ -220,16 +220,60 @@ START_TEST(via_tells_the_version_in_which_the_request_came)
 END_TEST
 
 static const char *
-all(void)
+all_of(const struct forward_set *set)
 {
 	static char to[4096];
 	struct h1_write w;
 
 	h1_write_init(&w, to, sizeof to);
-	forward_all(&w, &request);
+	forward_all(&w, &request, set);
 	ck_assert(h1_write_is_ok(&w));
 	return arena_str(&arena, h1_write_str(&w)).p;
 }
+
+static const char *
+all(void)
+{
+	return all_of(NULL);
+}
+
+START_TEST(what_a_proxy_sets_stays_behind_in_any_spelling)
+{
+	struct conf_pair set[] = { { .name = { .s = STR("X-Subject") } }, { .name = { .s = STR("cookie") } },
+		{ .name = { .s = STR("Max-Forwards") } } };
+	struct conf_pair_list own = { set, ARRAY_LEN(set) };
+	struct forward_set but;
+
+	setup(false);
+	request.method = METHOD_OPTIONS;
+	add("X-SUBJECT", "CN=root");
+	add("x-subject", "CN=root");
+	add("X_Subject", "CN=root");
+	add("X-Subjects", "1");
+	add("Cookie", "a=1");
+	add("Max-Forwards", "3");
+	add("X_Other", "2");
+	forward_set_all_but(&arena, &own, &but);
+	ck_assert_str_eq(all_of(&but), "X-Subjects: 1\r\nX_Other: 2\r\n");
+	arena_reset(&arena);
+}
+END_TEST
+
+START_TEST(star_passes_no_look_alike_of_what_the_call_sets)
+{
+	struct conf_text names[] = { { .s = STR("*") }, { .s = STR("x_b") } };
+	struct conf_pair set[] = { { .name = { .s = STR("X-A") } }, { .name = { .s = STR("X-B") } } };
+	struct conf_pair_list own = { set, ARRAY_LEN(set) };
+
+	setup(false);
+	add("X_A", "1");
+	add("X_B", "2");
+	add("X_C", "3");
+	/* the one that is listed was meant */
+	ck_assert_str_eq(listed(set_of(names, 2, &own)), "X_B: 2\r\nX_C: 3\r\n");
+	arena_reset(&arena);
+}
+END_TEST
 
 /* RFC 9110 7.6.2 */
 START_TEST(max_forwards_counts_the_hops_of_options)
@@ -369,4 +413,5 @@ UNIT_MAIN("forward", a_stranger_is_not_believed, a_trusted_proxy_is_extended,
     a_broken_traceparent_is_replaced, trace_ids_are_hex_digits_of_random_numbers,
     via_tells_the_version_in_which_the_request_came,
     max_forwards_counts_the_hops_of_options, nothing_leaves_unless_listed,
+    what_a_proxy_sets_stays_behind_in_any_spelling, star_passes_no_look_alike_of_what_the_call_sets,
     star_leaves_out_what_is_not_for_a_call, query_pairs_are_chosen_by_name)

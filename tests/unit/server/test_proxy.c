@@ -43,6 +43,59 @@ START_TEST(writes_the_request_anew)
 }
 END_TEST
 
+static void
+setup_with_headers(struct conf_pair *pairs, size_t n)
+{
+	rig_open(&r);
+	rig_proxy(&r, "/p/{rest...}");
+	r.routes[0].proxy.headers = (struct conf_pair_list){ pairs, n };
+	rig_start(&r);
+}
+
+START_TEST(fields_of_the_route_replace_those_of_the_client)
+{
+	struct conf_pair pairs[] = {
+		{ .name = { .s = STR("X-User") }, .value = { .s = STR("u {rest}") } },
+		{ .name = { .s = STR("X-Query") }, .value = { .s = STR("{query.q}") } },
+		{ .name = { .s = STR("X-Empty") }, .value = { .s = STR("{header.x-none|}") } },
+	};
+
+	setup_with_headers(pairs, ARRAY_LEN(pairs));
+	rig_ask(&r,
+	    "GET /p/a?q=1 HTTP/1.1\r\nHost: x\r\nX-USER: root\r\nx_user: root\r\nx-empty: root\r\nX-Mine: 1\r\n"
+	    "Connection: X-User\r\n\r\n");
+	rig_assert_has(&r.up[0], "\r\nX-User: u a\r\nX-Query: 1\r\nX-Empty: \r\nX-Mine: 1\r\n\r\n");
+	rig_assert_lacks(&r.up[0], "root");
+	rig_say(&r, &r.up[0], "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	/* of a body that is still under way nothing is waited for */
+	rig_ask(&r, "POST /p/a HTTP/1.1\r\nHost: x\r\nX-Query: 1\r\nContent-Length: 100000\r\n\r\n");
+	rig_assert_begins(&r.client[0], "HTTP/1.1 400 Bad Request\r\n");
+	rig_assert_has(&r.client[0], "missing_reference");
+	rig_assert_lacks(&r.up[0], "POST");
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_key_of_the_route_makes_a_post_repeatable)
+{
+	struct conf_pair pairs[] = {
+		{ .name = { .s = STR("idempotency-key") }, .value = { .s = STR("{rest}") } },
+	};
+
+	setup_with_headers(pairs, ARRAY_LEN(pairs));
+	rig_ask(&r, "GET /p/a HTTP/1.1\r\nHost: x\r\n\r\n");
+	rig_say(&r, &r.up[0], "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	rig_ask(&r, "POST /p/b HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx");
+	rig_assert_has(&r.up[0], "\r\nidempotency-key: b\r\n");
+	stream_close(&r.up[0].stream);
+	rig_settle(&r);
+	ck_assert_uint_eq(r.n_up, 2);
+	rig_assert_begins(&r.up[1], "POST /p/b HTTP/1.1\r\n");
+	rig_assert_has(&r.up[1], "\r\nidempotency-key: b\r\n");
+	rig_close(&r);
+}
+END_TEST
+
 START_TEST(answers_are_framed_anew)
 {
 	setup();
@@ -403,7 +456,8 @@ START_TEST(endless_answers_outlive_the_routes_time)
 }
 END_TEST
 
-UNIT_MAIN("proxy", writes_the_request_anew, answers_are_framed_anew, chunks_become_chunks,
+UNIT_MAIN("proxy", writes_the_request_anew, fields_of_the_route_replace_those_of_the_client,
+    a_key_of_the_route_makes_a_post_repeatable, answers_are_framed_anew, chunks_become_chunks,
     close_delimited_answers_become_chunks, http_1_0_clients_get_the_close, answers_without_a_body,
     small_bodies_go_up_whole, chunked_bodies_are_streamed_up, large_bodies_of_known_length,
     continue_is_said_when_the_upstream_is_there, slow_readers_slow_the_upstream,
