@@ -15,7 +15,8 @@ static const struct conf_row forward_rows[] = {
 	    .doc =
 		"Names of request fields that are passed on. `\"*\"` is all but hop-by-hop fields and "
 		"those that make no sense in a call (Accept-Encoding, Range, If-*, Content-*); beside it "
-		"`\"!Cookie\"` leaves one out. `\"X-Old: X-New\"` passes a field on under another name.",
+		"`\"!Cookie\"` leaves one out, and so does a name in the call's own `headers`, also where "
+		"the client writes `_` for `-`. `\"X-Old: X-New\"` passes a field on under another name.",
 	},
 	{
 	    .key = "query",
