@@ -180,7 +180,7 @@ def test_sessions_are_resumed(gatherd, pair, version):
 
 
 def test_aborted_handshakes_leave_nothing(gatherd, pair):
-    d = gatherd([HELLO], listener=listener(pair))
+    d = gatherd([HELLO], listener={**listener(pair), "timeouts": tls.WAITS_END})
     tls.survive_aborts(d, 2000)
 
 
