@@ -481,9 +481,12 @@ finish(struct cconn *c)
 	bool is_persistent = stream->is_persistent, is_silent;
 
 	exchange_on_flushed(&stream->exchange);
-	/* Only who has said that this request is the last sends nothing that would turn a close into a reset. */
+	/*
+	 * Only who has said that this request is the last sends nothing that would turn a close into a reset; but who
+	 * has offered another protocol may speak it already.
+	 */
 	is_silent = stream->is_head_complete && !stream->head.is_persistent &&
-	    h1_frame_is_done(&stream->frame) && c->in == NULL;
+	    !stream->head.offers_upgrade && h1_frame_is_done(&stream->frame) && c->in == NULL;
 	/* An end that is part of the answer has to arrive: over TLS it is a record, which may have to wait. */
 	if (!is_persistent && is_silent && !stream->is_until_close) {
 		cconn_close(c);

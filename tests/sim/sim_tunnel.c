@@ -106,12 +106,16 @@ may_be_closed(const struct sim *s)
 	    s->env.has_jumps;
 }
 
-/* Over TLS, and what is shaped like it, a client that leaves in mid-sentence says goodbye all the same. */
+/*
+ * Over TLS, and what is shaped like it, a client that leaves in mid-sentence says goodbye all the same. One that was
+ * reset before it heard of the tunnel has no sentence.
+ */
 static bool
 may_have_left(const struct sim_tunnel *t)
 {
 	return t->side == SIM_TUNNEL_SERVER && t->sim->env.mode == SIM_STORM &&
-	       (t->sim->tls != NULL || t->sim->world->has_records);
+	       (t->sim->tls != NULL || t->sim->world->has_records ||
+		   theirs(t)->tried == 0);
 }
 
 void

@@ -179,6 +179,7 @@ START_TEST(what_was_not_asked_for_is_refused)
 		ASK("Connection: Upgrade\r\nUpgrade: h2c/1\r\n"),
 		ASK("Connection: Upgrade\r\nUpgrade: websocket/13\r\n" KEY VERSION),
 		ASK("Connection: Upgrade\r\nUpgrade: foo\r\n") ASK(""),
+		ASK("Connection: close, Upgrade\r\nUpgrade: foo\r\n"),
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
@@ -189,6 +190,8 @@ START_TEST(what_was_not_asked_for_is_refused)
 		rig_assert_has(&r.client[0], err_token(ERR_UPGRADE_REFUSED));
 		rig_assert_ends(&r.client[0], "}");
 		ck_assert(r.client[0].is_ended);
+		/* more may come, and no reset overtakes the answer */
+		ck_assert(!TAILQ_EMPTY(&r.listener->conns[CCONN_LINGER]));
 		ck_assert_uint_eq(r.n_up, 1);
 		ck_assert_uint_eq(up()->in.n, 0);
 		rig_close(&r);
