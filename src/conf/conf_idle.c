@@ -275,7 +275,6 @@ static const struct rule {
 
 /* ---- settling */
 
-
 /* What is passed on to calls, where there are none. */
 static void
 report_passed_on(const struct yaml_node *route, struct conf_errors *errors)

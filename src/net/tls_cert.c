@@ -86,6 +86,20 @@ no_passphrase(char *to, int n, int is_writing, void *arg)
 	return 0;
 }
 
+/*
+ * The next certificate; NULL at the end of the PEM blocks and at a damaged one. OpenSSL decodes the
+ * extensions at first use and keeps them in the certificate, which all workers share: first use is here.
+ */
+static X509 *
+read_cert(BIO *bio)
+{
+	X509 *cert = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
+
+	if (cert != NULL)
+		X509_check_purpose(cert, -1, 0);
+	return cert;
+}
+
 /* ---- the certificate and its chain */
 
 static enum err_code
@@ -93,13 +107,13 @@ parse_chain(struct tls_cert *cert, BIO *bio, const struct conf_text *file, struc
 {
 	X509 *next;
 
-	cert->leaf = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL);
+	cert->leaf = read_cert(bio);
 	if (cert->leaf == NULL)
 		return tls_cert_refuse(fault, file,
 		    "%s holds no certificate; expected PEM: the certificate, then its "
 		    "intermediates",
 		    file->s.p);
-	while ((next = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL)
+	while ((next = read_cert(bio)) != NULL)
 		sk_X509_push(cert->chain, next);
 	if (!is_end_of_pem())
 		return tls_cert_refuse(fault, file, "%s: certificate %d is damaged", file->s.p,
@@ -270,7 +284,7 @@ trust_all(BIO *bio, X509_STORE *store, STACK_OF(X509_NAME) * subjects)
 	X509 *next;
 	int n = 0;
 
-	while ((next = PEM_read_bio_X509_AUX(bio, NULL, no_passphrase, NULL)) != NULL) {
+	while ((next = read_cert(bio)) != NULL) {
 		X509_STORE_add_cert(store, next);
 		if (subjects != NULL)
 			sk_X509_NAME_push(subjects, X509_NAME_dup(X509_get_subject_name(next)));

@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 
 from harness import daemon as daemon_module  # noqa: E402
+from harness import tls  # noqa: E402
 from harness import upstream as upstream_module  # noqa: E402
 
 
@@ -17,6 +18,17 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "alone: measures time or load and wants the machine for itself")
     if not os.access(daemon_module.BINARY, os.X_OK):
         pytest.exit("%s is not there; build first or set GATHERD_BUILD" % daemon_module.BINARY, returncode=4)
+
+
+@pytest.fixture
+def pki(tmp_path):
+    return tls.Pki(tmp_path)
+
+
+@pytest.fixture
+def pair(pki):
+    """A certificate of localhost and its key."""
+    return pki.issue("site")
 
 
 @pytest.fixture

@@ -32,16 +32,6 @@ def nothing_stays_behind():
     assert kernel("TlsRxSw") == 0, "reading is the daemon's own"
 
 
-@pytest.fixture
-def pki(tmp_path):
-    return tls.Pki(tmp_path)
-
-
-@pytest.fixture
-def pair(pki):
-    return pki.issue("site")
-
-
 def listener(pair, **more):
     return {"tls": {"certificate": pair[0], "key": pair[1], "ktls": True, **more}}
 

@@ -10,11 +10,6 @@ from harness import tls
 HELLO = [{"path": "/hello", "reply": {"body": "hello"}}]
 
 
-@pytest.fixture
-def pki(tmp_path):
-    return tls.Pki(tmp_path)
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_100000_aborted_handshakes_leave_nothing(gatherd, pki, workers):
     pair = pki.issue("site")

@@ -1,6 +1,6 @@
 """A real browser at the edge: pages and WebSocket over TLS, with the certificate of a test's authority."""
 import pytest
-from harness import browser, tls
+from harness import browser
 from harness import websocket as ws
 from harness.upstream import json_reply
 
@@ -27,11 +27,6 @@ new Promise((resolve) => {
         protocol: socket.protocol, extensions: socket.extensions});
 })
 """
-
-
-@pytest.fixture
-def pki(tmp_path):
-    return tls.Pki(tmp_path)
 
 
 @pytest.fixture

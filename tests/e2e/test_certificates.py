@@ -12,11 +12,6 @@ HELLO = [{"path": "/hello", "reply": {"body": "hello"}}]
 RSA, ECDSA = "RSA-PSS+SHA256:RSA+SHA256", "ECDSA+SHA256"
 
 
-@pytest.fixture
-def pki(tmp_path):
-    return tls.Pki(tmp_path)
-
-
 def listener(*pairs, **more):
     return {"tls": {"certificates": [{"certificate": cert, "key": key} for cert, key in pairs], **more}}
 

@@ -18,16 +18,6 @@ HELLO = [{"path": "/hello", "reply": {"body": "hello"}}]
 VIA = [{"path": "/x", "calls": {"one": {"upstream": "up", "path": "/one"}}}]
 
 
-@pytest.fixture
-def pki(tmp_path):
-    return tls.Pki(tmp_path)
-
-
-@pytest.fixture
-def pair(pki):
-    return pki.issue("site")
-
-
 def listener(pair, **more):
     return {"tls": {"certificate": pair[0], "key": pair[1], **more}}
 

@@ -20,16 +20,6 @@ HELLO = [{"path": "/hello", "reply": {"body": "hello"}}]
 REQUEST = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-@pytest.fixture
-def pki(tmp_path):
-    return tls.Pki(tmp_path)
-
-
-@pytest.fixture
-def pair(pki):
-    return pki.issue("site")
-
-
 def listener(pair, **more):
     return {"tls": {"certificate": pair[0], "key": pair[1]}, **more}
 

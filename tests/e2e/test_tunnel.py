@@ -17,11 +17,6 @@ ROUTES = [{"path": "/ws", "proxy": {"upstream": "up", "upgrade": ["websocket"]}}
           {"path": "/attach", "methods": "any", "proxy": {"upstream": "up", "upgrade": ["tcp", "SPDY/3.1"]}}]
 
 
-@pytest.fixture
-def pki(tmp_path):
-    return tls.Pki(tmp_path)
-
-
 def accepting(then, answer=ANSWER):
     """Answers the upgrade; `then` goes on with the connection."""
     def handler(conn):

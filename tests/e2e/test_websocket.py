@@ -29,11 +29,6 @@ def server():
         each.stop()
 
 
-@pytest.fixture
-def pki(tmp_path):
-    return tls.Pki(tmp_path)
-
-
 def message(rnd):
     size = rnd.choice([0, 1, 100, 125, 126, 1000, 20000, 65535, 65536]) if rnd.random() < 0.2 else rnd.randrange(400)
     data = rnd.randbytes(size)

@@ -8,7 +8,6 @@ import struct
 import subprocess
 import tempfile
 import threading
-import time
 
 from . import ports, wait
 
@@ -175,7 +174,6 @@ class Dnsmasq:
                 probe.send(struct.pack(">HHHHHH", 1, 0x0100, 1, 0, 0, 0) + put_name("probe.test") + b"\0\1\0\1")
                 return probe.recv(512)
             except OSError:
-                time.sleep(0.02)
                 return None
 
     def change(self, hosts):
