@@ -124,12 +124,8 @@ sum(const struct page *page, enum metric_id id, size_t i, size_t j)
 {
 	uint64_t total = 0;
 
-	for (size_t s = 0; s < page->n_shards; s++) {
-		const struct metric_layout *l = page->shards[s]->layout;
-		size_t at = l->first[id] + i * l->second_size[id] + j;
-
-		total += atomic_load_explicit(&page->shards[s]->cells[at], memory_order_relaxed);
-	}
+	for (size_t s = 0; s < page->n_shards; s++)
+		total += metric_get(page->shards[s], id, i, j);
 	return total;
 }
 
@@ -269,7 +265,6 @@ doc_labels(struct buf *out, const enum metric_dim dim[2])
 		[DIM_ROUTE] = "`route`",
 		[DIM_CALL] = "`route`, `call`, `upstream`",
 		[DIM_UPSTREAM] = "`upstream`",
-		[DIM_SERVER] = "`upstream`, `server`",
 		[DIM_STATUS] = "`status`",
 		[DIM_REASON] = "`reason`",
 	};

@@ -1,7 +1,7 @@
 /*
  * Counters, gauges and histograms: one row each in METRIC_TABLE. Every worker has a shard with a single
  * writer (relaxed stores, no lock prefix); the reader sums the shards. Labels are dimensions whose sizes
- * the configuration settles; a cell is named by its index within the metric, computed by metric_cell().
+ * the configuration settles; a cell is named by its metric and an index in each of the metric's two dimensions.
  */
 #ifndef BASE_METRIC_H
 #define BASE_METRIC_H
@@ -16,8 +16,7 @@
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 /* Label dimensions. CALL carries route, call and upstream; STATUS is a code from 100 to 599, less 100. */
-enum metric_dim { DIM_NONE, DIM_LISTENER, DIM_ROUTE, DIM_CALL, DIM_UPSTREAM, DIM_SERVER, DIM_STATUS, DIM_REASON,
-	DIM_COUNT };
+enum metric_dim { DIM_NONE, DIM_LISTENER, DIM_ROUTE, DIM_CALL, DIM_UPSTREAM, DIM_STATUS, DIM_REASON, DIM_COUNT };
 
 /* X(id, kind, name, first dimension, second dimension, help) */
 #define METRIC_TABLE(X) \
@@ -109,7 +108,7 @@ struct metric_layout {
 	size_t n_cells;
 };
 
-/* sizes[] of LISTENER, ROUTE, CALL, UPSTREAM, SERVER are given by the caller; the rest is filled in. */
+/* sizes[] of LISTENER, ROUTE, CALL, UPSTREAM are given by the caller; the rest is filled in. */
 void metric_layout_init(struct metric_layout *layout, const size_t sizes[DIM_COUNT]);
 
 /* One worker's cells. */
@@ -134,7 +133,7 @@ metric_add(struct metric_shard *shard, enum metric_id id, size_t i, size_t j, ui
 	    memory_order_relaxed);
 }
 
-/* What a counter or gauge of one shard holds. Any thread. */
+/* What a cell of one shard holds. Any thread. */
 static inline uint64_t
 metric_get(const struct metric_shard *shard, enum metric_id id, size_t i, size_t j)
 {

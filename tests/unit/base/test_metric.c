@@ -3,7 +3,7 @@
 #include "unit.h"
 
 static const size_t sizes[DIM_COUNT] = {
-	[DIM_LISTENER] = 2, [DIM_ROUTE] = 2, [DIM_CALL] = 2, [DIM_UPSTREAM] = 1, [DIM_SERVER] = 1
+	[DIM_LISTENER] = 2, [DIM_ROUTE] = 2, [DIM_CALL] = 2, [DIM_UPSTREAM] = 1
 };
 
 static void
