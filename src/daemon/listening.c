@@ -91,11 +91,11 @@ listening_open_admin(const struct listener_conf *conf, int *fd)
 static void
 unlink_socket(const struct addr *at)
 {
-	char text[ADDR_TEXT_MAX + 1];
+	char text[ADDR_TEXT_MAX];
 
 	if (!addr_is_unix(at))
 		return;
-	text[addr_format(at, text)] = '\0';
+	addr_format(at, text);
 	if (text[5] != '@' && unlink(text + 5) != 0)
 		log_warn("%s stays behind: %s", text, strerror(errno));
 }

@@ -29,7 +29,10 @@ void addr_of_bytes(const uint8_t *ip, size_t n, unsigned port, struct addr *out)
  * a dot at the end (RFC 1035 2.3.4; names of services have underscores).
  */
 bool addr_is_name(struct str s);
-/* "127.0.0.1:80", "[::1]:80", "unix:/path"; dst has room for ADDR_TEXT_MAX. Returns the length. */
+/*
+ * "127.0.0.1:80", "[::1]:80", "unix:/path"; dst has room for ADDR_TEXT_MAX. Returns the length,
+ * without the NUL that ends it.
+ */
 size_t addr_format(const struct addr *a, char *dst);
 /* The IP without port and brackets ("::1"); empty for unix sockets. dst as for addr_format(). */
 size_t addr_format_ip(const struct addr *a, char *dst);
