@@ -17,6 +17,12 @@ header_list_init(struct header_list *list, struct header *at, size_t cap)
 	memset(list->first, 0, sizeof(list->first));
 }
 
+static char
+dash(char c)
+{
+	return c == '_' ? '-' : c;
+}
+
 bool
 header_is_look_alike(struct str name)
 {
@@ -25,14 +31,8 @@ header_is_look_alike(struct str name)
 	if (name.n > sizeof(dashed) || memchr(name.p, '_', name.n) == NULL)
 		return false;
 	for (size_t i = 0; i < name.n; i++)
-		dashed[i] = name.p[i] == '_' ? '-' : name.p[i];
+		dashed[i] = dash(name.p[i]);
 	return http_table_header_flags(http_table_header(str_of(dashed, name.n))) != 0;
-}
-
-static char
-dash(char c)
-{
-	return c == '_' ? '-' : c;
 }
 
 bool
