@@ -82,7 +82,7 @@ arena_alloc(struct arena *a, size_t n)
 	char *p = a->at;
 
 	/* >= and not >: the very first piece may be empty, and there is no block yet to point into. */
-	if (__builtin_expect(rounded < n || rounded >= (size_t)(a->end - p), 0))
+	if (UNLIKELY(rounded < n || rounded >= (size_t)(a->end - p)))
 		return arena_alloc_slow(a, n);
 	a->at = p + rounded;
 	return p;

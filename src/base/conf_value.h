@@ -6,6 +6,7 @@
 #ifndef BASE_CONF_VALUE_H
 #define BASE_CONF_VALUE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/str.h"
@@ -76,7 +77,7 @@ status_set_add(struct status_set *set, unsigned code)
 	set->bits[(code - 100) / 64] |= UINT64_C(1) << (code - 100) % 64;
 }
 
-static inline _Bool
+static inline bool
 status_set_has(const struct status_set *set, unsigned code)
 {
 	return code >= 100 && code < 600 && (set->bits[(code - 100) / 64] >> (code - 100) % 64 & 1);

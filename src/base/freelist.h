@@ -39,9 +39,9 @@ void freelist_fini(struct freelist *f);
  */
 void *freelist_take(struct freelist *f, size_t n);
 /* NULL is harmless. f: where the piece was taken from. */
-void freelist_give(struct freelist *f, void *p);
-/* Room for n bytes in place of p (NULL: none), whose first n_used bytes are kept. */
-void *freelist_grow(struct freelist *f, void *p, size_t n_used, size_t n);
+void freelist_give(struct freelist *f, void *data);
+/* Room for n bytes in place of data (NULL: none), whose first n_used bytes are kept. */
+void *freelist_grow(struct freelist *f, void *data, size_t n_used, size_t n);
 
 /* Gives back to the heap half of what has been free all the time since it was last called. */
 void freelist_trim(struct freelist *f);

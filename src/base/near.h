@@ -19,8 +19,7 @@ void near_init(struct near *near, struct str word, struct arena *a);
 void near_add(struct near *near, struct str candidate);
 /* `did you mean "x"?`, or `known are: a, b, c`, or `none is defined`. In the arena. */
 struct str near_hint(const struct near *near);
-/* Optimal string alignment: a swap of two neighbours counts as one. At most SIZE_MAX when a word is
- * too long. */
+/* Optimal string alignment: a swap of two neighbours counts as one. SIZE_MAX when a word is too long. */
 size_t near_distance(struct str a, struct str b);
 
 #endif

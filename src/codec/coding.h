@@ -31,7 +31,7 @@ enum err_code coding_of_fields(const struct header_list *fields, enum coding *ou
 
 struct coding_store {
 	struct freelist *pieces; /* borrowed; NULL: all is from the heap */
-	size_t used_bytes;       /* what the compressors of now may take; at most max_bytes */
+	size_t used_bytes;       /* set aside for the compressors that live; at most max_bytes */
 	size_t max_bytes;
 	size_t n_states; /* compressors and decompressors that live; 0 at rest */
 };

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
 #include "base/str.h"
 
 #define JSON_KEYS_MARKS 1024 /* a power of two */
@@ -50,7 +51,7 @@ json_keys_may_repeat(struct json_keys *keys, size_t first)
 {
 	uint16_t round = ++keys->round;
 
-	if (__builtin_expect(round == 0, 0))
+	if (UNLIKELY(round == 0))
 		round = json_keys_first_round(keys);
 	for (size_t i = first; i < keys->n; i++) {
 		uint16_t *mark = &keys->marks[(keys->at[i] >> 32) % JSON_KEYS_MARKS];
@@ -106,7 +107,7 @@ uint64_t json_keys_find(const uint64_t *links, size_t n, uint32_t place);
 static inline void
 json_keys_push(struct json_keys *keys, uint32_t hash, uint32_t place)
 {
-	if (__builtin_expect(keys->n == keys->cap, 0))
+	if (UNLIKELY(keys->n == keys->cap))
 		json_keys_grow(keys);
 	keys->at[keys->n++] = (uint64_t)hash << 32 | place;
 }

@@ -73,7 +73,7 @@ struct template {
 	struct template_uses uses;
 };
 
-#define TEMPLATE_MAX_CALLS 64 /* bits of template.calls */
+#define TEMPLATE_MAX_CALLS 64 /* bits of template_uses.calls */
 
 /* What a template may refer to, beside the request. */
 struct template_params {

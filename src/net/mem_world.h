@@ -1,8 +1,8 @@
 /*
- * A world in memory, for tests: a clock that moves only when nothing else can, loops that live in
- * it, and memory streams (stream_mem.h) between them. One thread. With no faults set every byte
- * arrives at once; with faults, a seed decides the order of readiness, how bytes are split and
- * delayed, and what breaks: the same seed and the same program give the same run.
+ * A world in memory, for tests and for `gatherd test` (daemon/rehearsal.h): a clock that moves only when nothing else
+ * can, loops that live in it, and memory streams (stream_mem.h) between them. One thread. With no faults set every byte
+ * arrives at once; with faults, a seed decides the order of readiness, how bytes are split and delayed, and what
+ * breaks: the same seed and the same program give the same run.
  */
 #ifndef NET_MEM_WORLD_H
 #define NET_MEM_WORLD_H
