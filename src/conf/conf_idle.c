@@ -7,28 +7,42 @@
 
 /* ---- what an item of the effective tree is */
 
+enum state {
+	IS_ALWAYS, /* no condition */
+	IS_THERE,
+	IS_MISSING,
+	IS_EMPTY,  /* a list of nothing */
+	IS_FILLED, /* anything else */
+	IS_WORD,   /* one of these words */
+	IS_NO_WORD,
+	LACKS,     /* a list, or the text that stands for a list of one, without this text */
+	HAS_NO_TLS /* servers without an https URL */
+};
+
+struct condition {
+	const char *path; /* below the item */
+	enum state state;
+	const char *text;
+};
+
 static bool
-has(const struct yaml_node *item, const char *path)
+is_word(const struct yaml_node *node, const char *words)
 {
-	return yaml_tree_find(item, path) != NULL;
+	struct str rest = str_c(words), word;
+
+	if (node == NULL || node->kind != YAML_SCALAR)
+		return false;
+	while (str_split(&rest, ' ', &word))
+		if (str_eq(node->text, word))
+			return true;
+	return false;
 }
 
 static bool
-is_text(const struct yaml_node *item, const char *path, const char *text)
+lists(const struct yaml_node *node, const char *text)
 {
-	const struct yaml_node *node = yaml_tree_find(item, path);
-
-	return node != NULL && node->kind == YAML_SCALAR && str_eq(node->text, str_c(text));
-}
-
-/* The list under the path, or the text that stands for a list of one. */
-static bool
-lists(const struct yaml_node *item, const char *path, const char *text)
-{
-	const struct yaml_node *node = yaml_tree_find(item, path);
-
-	if (node == NULL || node->kind != YAML_LIST)
-		return is_text(item, path, text);
+	if (node->kind != YAML_LIST)
+		return is_word(node, text);
 	for (size_t i = 0; i < node->n; i++)
 		if (str_eq(node->entries[i].value->text, str_c(text)))
 			return true;
@@ -36,142 +50,49 @@ lists(const struct yaml_node *item, const char *path, const char *text)
 }
 
 static bool
-is_empty_list(const struct yaml_node *item, const char *path)
+is_empty(const struct yaml_node *node)
 {
-	const struct yaml_node *node = yaml_tree_find(item, path);
-
 	return node != NULL && node->kind == YAML_LIST && node->n == 0;
 }
 
 static bool
-is_proxy(const struct yaml_node *route)
+has_tls(const struct yaml_node *servers)
 {
-	return has(route, "proxy");
-}
-
-static bool
-is_reply(const struct yaml_node *route)
-{
-	return has(route, "reply");
-}
-
-static bool
-is_batch(const struct yaml_node *route)
-{
-	return has(route, "batch");
-}
-
-static bool
-is_streamed(const struct yaml_node *route)
-{
-	return has(route, "format") && !lists(route, "format", "json");
-}
-
-static bool
-has_body(const struct yaml_node *route)
-{
-	return has(route, "response.body");
-}
-
-static bool
-has_json(const struct yaml_node *route)
-{
-	return has(route, "response.json") && !has_body(route);
-}
-
-static bool
-is_array(const struct yaml_node *route)
-{
-	return is_text(route, "response.shape", "array");
-}
-
-static bool
-has_no_upgrade(const struct yaml_node *route)
-{
-	return is_empty_list(route, "proxy.upgrade");
-}
-
-static bool
-offers_nothing(const struct yaml_node *route)
-{
-	return is_empty_list(route, "compress.encodings");
-}
-
-static bool
-offers_no_gzip(const struct yaml_node *route)
-{
-	return has(route, "compress") && !offers_nothing(route) &&
-	    !lists(route, "compress.encodings", "gzip");
-}
-
-static bool
-offers_no_br(const struct yaml_node *route)
-{
-	return has(route, "compress") && !offers_nothing(route) &&
-	    !lists(route, "compress.encodings", "br");
-}
-
-static bool
-is_made_once(const struct yaml_node *call)
-{
-	return !has(call, "for_each");
-}
-
-static bool
-has_no_tls(const struct yaml_node *listener)
-{
-	return !has(listener, "tls");
-}
-
-static bool
-trusts_nobody(const struct yaml_node *listener)
-{
-	return is_empty_list(listener, "trusted_proxies");
-}
-
-static bool
-has_no_limit(const struct yaml_node *upstream)
-{
-	return is_text(upstream, "concurrency.limit", "0");
-}
-
-static bool
-has_no_tls_server(const struct yaml_node *upstream)
-{
-	const struct yaml_node *servers = yaml_tree_find(upstream, "servers");
-
 	for (size_t i = 0; servers != NULL && i < servers->n; i++) {
 		const struct yaml_node *url = yaml_tree_find(servers->entries[i].value, "url");
 
 		if (url != NULL && str_has_prefix(url->text, STR("https://")))
-			return false;
+			return true;
 	}
-	return !is_text(upstream, "discover.scheme", "https");
+	return false;
 }
 
 static bool
-has_no_overload_limit(const struct yaml_node *root)
+holds(const struct yaml_node *item, const struct condition *c)
 {
-	return is_text(root, "overload.concurrency.limit", "0");
-}
+	const struct yaml_node *node = c->path == NULL ? NULL : yaml_tree_find(item, c->path);
 
-static bool
-shows_nothing(const struct yaml_node *root)
-{
-	return !has(root, "admin.address") && !has(root, "admin.socket");
-}
-
-static bool
-never_answers(const struct yaml_node *entry)
-{
-	return is_text(entry, "fault", "refuse") || is_text(entry, "fault", "timeout");
-}
-
-static bool
-has_no_answer(const struct yaml_node *entry)
-{
-	return never_answers(entry) || is_text(entry, "fault", "reset") ||
-	    is_text(entry, "fault", "garbage");
+	switch (c->state) {
+	case IS_ALWAYS:
+		return true;
+	case IS_THERE:
+		return node != NULL;
+	case IS_MISSING:
+		return node == NULL;
+	case IS_EMPTY:
+		return is_empty(node);
+	case IS_FILLED:
+		return !is_empty(node);
+	case IS_WORD:
+		return is_word(node, c->text);
+	case IS_NO_WORD:
+		return !is_word(node, c->text);
+	case LACKS:
+		return node != NULL && !lists(node, c->text);
+	case HAS_NO_TLS:
+		return !has_tls(node);
+	}
+	return false;
 }
 
 /* ---- what has then no effect */
@@ -241,36 +162,51 @@ static const char *const delay[] = { "delay", NULL };
 
 static const struct rule {
 	const struct conf_section *section; /* of the item */
-	bool (*is_off)(const struct yaml_node *item);
-	const char *const *paths; /* below the item */
+	struct condition when[2];           /* both hold */
+	const char *const *paths;           /* below the item */
 	bool is_warning;
 	const char *why;
 } rules[] = {
-	{ &route_conf_section, is_proxy, for_proxy, false, ON("proxy") },
-	{ &route_conf_section, is_reply, for_reply, false, ON("reply") },
-	{ &route_conf_section, is_batch, for_reply, false, ON("batch") },
-	{ &route_conf_section, is_streamed, for_stream, false,
+	{ &route_conf_section, { { "proxy", IS_THERE, NULL } }, for_proxy, false, ON("proxy") },
+	{ &route_conf_section, { { "reply", IS_THERE, NULL } }, for_reply, false, ON("reply") },
+	{ &route_conf_section, { { "batch", IS_THERE, NULL } }, for_reply, false, ON("batch") },
+	{ &route_conf_section, { { "format", LACKS, "json" } }, for_stream, false,
 	    "has no effect: the route's `format` does not merge its parts" },
-	{ &route_conf_section, has_body, for_own_body, false, INSTEAD("body") },
-	{ &route_conf_section, has_json, for_own_body, false, INSTEAD("json") },
-	{ &route_conf_section, has_body, meta, true, INSTEAD("body") },
-	{ &route_conf_section, has_json, meta, true, INSTEAD("json") },
-	{ &route_conf_section, is_array, meta, true, "has no effect: an array has no metadata" },
-	{ &route_conf_section, has_no_upgrade, tunnel, true, WITHOUT("upgrade") },
-	{ &route_conf_section, offers_nothing, compression, true, "has no effect: `encodings` is empty" },
-	{ &route_conf_section, offers_no_gzip, gzip_level, true, "has no effect: `encodings` has no gzip" },
-	{ &route_conf_section, offers_no_br, br_level, true, "has no effect: `encodings` has no br" },
-	{ &call_conf_section, is_made_once, for_made_once, false,
+	{ &route_conf_section, { { "response.body", IS_THERE, NULL } }, for_own_body, false, INSTEAD("body") },
+	{ &route_conf_section, { { "response.json", IS_THERE, NULL }, { "response.body", IS_MISSING, NULL } },
+	    for_own_body, false, INSTEAD("json") },
+	{ &route_conf_section, { { "response.body", IS_THERE, NULL } }, meta, true, INSTEAD("body") },
+	{ &route_conf_section, { { "response.json", IS_THERE, NULL }, { "response.body", IS_MISSING, NULL } },
+	    meta, true, INSTEAD("json") },
+	{ &route_conf_section, { { "response.shape", IS_WORD, "array" } }, meta, true,
+	    "has no effect: an array has no metadata" },
+	{ &route_conf_section, { { "proxy.upgrade", IS_EMPTY, NULL } }, tunnel, true, WITHOUT("upgrade") },
+	{ &route_conf_section, { { "compress.encodings", IS_EMPTY, NULL } }, compression, true,
+	    "has no effect: `encodings` is empty" },
+	{ &route_conf_section,
+	    { { "compress.encodings", LACKS, "gzip" }, { "compress.encodings", IS_FILLED, NULL } },
+	    gzip_level, true, "has no effect: `encodings` has no gzip" },
+	{ &route_conf_section,
+	    { { "compress.encodings", LACKS, "br" }, { "compress.encodings", IS_FILLED, NULL } },
+	    br_level, true, "has no effect: `encodings` has no br" },
+	{ &call_conf_section, { { "for_each", IS_MISSING, NULL } }, for_made_once, false,
 	    "has no effect: it is for calls with `for_each`" },
-	{ &listener_conf_section, has_no_tls, handshakes, true, WITHOUT("tls") },
-	{ &listener_conf_section, trusts_nobody, trusted_field, true, WITHOUT("trusted_proxies") },
-	{ &upstream_conf_section, has_no_limit, queue, true, WITHOUT("concurrency.limit") },
-	{ &upstream_conf_section, has_no_tls_server, tls, true,
+	{ &listener_conf_section, { { "tls", IS_MISSING, NULL } }, handshakes, true, WITHOUT("tls") },
+	{ &listener_conf_section, { { "trusted_proxies", IS_EMPTY, NULL } }, trusted_field, true,
+	    WITHOUT("trusted_proxies") },
+	{ &upstream_conf_section, { { "concurrency.limit", IS_WORD, "0" } }, queue, true,
+	    WITHOUT("concurrency.limit") },
+	{ &upstream_conf_section,
+	    { { "servers", HAS_NO_TLS, NULL }, { "discover.scheme", IS_NO_WORD, "https" } }, tls, true,
 	    "has no effect: the URL of no server begins with https" },
-	{ &conf_root_section, has_no_overload_limit, overload_queue, true, WITHOUT("concurrency.limit") },
-	{ &conf_root_section, shows_nothing, admin, true, WITHOUT("address") " or `socket`" },
-	{ &test_conf_call_section, has_no_answer, answer, true, "has no effect: the `fault` leaves no answer" },
-	{ &test_conf_call_section, never_answers, delay, true, "has no effect: the `fault` leaves no answer" },
+	{ &conf_root_section, { { "overload.concurrency.limit", IS_WORD, "0" } }, overload_queue, true,
+	    WITHOUT("concurrency.limit") },
+	{ &conf_root_section, { { "admin.address", IS_MISSING, NULL }, { "admin.socket", IS_MISSING, NULL } },
+	    admin, true, WITHOUT("address") " or `socket`" },
+	{ &test_conf_call_section, { { "fault", IS_WORD, "refuse timeout reset garbage" } }, answer, true,
+	    "has no effect: the `fault` leaves no answer" },
+	{ &test_conf_call_section, { { "fault", IS_WORD, "refuse timeout" } }, delay, true,
+	    "has no effect: the `fault` leaves no answer" },
 };
 
 /* ---- settling */
@@ -281,7 +217,7 @@ report_passed_on(const struct yaml_node *route, struct conf_errors *errors)
 {
 	struct conf_root_view view;
 
-	if (has(route, "calls"))
+	if (yaml_tree_find(route, "calls") != NULL)
 		return;
 	for (size_t i = 0; i < route->n; i++)
 		if (conf_root_find(&route_conf_section, route->entries[i].key, &view) &&
@@ -321,7 +257,7 @@ drop_methods(struct yaml_node *route)
 {
 	const struct yaml_node *methods = yaml_tree_find(route, "methods");
 
-	if (is_batch(route) && methods != NULL && methods->pos.file == NULL)
+	if (yaml_tree_find(route, "batch") != NULL && methods != NULL && methods->pos.file == NULL)
 		yaml_tree_remove(route, STR("methods"));
 }
 
@@ -332,13 +268,13 @@ settle_required(const struct yaml_node *written, struct yaml_node *effective, st
 	static const struct rule rule = { .is_warning = true, .why = "has no effect: the route's `need` counts" };
 	struct yaml_node *calls = yaml_tree_find(effective, "calls");
 
-	if (is_text(effective, "need", "all") || calls == NULL || calls->kind != YAML_MAP)
+	if (is_word(yaml_tree_find(effective, "need"), "all") || calls == NULL || calls->kind != YAML_MAP)
 		return;
 	for (size_t i = 0; i < calls->n; i++) {
 		const struct yaml_node *own =
 		    yaml_tree_get(yaml_tree_find(written, "calls"), calls->entries[i].key);
 
-		if (is_made_once(calls->entries[i].value))
+		if (yaml_tree_find(calls->entries[i].value, "for_each") == NULL)
 			settle_key(own, calls->entries[i].value, "required", &rule, errors);
 	}
 }
@@ -348,7 +284,8 @@ conf_idle_settle(const struct conf_section *section, const struct yaml_node *wri
     struct yaml_node *effective, struct conf_errors *errors)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
-		if (rules[i].section != section || !rules[i].is_off(effective))
+		if (rules[i].section != section || !holds(effective, &rules[i].when[0]) ||
+		    !holds(effective, &rules[i].when[1]))
 			continue;
 		for (const char *const *path = rules[i].paths; *path != NULL; path++)
 			settle_key(written, effective, *path, &rules[i], errors);
