@@ -106,12 +106,8 @@ warn_of_validity(const struct conf_check *check, const struct conf_text *file, c
 static void
 warn_of_certs(const struct conf_check *check, const struct tls_ctx_files *files)
 {
-	const struct tls_server_conf *tls = files->conf;
-	size_t n_own = files->n_certs - tls->n_certificates;
-
 	for (size_t i = 0; i < files->n_certs; i++) {
-		const struct tls_cert_conf *cert =
-		    i < n_own ? &tls->own : &tls->certificates[i - n_own];
+		const struct tls_cert_conf *cert = tls_ctx_files_conf(files, i);
 
 		warn_of_validity(check, &cert->certificate, files->certs[i].leaf);
 		if (!str_is_none(cert->ocsp.s) &&

@@ -13,7 +13,7 @@
  * inherited is not in the effective tree under its own path. Then the effective tree does, for its
  * values.
  */
-static enum err_code
+static void
 build(struct yaml_node *written, struct arena *a, struct conf **out, struct conf_errors *errors)
 {
 	struct conf *scratch = arena_calloc(a, 1, sizeof *scratch);
@@ -26,34 +26,28 @@ build(struct yaml_node *written, struct arena *a, struct conf **out, struct conf
 	conf_discover(c, a);
 	conf_check(c, a, errors);
 	*out = c;
+}
+
+static enum err_code
+finish(struct yaml_node *written, struct arena *a, struct conf **out, struct conf_errors *errors)
+{
+	if (written->n != 0 || errors->n_errors == 0)
+		build(written, a, out, errors);
+	conf_error_sort(errors);
 	return errors->n_errors == 0 ? ERR_NONE : ERR_BAD_CONFIG;
 }
 
 enum err_code
 conf_load(const char *path, struct arena *a, struct conf **out, struct conf_errors *errors)
 {
-	struct yaml_node *written;
-	enum err_code e = ERR_BAD_CONFIG;
-
 	conf_error_init(errors, a);
-	written = conf_include_load(path, a, errors);
-	if (written->n != 0 || errors->n_errors == 0)
-		e = build(written, a, out, errors);
-	conf_error_sort(errors);
-	return e;
+	return finish(conf_include_load(path, a, errors), a, out, errors);
 }
 
 enum err_code
 conf_load_text(struct str text, const char *name, struct arena *a, struct conf **out,
     struct conf_errors *errors)
 {
-	struct yaml_node *written;
-	enum err_code e = ERR_BAD_CONFIG;
-
 	conf_error_init(errors, a);
-	written = conf_include_text(text, name, a, errors);
-	if (written->n != 0 || errors->n_errors == 0)
-		e = build(written, a, out, errors);
-	conf_error_sort(errors);
-	return e;
+	return finish(conf_include_text(text, name, a, errors), a, out, errors);
 }

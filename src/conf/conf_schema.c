@@ -4,6 +4,7 @@
  */
 #include "conf/conf_schema.h"
 
+#include "codec/json_write.h"
 #include "conf/conf_root.h"
 
 /*
@@ -29,18 +30,6 @@ static const char definitions[] =
     "{\"type\":\"array\",\"items\":{\"$ref\":\"#/definitions/status\"}}]}";
 
 static void put_section(const struct conf_section *section, struct buf *out);
-
-static void
-put_string(const char *s, struct buf *out)
-{
-	buf_add_char(out, '"');
-	for (; *s != '\0'; s++) {
-		if (*s == '"' || *s == '\\')
-			buf_add_char(out, '\\');
-		buf_add_char(out, *s);
-	}
-	buf_add_char(out, '"');
-}
 
 static void
 put_ref(const char *name, struct buf *out)
@@ -75,7 +64,7 @@ put_words(const struct conf_row *row, struct buf *out)
 	for (const struct conf_word *w = row->words; w->word != NULL; w++) {
 		if (w != row->words)
 			buf_add_char(out, ',');
-		put_string(w->word, out);
+		json_write_buf(out, str_c(w->word));
 		if (reads_as_number(w->word))
 			buf_printf(out, ",%s", w->word);
 	}
@@ -192,7 +181,7 @@ put_required(const struct conf_section *section, struct buf *out)
 		if (!section->rows[i].is_required || section == &conf_root_section)
 			continue; /* an included file may leave out what the main file has */
 		buf_add_c(out, n++ == 0 ? ",\"required\":[" : ",");
-		put_string(section->rows[i].key, out);
+		json_write_buf(out, str_c(section->rows[i].key));
 	}
 	if (n != 0)
 		buf_add_char(out, ']');
@@ -208,12 +197,12 @@ put_section(const struct conf_section *section, struct buf *out)
 	for (size_t i = 0; conf_root_row(section, i, &view); i++) {
 		if (i != 0)
 			buf_add_char(out, ',');
-		put_string(view.row->key, out);
+		json_write_buf(out, str_c(view.row->key));
 		buf_add_c(out, ":{\"description\":");
-		put_string(view.row->doc, out);
+		json_write_buf(out, str_c(view.row->doc));
 		if (view.row->fallback != NULL) {
 			buf_add_c(out, ",\"default\":");
-			put_string(view.row->fallback, out);
+			json_write_buf(out, str_c(view.row->fallback));
 		}
 		buf_add_c(out, ",\"anyOf\":[");
 		put_type(view.row, out);

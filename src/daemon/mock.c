@@ -8,24 +8,6 @@
 
 #define MOCK_BACKLOG 1024
 
-/* One rule of the file as a reply route. */
-static void
-set_route(struct route_conf *r, const struct mock_conf *m)
-{
-	*r = (struct route_conf){
-		.name = m->path.s,
-		.pos = m->pos,
-		.path = m->path,
-		.methods = m->methods,
-		.kind = ROUTE_REPLY,
-		.reply = { .status = m->status,
-		    .headers = m->headers,
-		    .body = m->body,
-		    .json = m->json,
-		    .delay_ns = m->delay_ns },
-	};
-}
-
 static enum err_code
 build_site(struct generation *gen, const struct upstream_conf *up, struct generation_mock *mock)
 {
@@ -34,7 +16,7 @@ build_site(struct generation *gen, const struct upstream_conf *up, struct genera
 	struct plan_fault error;
 
 	for (size_t i = 0; i < up->n_mocks; i++)
-		set_route(&routes[i], &up->mocks[i]);
+		routes[i] = route_conf_of_mock(&up->mocks[i]);
 	conf.routes = routes;
 	if (site_build(&gen->arena, &conf, &mock->site, &error) == ERR_NONE)
 		return ERR_NONE;

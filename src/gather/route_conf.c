@@ -306,3 +306,20 @@ const struct conf_section route_conf_section = {
 	.pos_offset = offsetof(struct route_conf, pos),
 	.doc = "One route.",
 };
+
+struct route_conf
+route_conf_of_mock(const struct mock_conf *mock)
+{
+	return (struct route_conf){
+		.name = mock->path.s,
+		.pos = mock->pos,
+		.path = mock->path,
+		.methods = mock->methods,
+		.kind = ROUTE_REPLY,
+		.reply = { .status = mock->status,
+		    .headers = mock->headers,
+		    .body = mock->body,
+		    .json = mock->json,
+		    .delay_ns = mock->delay_ns },
+	};
+}

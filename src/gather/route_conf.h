@@ -12,6 +12,7 @@
 #include "gather/proxy_conf.h"
 #include "gather/response_conf.h"
 #include "gather/require.h"
+#include "upstream/upstream_conf.h"
 
 /* How an answer that calls give is written. */
 enum route_format { FORMAT_JSON, FORMAT_NDJSON, FORMAT_SSE, FORMAT_MULTIPART, FORMAT_COUNT };
@@ -61,6 +62,9 @@ route_conf_body_limit(const struct route_conf *route, uint64_t of_listener)
  * or encoded), and room for all else. body_limit: of the client's body; calls_bytes: max_body of all calls.
  */
 uint64_t route_conf_arena_bytes(uint64_t body_limit, uint64_t calls_bytes);
+
+/* A rule of a mock as the route that replies so; borrows from the rule. */
+struct route_conf route_conf_of_mock(const struct mock_conf *mock);
 
 /* The rows of one element of `routes`. */
 extern const struct conf_section route_conf_section;
