@@ -184,8 +184,8 @@ parse_number(enum conf_type type, struct str text, uint64_t *out)
 	}
 }
 
-static struct str
-put_value(enum conf_type type, uint64_t v, char *dst)
+struct str
+conf_row_put_value(enum conf_type type, uint64_t v, char *dst)
 {
 	if (type == CONF_DURATION)
 		return str_of(dst, conf_row_put_duration(dst, v));
@@ -198,8 +198,8 @@ static const char *
 say_range(const struct conf_row *row, struct arena *a)
 {
 	char low[CONF_ROW_VALUE_MAX], high[CONF_ROW_VALUE_MAX];
-	struct str min = put_value(row->type, row->min, low);
-	struct str max = put_value(row->type, row->max, high);
+	struct str min = conf_row_put_value(row->type, row->min, low);
+	struct str max = conf_row_put_value(row->type, row->max, high);
 
 	if (row->max == 0)
 		return arena_printf(a, "out of range, must be at least %.*s", STR_FMT(min)).p;

@@ -109,6 +109,8 @@ bool conf_row_parse_size(struct str text, uint64_t *bytes);
 #define CONF_ROW_VALUE_MAX 32
 size_t conf_row_put_duration(char *dst, uint64_t ns);
 size_t conf_row_put_size(char *dst, uint64_t bytes);
+/* One of these, or a count, as its type has it; in dst. */
+struct str conf_row_put_value(enum conf_type type, uint64_t v, char *dst);
 /* "a duration such as 250ms", for messages and the reference; a constant. */
 const char *conf_row_type_text(enum conf_type type);
 

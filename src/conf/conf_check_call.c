@@ -61,14 +61,6 @@ check_method(const struct conf_check *check, const struct call_conf *call)
 	    check->errors, call->method.pos, "a call cannot have this method; %.*s", STR_FMT(hint));
 }
 
-static void
-check_body_excludes_json(const struct conf_check *check, const struct call_conf *call)
-{
-	if (!str_is_none(call->body.s) && call->json.kind != CONF_JSON_NONE)
-		conf_error_add(
-		    check->errors, call->body.pos, "`body` and `json` exclude each other");
-}
-
 /* RFC 9110 9.3.1: content in GET and HEAD has no meaning, and servers refuse or misread it. */
 static void
 check_method_takes_body(const struct conf_check *check, const struct call_conf *call)
@@ -244,7 +236,7 @@ conf_check_call(const struct conf_check *check, const struct route_conf *route,
 {
 	conf_check_call_upstream(check, &call->upstream_name, &call->upstream);
 	check_method(check, call);
-	check_body_excludes_json(check, call);
+	conf_check_text_body(check, &call->body, &call->json);
 	check_method_takes_body(check, call);
 	check_query_names(check, call);
 	check_forward_list(check, &call->forward.headers, true);

@@ -19,17 +19,6 @@ check_types(const struct conf_check *check, const struct route_conf *route)
 			    "expected a media type such as application/json or \"text/*\"");
 }
 
-static bool
-has_no_transform(struct str value)
-{
-	struct str one;
-
-	while (header_next_element(&value, &one))
-		if (str_ieq(one, STR("no-transform")))
-			return true;
-	return false;
-}
-
 static void
 check_fields(const struct conf_check *check, const struct conf_pair_list *fields)
 {
@@ -40,7 +29,7 @@ check_fields(const struct conf_check *check, const struct conf_pair_list *fields
 			conf_error_add(check->errors, name->pos,
 			    "says that the answer is coded already, so that `compress` would do nothing; one "
 			    "of them must go (`compress: { encodings: [] }` is none)");
-		if (str_ieq(name->s, STR("Cache-Control")) && has_no_transform(value->s))
+		if (str_ieq(name->s, STR("Cache-Control")) && header_has_element(value->s, STR("no-transform")))
 			conf_error_add(check->errors, value->pos,
 			    "`no-transform` forbids what `compress` does; one of them must go (`compress: { "
 			    "encodings: [] }` is none)");

@@ -143,9 +143,7 @@ check_reply(const struct conf_check *check, const struct reply_conf *reply, stru
 {
 	bool has_body = !str_is_none(reply->body.s), has_json = reply->json.kind != CONF_JSON_NONE;
 
-	if (has_body && has_json)
-		conf_error_add(
-		    check->errors, reply->body.pos, "`body` and `json` exclude each other");
+	conf_check_text_body(check, &reply->body, &reply->json);
 	/* RFC 9110 15.3.5, 15.3.6 and 15.4.5 */
 	if ((has_body || has_json) &&
 	    (reply->status == 204 || reply->status == 205 || reply->status == 304))
@@ -330,9 +328,7 @@ check_calls(
 	for (size_t i = 0; i < route->n_calls; i++)
 		conf_check_call(
 		    check, route, &route->calls[i], params == NULL ? NULL : &with_calls);
-	if (!str_is_none(route->response.body.s) && route->response.json.kind != CONF_JSON_NONE)
-		conf_error_add(check->errors, route->response.body.pos,
-		    "`body` and `json` exclude each other");
+	conf_check_text_body(check, &route->response.body, &route->response.json);
 	if (params != NULL) {
 		conf_check_text_fields(
 		    check, &route->response.set_headers, CONF_CHECK_RESPONSE, &with_calls, NULL);
@@ -457,24 +453,6 @@ conf_check_route_all(const struct conf_check *check)
 	}
 }
 
-/* The router takes routes: a mock rule is one that replies. */
-static struct route_conf *
-route_of_mock(const struct conf_check *check, const struct mock_conf *mock)
-{
-	struct route_conf *route = arena_calloc(check->arena, 1, sizeof *route);
-
-	route->name = mock->path.s;
-	route->pos = mock->pos;
-	route->path = mock->path;
-	route->methods = mock->methods;
-	route->kind = ROUTE_REPLY;
-	route->reply.status = mock->status;
-	route->reply.headers = mock->headers;
-	route->reply.body = mock->body;
-	route->reply.json = mock->json;
-	return route;
-}
-
 void
 conf_check_route_mocks(const struct conf_check *check, struct upstream_conf *up)
 {
@@ -489,7 +467,8 @@ conf_check_route_mocks(const struct conf_check *check, struct upstream_conf *up)
 		settle_methods(check, &up->mocks[i].methods);
 		if (str_is_none(up->mocks[i].path.s))
 			continue;
-		route = route_of_mock(check, &up->mocks[i]);
+		route = arena_alloc(check->arena, sizeof *route);
+		*route = route_conf_of_mock(&up->mocks[i]);
 		router_add(router, route, i, &path);
 		check_reply(
 		    check, &route->reply, route->pos, path.segments == NULL ? NULL : &path.params);

@@ -5,13 +5,6 @@
 #include "conf/conf_check_call.h"
 #include "conf/conf_check_text.h"
 
-static void
-check_body(const struct conf_check *check, const struct conf_text *body, const struct conf_json *json)
-{
-	if (!str_is_none(body->s) && json->kind != CONF_JSON_NONE)
-		conf_error_add(check->errors, body->pos, "`body` and `json` exclude each other");
-}
-
 /* A line end in a field would begin another. */
 static void
 check_fields(const struct conf_check *check, const struct conf_pair_list *fields)
@@ -69,7 +62,7 @@ check_call(const struct conf_check *check, struct test_conf_call *call)
 		check_call_name(check, call);
 	else
 		conf_check_call_upstream(check, &call->upstream_name, &call->upstream);
-	check_body(check, &call->body, &call->json);
+	conf_check_text_body(check, &call->body, &call->json);
 	check_fields(check, &call->headers);
 }
 
@@ -98,11 +91,11 @@ conf_check_test_all(const struct conf_check *check)
 		struct test_conf *test = &check->conf->tests[i];
 
 		check_name(check, i);
-		check_body(check, &test->request.body, &test->request.json);
+		conf_check_text_body(check, &test->request.body, &test->request.json);
 		check_fields(check, &test->request.headers);
 		for (size_t k = 0; k < test->n_calls; k++)
 			check_call(check, &test->calls[k]);
-		check_body(check, &test->expect.body, &test->expect.json);
+		conf_check_text_body(check, &test->expect.body, &test->expect.json);
 		check_fields(check, &test->expect.headers);
 		check_reason(check, &test->expect.reason);
 	}

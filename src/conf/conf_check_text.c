@@ -122,6 +122,14 @@ conf_check_text_method(const struct conf_check *check, const struct conf_text *m
 }
 
 void
+conf_check_text_body(
+    const struct conf_check *check, const struct conf_text *body, const struct conf_json *json)
+{
+	if (!str_is_none(body->s) && json->kind != CONF_JSON_NONE)
+		conf_error_add(check->errors, body->pos, "`body` and `json` exclude each other");
+}
+
+void
 conf_check_text_fault(
     const struct conf_check *check, struct conf_pos where, const struct json_fault *fault)
 {

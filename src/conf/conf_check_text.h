@@ -23,6 +23,9 @@ void conf_check_text_fields(const struct conf_check *check, const struct conf_pa
 /* One name of a field as above. */
 void conf_check_text_field_name(
     const struct conf_check *check, const struct conf_text *name, enum conf_check_side side);
+/* A body is given as `body` or as `json`, not as both. */
+void conf_check_text_body(
+    const struct conf_check *check, const struct conf_text *body, const struct conf_json *json);
 /* What is wrong with a path, with the character when there is one to point at. */
 void conf_check_text_fault(
     const struct conf_check *check, struct conf_pos where, const struct json_fault *fault);

@@ -94,22 +94,12 @@ is_number(enum conf_type type)
 	return type == CONF_COUNT || type == CONF_DURATION || type == CONF_SIZE;
 }
 
-static struct str
-put_number(enum conf_type type, uint64_t v, char *dst)
-{
-	if (type == CONF_DURATION)
-		return str_of(dst, conf_row_put_duration(dst, v));
-	if (type == CONF_SIZE)
-		return str_of(dst, conf_row_put_size(dst, v));
-	return str_of(dst, str_put_u64(dst, v));
-}
-
 static void
 put_range(const struct conf_row *row, struct buf *out)
 {
 	char low[CONF_ROW_VALUE_MAX], high[CONF_ROW_VALUE_MAX];
-	struct str min = put_number(row->type, row->min, low);
-	struct str max = put_number(row->type, row->max, high);
+	struct str min = conf_row_put_value(row->type, row->min, low);
+	struct str max = conf_row_put_value(row->type, row->max, high);
 
 	if (is_number(row->type) && row->max != 0)
 		buf_printf(out, ", %.*s to %.*s", STR_FMT(min), STR_FMT(max));

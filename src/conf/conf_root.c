@@ -6,8 +6,8 @@
 #include "base/compiler.h"
 #include "conf/conf.h"
 #include "conf/conf_dns.h"
+#include "upstream/limiter.h"
 
-#define WORKERS_MAX 64
 #define WORKERS_AUTO_MAX 8
 
 static const char *
@@ -16,11 +16,10 @@ parse_workers(void *base, const struct conf_text *text, struct arena *a)
 	struct conf *c = base;
 	long cores;
 
-	(void)a;
 	if (!str_eq(text->s, STR("auto"))) {
 		if (!str_to_u64(text->s, &c->workers) || c->workers == 0 ||
-		    c->workers > WORKERS_MAX)
-			return "expected auto, or a number from 1 to 64";
+		    c->workers > LIMITER_MAX_WORKERS)
+			return arena_printf(a, "expected auto, or a number from 1 to %d", LIMITER_MAX_WORKERS).p;
 		return NULL;
 	}
 	cores = sysconf(_SC_NPROCESSORS_ONLN);
