@@ -121,24 +121,6 @@ parse_chain(struct tls_cert *cert, BIO *bio, const struct conf_text *file, struc
 	return ERR_NONE;
 }
 
-static enum err_code
-load_chain(struct tls_cert *cert, const struct conf_text *file, struct tls_fault *fault)
-{
-	struct buf bytes = BUF_INIT;
-	enum err_code e = tls_cert_read_file(file, &bytes, fault);
-
-	cert->chain = sk_X509_new_null();
-	if (e == ERR_NONE) {
-		BIO *bio = open_bytes(&bytes);
-
-		e = parse_chain(cert, bio, file, fault);
-		BIO_free(bio);
-	}
-	wipe(&bytes);
-	ERR_clear_error();
-	return e;
-}
-
 /* ---- the key */
 
 static enum err_code
@@ -161,23 +143,6 @@ parse_key(struct tls_cert *cert, BIO *bio, const struct conf_text *file, struct 
 		    "issued together",
 		    file->s.p);
 	return ERR_NONE;
-}
-
-static enum err_code
-load_key(struct tls_cert *cert, const struct conf_text *file, struct tls_fault *fault)
-{
-	struct buf bytes = BUF_INIT;
-	enum err_code e = tls_cert_read_file(file, &bytes, fault);
-
-	if (e == ERR_NONE) {
-		BIO *bio = open_bytes(&bytes);
-
-		e = parse_key(cert, bio, file, fault);
-		BIO_free(bio);
-	}
-	wipe(&bytes);
-	ERR_clear_error();
-	return e;
 }
 
 /* ---- names */
@@ -227,16 +192,36 @@ note_names(struct tls_cert *cert)
 
 /* ---- all of it */
 
+typedef enum err_code parse_fn(
+    struct tls_cert *cert, BIO *bio, const struct conf_text *file, struct tls_fault *fault);
+
+static enum err_code
+load(struct tls_cert *cert, const struct conf_text *file, parse_fn *parse, struct tls_fault *fault)
+{
+	struct buf bytes = BUF_INIT;
+	enum err_code e = tls_cert_read_file(file, &bytes, fault);
+
+	if (e == ERR_NONE) {
+		BIO *bio = open_bytes(&bytes);
+
+		e = parse(cert, bio, file, fault);
+		BIO_free(bio);
+	}
+	wipe(&bytes);
+	ERR_clear_error();
+	return e;
+}
+
 enum err_code
 tls_cert_load(struct tls_cert *cert, const struct tls_cert_conf *conf, struct tls_fault *fault)
 {
 	const struct conf_text *key = str_is_none(conf->key.s) ? &conf->certificate : &conf->key;
 	enum err_code e;
 
-	*cert = (struct tls_cert){ 0 };
-	e = load_chain(cert, &conf->certificate, fault);
+	*cert = (struct tls_cert){ .chain = sk_X509_new_null() };
+	e = load(cert, &conf->certificate, parse_chain, fault);
 	if (e == ERR_NONE)
-		e = load_key(cert, key, fault);
+		e = load(cert, key, parse_key, fault);
 	if (e == ERR_NONE && !str_is_none(conf->ocsp.s))
 		e = tls_staple_load(&cert->staple, &conf->ocsp, cert->leaf, fault);
 	if (e == ERR_NONE)

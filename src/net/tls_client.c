@@ -82,14 +82,9 @@ on_session(SSL *ssl, SSL_SESSION *session)
 static void
 set_behaviour(SSL_CTX *c, const struct tls_client_conf *conf)
 {
-	static const unsigned char spoken[] = "\x08http/1.1";
+	static const unsigned char spoken[] = TLS_IO_PROTOCOLS;
 
-	SSL_CTX_set_min_proto_version(
-	    c, conf->min_version == TLS_VERSION_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
-	SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION);
-	SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-				SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_read_ahead(c, 1);
+	tls_io_set_up(c, conf->min_version);
 	SSL_CTX_set_verify(c, conf->is_unverified ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_session_cache_mode(
 	    c, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR);

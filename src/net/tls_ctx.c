@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/tls_io.h"
 #include "net/tls_names.h"
 
 struct tls_ctx {
@@ -151,7 +152,7 @@ static int
 on_protocols(SSL *ssl, const unsigned char **out, unsigned char *n_out, const unsigned char *in,
     unsigned n_in, void *arg)
 {
-	static const unsigned char spoken[] = "\x08http/1.1";
+	static const unsigned char spoken[] = TLS_IO_PROTOCOLS;
 	unsigned char *chosen;
 
 	(void)ssl;
@@ -232,9 +233,6 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
 static enum err_code
 set_algorithms(SSL_CTX *c, const struct tls_server_conf *conf, struct tls_fault *fault)
 {
-	int version = conf->min_version == TLS_VERSION_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
-
-	SSL_CTX_set_min_proto_version(c, version);
 	if (!SSL_CTX_set_cipher_list(c, conf->ciphers.s.p))
 		return tls_cert_refuse(fault, &conf->ciphers,
 		    "\"%s\": no cipher of TLS 1.2 is in it; `openssl ciphers` lists them",
@@ -247,17 +245,6 @@ set_algorithms(SSL_CTX *c, const struct tls_server_conf *conf, struct tls_fault 
 		return tls_cert_refuse(fault, &conf->groups,
 		    "\"%s\": expected groups such as X25519:P-256", conf->groups.s.p);
 	return ERR_NONE;
-}
-
-static void
-set_behaviour(SSL_CTX *c)
-{
-	SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF |
-				   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-	SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-				SSL_MODE_RELEASE_BUFFERS);
-	/* One read takes a record's head and body, and the records behind it. */
-	SSL_CTX_set_read_ahead(c, 1);
 }
 
 static void
@@ -312,7 +299,9 @@ add_context(struct tls_ctx *ctx, const struct tls_ctx_files *files, const struct
 		abort();
 	ctx->contexts[ctx->n_contexts++] = c;
 	SSL_CTX_set_app_data(c, ctx);
-	set_behaviour(c);
+	tls_io_set_up(c, files->conf->min_version);
+	SSL_CTX_set_options(c, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_CIPHER_SERVER_PREFERENCE |
+				   SSL_OP_PRIORITIZE_CHACHA);
 	if (files->conf->has_ktls && !files->conf->is_ktls_missing)
 		SSL_CTX_set_options(c, SSL_OP_ENABLE_KTLS);
 	set_sessions(c, ctx, files);

@@ -232,6 +232,17 @@ tls_io_free(struct tls_io *io)
 }
 
 void
+tls_io_set_up(SSL_CTX *c, enum tls_version least)
+{
+	SSL_CTX_set_min_proto_version(c, least == TLS_VERSION_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+	SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION);
+	SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+				SSL_MODE_RELEASE_BUFFERS);
+	/* One read takes a record's head and body, and the records behind it. */
+	SSL_CTX_set_read_ahead(c, 1);
+}
+
+void
 tls_io_attach(struct tls_io *io, SSL *ssl)
 {
 	/* One reference for both directions. */

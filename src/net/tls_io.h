@@ -12,8 +12,10 @@
 
 #include "base/buf.h"
 #include "net/stream.h"
+#include "net/tls_conf.h"
 
 #define TLS_IO_RECORD_BYTES 16384 /* RFC 8446 5.1: the most that a record carries */
+#define TLS_IO_PROTOCOLS "\x08http/1.1" /* RFC 7301 3.1: what is spoken, each with its length before it */
 
 /*
  * Encrypted bytes that the stream below did not take. OpenSSL is never told of it: its own way to
@@ -51,6 +53,8 @@ struct tls_io {
 struct tls_io *tls_io_new(void);
 /* Every stream that uses it is closed. */
 void tls_io_free(struct tls_io *io);
+/* What both ends need of the context of their connections: how tls_io reads and writes, and what is never wanted. */
+void tls_io_set_up(SSL_CTX *c, enum tls_version least);
 /* Gives ssl its way down. */
 void tls_io_attach(struct tls_io *io, SSL *ssl);
 /*
