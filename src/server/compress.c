@@ -4,6 +4,7 @@
 #include "base/compiler.h"
 #include "codec/accept.h"
 #include "server/compress_fields.h"
+#include "server/observe.h"
 #include "server/server.h"
 
 /* Most that goes in during one turn of the loop, of one answer and of all: about a millisecond, and four. */
@@ -95,8 +96,8 @@ close_encoder(struct compress *c)
 	if (c->encoder == NULL)
 		return;
 	coding_encoder_free(&c->encoder);
-	metric_add(m, METRIC_COMPRESSION_IN, x->route->index + 1, 0, c->bytes_in);
-	metric_add(m, METRIC_COMPRESSION_OUT, x->route->index + 1, 0, c->bytes_out);
+	metric_add(m, METRIC_COMPRESSION_IN, observe_route(x), 0, c->bytes_in);
+	metric_add(m, METRIC_COMPRESSION_OUT, observe_route(x), 0, c->bytes_out);
 }
 
 static void
@@ -124,8 +125,7 @@ open_encoder(struct exchange *x, enum coding coding, uint64_t size_bytes)
 	struct compress *c;
 
 	if (encoder == NULL) {
-		metric_add(x->server->setup.metrics, METRIC_COMPRESSION_SKIPPED,
-		    x->route->index + 1, 0, 1);
+		metric_add(x->server->setup.metrics, METRIC_COMPRESSION_SKIPPED, observe_route(x), 0, 1);
 		return false;
 	}
 	c = arena_calloc(&x->arena, 1, sizeof *c);

@@ -3,10 +3,10 @@
 
 #include "base/compiler.h"
 #include "gather/forward.h"
-#include "server/access_log.h"
 #include "server/admin.h"
 #include "server/batch.h"
 #include "server/compress.h"
+#include "server/observe.h"
 #include "server/parts.h"
 #include "server/proxy.h"
 #include "server/reply.h"
@@ -78,49 +78,7 @@ exchange_free(struct exchange *x, struct loop *loop)
 	x->tag = 0;
 }
 
-/* ---- the end, and what is told of it */
-
-static bool
-is_observed(const struct exchange *x)
-{
-	return x->listener->kind == LISTENER_PUBLIC;
-}
-
-/* 0 is "no route". */
-static size_t
-metric_route(const struct exchange *x)
-{
-	return x->route == NULL ? 0 : x->route->index + 1;
-}
-
-/* The answer is out. */
-static void
-observe_answer(struct exchange *x)
-{
-	struct metric_shard *m = x->server->setup.metrics;
-	size_t route = metric_route(x);
-
-	if (x->status >= 100 && x->status < 600)
-		metric_add(m, METRIC_REQUESTS, route, x->status - 100, 1);
-	metric_observe_ns(m, METRIC_REQUEST_SECONDS, route, x->ended_ns - x->started_ns);
-}
-
-static void
-observe(struct exchange *x, bool was_tunnel)
-{
-	struct server *s = x->server;
-	struct metric_shard *m = s->setup.metrics;
-
-	metric_add(m, METRIC_REQUESTS_INFLIGHT, 0, 0, UINT64_MAX);
-	if (was_tunnel)
-		metric_add(m, METRIC_TUNNELS, metric_route(x), 0, UINT64_MAX);
-	else
-		observe_answer(x);
-	if (x->reason != ERR_NONE)
-		metric_add(m, METRIC_REQUEST_REASONS, metric_route(x), x->reason, 1);
-	if (s->setup.access_log != NULL)
-		access_log_record(s->setup.access_log, x);
-}
+/* ---- the end */
 
 /* The one way to DONE. */
 static void
@@ -133,8 +91,7 @@ end(struct exchange *x)
 	loop_timer_clear(&x->timer);
 	permit_release(&x->permit);
 	x->server->n_exchanges--;
-	if (is_observed(x))
-		observe(x, was_tunnel);
+	observe_end(x, was_tunnel);
 }
 
 void
@@ -144,10 +101,7 @@ exchange_be_tunnel(struct exchange *x)
 	x->state = EXCHANGE_TUNNEL;
 	x->status = 101;
 	x->ended_ns = x->server->loop->now_ns;
-	if (!is_observed(x))
-		return;
-	observe_answer(x);
-	metric_add(x->server->setup.metrics, METRIC_TUNNELS, metric_route(x), 0, 1);
+	observe_tunnel(x);
 }
 
 bool
@@ -527,8 +481,7 @@ begin(struct exchange *x)
 {
 	x->started_ns = x->server->loop->now_ns;
 	x->server->n_exchanges++;
-	if (is_observed(x))
-		metric_add(x->server->setup.metrics, METRIC_REQUESTS_INFLIGHT, 0, 0, 1);
+	observe_begin(x);
 }
 
 void

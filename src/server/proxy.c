@@ -6,6 +6,7 @@
 #include "gather/call_request.h"
 #include "gather/forward.h"
 #include "server/compress.h"
+#include "server/observe.h"
 #include "server/respond.h"
 #include "server/server.h"
 #include "server/tunnel.h"
@@ -296,13 +297,13 @@ on_passed(void *owner, enum tunnel_side from, size_t n)
 	if (from == TUNNEL_CLIENT) {
 		x->bytes_in += n;
 		call_note_tunnel(&p->call, 0, n);
-		metric_add(m, METRIC_TUNNEL_RECEIVED, x->route->index + 1, 0, n);
+		metric_add(m, METRIC_TUNNEL_RECEIVED, observe_route(x), 0, n);
 		return;
 	}
 	x->bytes_out += n;
 	n = without_head(p, n);
 	call_note_tunnel(&p->call, n, 0);
-	metric_add(m, METRIC_TUNNEL_SENT, x->route->index + 1, 0, n);
+	metric_add(m, METRIC_TUNNEL_SENT, observe_route(x), 0, n);
 }
 
 static void
