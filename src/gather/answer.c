@@ -2,7 +2,6 @@
 #include "gather/answer.h"
 
 #include "base/compiler.h"
-#include "codec/http_table.h"
 
 #define RETRY_AFTER_S 1 /* queues are short: a second later is another load */
 
@@ -31,7 +30,6 @@ problem_of(enum err_code e)
 {
 	return (struct meta_problem){
 		.status = err_status(e),
-		.title = http_table_reason(err_status(e)),
 		.error = e,
 	};
 }

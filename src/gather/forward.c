@@ -208,8 +208,7 @@ forward_own_fields(const struct request *r, bool keeps_via, struct arena *arena)
 	    values_bound(r, HEADER_X_FORWARDED_FOR) +
 	    values_bound(r, HEADER_X_FORWARDED_HOST) + values_bound(r, HEADER_X_FORWARDED_PROTO) +
 	    values_bound(r, HEADER_VIA);
-	/* RFC 9110 7.6.3: the version in which the request came */
-	struct str via = r->minor == 0 ? STR("1.0 gatherd") : STR("1.1 gatherd");
+	struct str via = forward_via(r->minor);
 	char *to = arena_alloc(arena, room);
 	struct h1_write w;
 

@@ -23,6 +23,13 @@ void forward_trace(struct request *r, struct rnd *rnd);
  */
 struct str forward_own_fields(const struct request *r, bool keeps_via, struct arena *arena);
 
+/* RFC 9110 7.6.3: our element of Via, for a message that came in this version; a constant. */
+static inline struct str
+forward_via(unsigned minor)
+{
+	return minor == 0 ? STR("1.0 gatherd") : STR("1.1 gatherd");
+}
+
 /* RFC 9110 7.6.2: true for OPTIONS with Max-Forwards: 0, which is answered here. */
 bool forward_is_last_hop(const struct request *r);
 /*

@@ -2,6 +2,7 @@
 #include "gather/meta.h"
 
 #include "base/buf.h"
+#include "codec/http_table.h"
 #include "codec/json_write.h"
 
 /* The text moves to the arena, the buffer goes. */
@@ -63,7 +64,7 @@ meta_of_problem(struct arena *a, const struct meta_problem *problem)
 		detail = str_c(err_text(problem->error));
 	/* RFC 9457 4.2.1: with no type the title is the phrase of the status */
 	buf_printf(&b, "{\"status\":%u", problem->status);
-	add_member(&b, "title", problem->title);
+	add_member(&b, "title", http_table_reason(problem->status));
 	add_member(&b, "detail", detail);
 	if (!str_is_none(problem->call))
 		add_member(&b, "call", problem->call);

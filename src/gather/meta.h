@@ -31,7 +31,6 @@ struct str meta_of_calls(struct arena *a, const struct meta_call *calls, size_t 
 /* Why a request was not served. */
 struct meta_problem {
 	unsigned status;
-	struct str title;  /* the phrase of the status */
 	struct str detail; /* a sentence for people; none: the error's own */
 	struct str call;   /* name of the call that decided; none: no call did */
 	enum err_code error;

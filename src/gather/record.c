@@ -2,7 +2,6 @@
 #include "gather/record.h"
 
 #include "base/compiler.h"
-#include "codec/http_table.h"
 #include "gather/meta.h"
 
 static struct str
@@ -97,7 +96,6 @@ record_of_failure(const struct record_style *style, struct arena *arena, struct 
 {
 	const struct meta_problem problem = {
 		.status = err_status(e),
-		.title = http_table_reason(err_status(e)),
 		.call = call,
 		.error = e,
 	};

@@ -227,7 +227,6 @@ problem_of(const struct parts *p)
 	const struct answer *answer = &p->exchange->gather->answer;
 	const struct meta_problem problem = {
 		.status = answer->status,
-		.title = http_table_reason(answer->status),
 		.call = answer->reason == ERR_BUDGET ? str_none() : p->latest,
 		.error = answer->reason,
 	};

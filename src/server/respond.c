@@ -3,6 +3,7 @@
 
 #include "base/compiler.h"
 #include "codec/h1_write.h"
+#include "gather/forward.h"
 
 /* Status line, Date, Via, Content-Length, Connection, Retry-After and the like, at most. */
 #define OWN_BYTES 512
@@ -52,13 +53,12 @@ respond_answer(const struct respond_context *ctx, const struct answer *answer, s
 	if (answer->content_type.n > 0)
 		h1_write_known(&w, HEADER_CONTENT_TYPE, answer->content_type);
 	/* RFC 9110 8.6: none in 204; in 304 it would be that of the 200 answer, which is not known. */
-	if (answer->status >= 200 && answer->status != 204 && answer->status != 304 &&
-	    !answer->is_length_untold)
+	if (respond_has_body(METHOD_GET, answer->status) && !answer->is_length_untold)
 		h1_write_known_u64(&w, HEADER_CONTENT_LENGTH, answer->body_bytes);
 	if (answer->retry_after_s != 0)
 		h1_write_known_u64(&w, HEADER_RETRY_AFTER, answer->retry_after_s);
 	if (ctx->is_relayed)
-		h1_write_raw(&w, STR("Via: 1.1 gatherd\r\n"));
+		h1_write_known(&w, HEADER_VIA, forward_via(1));
 	h1_write_raw(&w, answer->fields);
 	put_connection(&w, ctx);
 	return finish(&w);
@@ -87,7 +87,7 @@ respond_upgrade(const struct respond_context *ctx, const struct exchange_head *h
 	h1_write_known(&w, HEADER_UPGRADE, head->upgrade);
 	h1_write_crossing(&w, head->fields);
 	if (ctx->is_relayed)
-		h1_write_known(&w, HEADER_VIA, STR("1.1 gatherd"));
+		h1_write_known(&w, HEADER_VIA, forward_via(1));
 	h1_write_raw(&w, head->more);
 	return finish(&w);
 }
@@ -112,8 +112,7 @@ respond_stream(const struct respond_context *ctx, const struct exchange_head *he
 	else if (*is_chunked)
 		h1_write_raw(&w, STR("Transfer-Encoding: chunked\r\n"));
 	if (ctx->is_relayed)
-		h1_write_known(
-		    &w, HEADER_VIA, head->minor == 0 ? STR("1.0 gatherd") : STR("1.1 gatherd"));
+		h1_write_known(&w, HEADER_VIA, forward_via(head->minor));
 	h1_write_raw(&w, head->more);
 	put_connection(&w, ctx);
 	return finish(&w);

@@ -27,8 +27,7 @@ END_TEST
 
 START_TEST(describes_problems)
 {
-	struct meta_problem problem = { .status = 504, .title = STR("Gateway Timeout"),
-		.call = STR("orders"), .error = ERR_TIMEOUT };
+	struct meta_problem problem = { .status = 504, .call = STR("orders"), .error = ERR_TIMEOUT };
 	struct arena a;
 
 	arena_init(&a, NULL, 0);
@@ -36,8 +35,7 @@ START_TEST(describes_problems)
 	    "{\"status\":504,\"title\":\"Gateway Timeout\",\"detail\":\"the upstream did not "
 	    "finish its answer in time\","
 	    "\"call\":\"orders\",\"reason\":\"timeout\"}");
-	problem = (struct meta_problem){ .status = 404, .title = STR("Not Found"),
-		.detail = STR("no \"such\" thing"), .error = ERR_NO_ROUTE };
+	problem = (struct meta_problem){ .status = 404, .detail = STR("no \"such\" thing"), .error = ERR_NO_ROUTE };
 	ck_assert_str_is(meta_of_problem(&a, &problem),
 	    "{\"status\":404,\"title\":\"Not Found\",\"detail\":\"no \\\"such\\\" "
 	    "thing\",\"reason\":\"no_route\"}");
