@@ -353,7 +353,8 @@ def run_latency(args, folder):
 def run_workers(args, folder):
     """
     Load and stub share the cores with what is measured, so a second thread costs more in any program: the floor does too,
-    run twice. What is left when that is divided out is the second worker's own.
+    run twice. What is left when that is divided out is the second worker's own. The floor has no queue: it is asked for
+    as much at a time as the limit lets through, so that both have the same number of calls under way.
     """
     cores = set(range(os.cpu_count() or 1))
     rows = {}
@@ -371,7 +372,8 @@ def run_workers(args, folder):
         try:
             for number in range(args.rounds + 1):
                 for what, servers in sets.items():
-                    loads = [bench.start_load(servers[i % len(servers)], args.seconds, shape.clients // 2, 0, cores)
+                    clients = min(shape.clients, args.limit) if servers[0].name == "floor" else shape.clients
+                    loads = [bench.start_load(servers[i % len(servers)], args.seconds, clients // 2, 0, cores)
                              for i in range(2)]
                     row = bench.measure_loads(servers, loads)
                     if number > 0:  # the first round warms them
