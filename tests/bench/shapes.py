@@ -36,6 +36,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 REALTIME = bool(os.environ.get("BENCH_REALTIME"))  # before all else on the machine: for latency while it is busy
 WARM_SECONDS = 0.3
 PACED_SECONDS = 2  # at least, where clients send little
+STARTS = 5  # with --workers: a process keeps for its life what luck it has with its addresses
 SETTLE_SECONDS = 0.05  # for the server to accept the connections
 SERVER_CORE, LOAD_CORE = 0, (os.cpu_count() or 1) - 1
 
@@ -316,13 +317,15 @@ def table(of_shapes, names):
 
 
 def behind(of_shapes):
-    """Where gatherd is not the cheapest but for the floor, or an answer was wrong."""
+    """Where gatherd is not the cheapest but for the floor, each measured by the floor of its round, or an answer was wrong."""
     for name, of in of_shapes.items():
+        by = "ratio" if "floor" in of else "cpu_us"
         for peer, row in of.items():
             if row["wrong"]:
                 yield "%s: %d wrong answers of %s" % (name, row["wrong"], peer)
-            if peer.startswith("nginx") and "gatherd" in of and row["cpu_us"] < of["gatherd"]["cpu_us"]:
-                yield "%s: %s needs %.1f µs, gatherd %.1f" % (name, peer, row["cpu_us"], of["gatherd"]["cpu_us"])
+            if peer.startswith("nginx") and "gatherd" in of and row[by] < of["gatherd"][by]:
+                yield "%s: %s needs %.1f µs (%.2f), gatherd %.1f (%.2f)" % (
+                    name, peer, row["cpu_us"], row[by], of["gatherd"]["cpu_us"], of["gatherd"][by])
 
 
 def run_latency(args, folder):
@@ -350,37 +353,44 @@ def run_latency(args, folder):
     return {"what": "latency", "rows": rows}
 
 
+def measure_workers(bench, args, cpu):
+    """Adds a figure for each round to each of the lists of `cpu`."""
+    cores = set(range(os.cpu_count() or 1))
+    one, two = (started(bench, ["gatherd"], bench.shape._replace(workers=n)) for n in (1, 2))
+    floors = started(bench, ["floor"]) + started(bench, ["floor"])
+    for server in one + two + floors:
+        for pid, tid in threads(server.process.pid):
+            os.sched_setaffinity(int(tid), cores)
+    sets = {"floor": floors[:1], "floor twice": floors, "one worker": one, "two workers": two}
+    try:
+        for number in range(args.rounds // STARTS + 1):
+            for what, servers in sets.items():
+                clients = min(bench.shape.clients, args.limit) if servers[0].name == "floor" else bench.shape.clients
+                loads = [bench.start_load(servers[i % len(servers)], args.seconds, clients // 2, 0, cores)
+                         for i in range(2)]
+                row = bench.measure_loads(servers, loads)
+                if number > 0:  # the first round warms them
+                    cpu[what].append(row["cpu_us"])
+    finally:
+        for server in one + two + floors:
+            server.stop()
+
+
 def run_workers(args, folder):
     """
     Load and stub share the cores with what is measured, so a second thread costs more in any program: the floor does too,
     run twice. What is left when that is divided out is the second worker's own. The floor has no queue: it is asked for
     as much at a time as the limit lets through, so that both have the same number of calls under way.
     """
-    cores = set(range(os.cpu_count() or 1))
     rows = {}
     for name in ("A", "B"):
-        shape = SHAPES[name]._replace(limit=args.limit, clients=32)
-        bench = Bench("workers-" + name, shape, folder)
-        os.sched_setaffinity(bench.stub.pid, cores)
-        one, two = (started(bench, ["gatherd"], shape._replace(workers=n)) for n in (1, 2))
-        floors = started(bench, ["floor"]) + started(bench, ["floor"])
-        for server in one + two + floors:
-            for pid, tid in threads(server.process.pid):
-                os.sched_setaffinity(int(tid), cores)
-        sets = {"floor": floors[:1], "floor twice": floors, "one worker": one, "two workers": two}
+        bench = Bench("workers-" + name, SHAPES[name]._replace(limit=args.limit, clients=32), folder)
+        os.sched_setaffinity(bench.stub.pid, set(range(os.cpu_count() or 1)))
         cpu = collections.defaultdict(list)
         try:
-            for number in range(args.rounds + 1):
-                for what, servers in sets.items():
-                    clients = min(shape.clients, args.limit) if servers[0].name == "floor" else shape.clients
-                    loads = [bench.start_load(servers[i % len(servers)], args.seconds, clients // 2, 0, cores)
-                             for i in range(2)]
-                    row = bench.measure_loads(servers, loads)
-                    if number > 0:  # the first round warms them
-                        cpu[what].append(row["cpu_us"])
+            for _ in range(STARTS):
+                measure_workers(bench, args, cpu)
         finally:
-            for server in one + two + floors:
-                server.stop()
             bench.close()
         rows[name] = {what: statistics.median(v) for what, v in cpu.items()}
         rows[name]["ratio"] = statistics.median(

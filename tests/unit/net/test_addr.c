@@ -1,5 +1,6 @@
 #include "net/addr.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 
 #include "unit.h"
@@ -109,6 +110,23 @@ START_TEST(knows_parts_and_equality)
 }
 END_TEST
 
+START_TEST(writes_addresses_as_inet_ntop)
+{
+	static const uint32_t ips[] = { 0, 0x7f000001, 0xffffffff, 0x01020304, 0x0a640063, 0xc0a8ff0a };
+	struct addr a = parsed("0.0.0.0:80");
+	struct sockaddr_in *in = (struct sockaddr_in *)&a.sa;
+
+	for (size_t i = 0; i < ARRAY_LEN(ips); i++) {
+		char text[ADDR_TEXT_MAX], expected[INET_ADDRSTRLEN];
+
+		in->sin_addr.s_addr = htonl(ips[i]);
+		inet_ntop(AF_INET, &in->sin_addr, expected, sizeof expected);
+		ck_assert_uint_eq(addr_format_ip(&a, text), strlen(expected));
+		ck_assert_str_eq(text, expected);
+	}
+}
+END_TEST
+
 START_TEST(an_unnamed_peer_can_be_formatted)
 {
 	struct addr a = { .len = sizeof(sa_family_t) };
@@ -212,6 +230,7 @@ START_TEST(a_wildcard_takes_the_addresses_of_its_port)
 END_TEST
 
 UNIT_MAIN("addr", text_goes_in_and_out, what_is_no_address_is_refused,
+    a_unix_path_has_a_greatest_length, knows_parts_and_equality, writes_addresses_as_inet_ntop,
     a_unix_path_has_a_greatest_length, knows_parts_and_equality, an_unnamed_peer_can_be_formatted,
     ip_addresses_and_names, ipv4_inside_ipv6_comes_out,
     a_wildcard_takes_the_addresses_of_its_port)
