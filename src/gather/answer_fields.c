@@ -1,21 +1,11 @@
 /* The header fields of a gathered answer. Worker thread; memory is the exchange's arena. */
 #include "gather/answer_fields.h"
 
-#include <stdio.h>
-
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "gather/gather.h"
 
 /* ---- compiling */
-
-static enum err_code
-fault_at(struct plan_fault *fault, const struct conf_text *text, const char *message)
-{
-	fault->where = text->pos;
-	snprintf(fault->message, sizeof fault->message, "%s", message);
-	return ERR_BAD_CONFIG;
-}
 
 static enum err_code
 compile_copy(struct plan *plan, const struct conf_text *text, struct copy_plan *out,
@@ -30,20 +20,22 @@ compile_copy(struct plan *plan, const struct conf_text *text, struct copy_plan *
 		if (str_eq(plan->calls[out->call].conf->name, call))
 			break;
 	if (out->call == plan->n_calls)
-		return fault_at(fault, text, "expected \"CALL: FIELD\" or \"CALL: *\" with a call of the route");
+		return plan_fault_at(fault, &text->pos,
+		    "expected \"CALL: FIELD\" or \"CALL: *\" with a call of the route");
 	if (plan->calls[out->call].list.n != 0)
-		return fault_at(fault, text, "a for_each has many answers, so none whose fields could be copied");
+		return plan_fault_at(fault, &text->pos,
+		    "a for_each has many answers, so none whose fields could be copied");
 	out->name = str_eq(rest, STR("*")) ? str_none() : rest;
 	if (str_is_none(out->name))
 		return ERR_NONE;
 	if (!header_is_token(rest))
-		return fault_at(fault, text, "the name of a header field is expected after the colon");
+		return plan_fault_at(fault, &text->pos, "the name of a header field is expected after the colon");
 	if ((http_table_header_flags(http_table_header(rest)) & (FIELD_HOP | FIELD_FRAMING)) != 0)
-		return fault_at(fault, text, "this field belongs to one connection and is never copied");
+		return plan_fault_at(fault, &text->pos, "this field belongs to one connection and is never copied");
 	if (http_table_header(rest) == HEADER_DATE)
-		return fault_at(fault, text, "gatherd dates its own answers");
+		return plan_fault_at(fault, &text->pos, "gatherd dates its own answers");
 	if (http_table_header(rest) == HEADER_CONTENT_ENCODING)
-		return fault_at(fault, text, "answers are decompressed before anything is made of them");
+		return plan_fault_at(fault, &text->pos, "answers are decompressed before anything is made of them");
 	return ERR_NONE;
 }
 

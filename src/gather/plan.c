@@ -17,25 +17,14 @@ struct compiler {
 	struct plan_fault *fault;
 };
 
-static enum err_code
-fault_at(struct plan_fault *fault, const struct conf_pos *where, const char *message)
-{
-	fault->where = *where;
-	snprintf(fault->message, sizeof fault->message, "%s", message);
-	return ERR_BAD_CONFIG;
-}
-
-static enum err_code faultf_at(struct compiler *c, const struct conf_pos *where, const char *fmt, ...)
-    PRINTF_LIKE(3, 4);
-
-static enum err_code
-faultf_at(struct compiler *c, const struct conf_pos *where, const char *fmt, ...)
+enum err_code
+plan_fault_at(struct plan_fault *fault, const struct conf_pos *where, const char *fmt, ...)
 {
 	va_list ap;
 
-	c->fault->where = *where;
+	fault->where = *where;
 	va_start(ap, fmt);
-	vsnprintf(c->fault->message, sizeof c->fault->message, fmt, ap);
+	vsnprintf(fault->message, sizeof fault->message, fmt, ap);
 	va_end(ap);
 	return ERR_BAD_CONFIG;
 }
@@ -47,7 +36,7 @@ plan_template(struct arena *arena, const struct conf_text *text, enum template_p
 	struct template_error error;
 	enum err_code e = template_compile(arena, text->s, place, params, out, &error);
 
-	return e == ERR_NONE ? e : fault_at(fault, &text->pos, error.message);
+	return e == ERR_NONE ? e : plan_fault_at(fault, &text->pos, "%s", error.message);
 }
 
 enum err_code
@@ -58,10 +47,22 @@ plan_condition(struct arena *arena, const struct conf_text *text,
 
 	if (condition_compile(arena, text->s, params, out, &error) == ERR_NONE)
 		return ERR_NONE;
-	fault->where = text->pos;
-	snprintf(fault->message, sizeof fault->message, "%s, at character %zu of the condition",
-	    error.message, error.offset + 1);
-	return ERR_BAD_CONFIG;
+	return plan_fault_at(fault, &text->pos, "%s, at character %zu of the condition", error.message,
+	    error.offset + 1);
+}
+
+enum err_code
+plan_json(struct arena *arena, const struct conf_json *tree, const struct template_params *params,
+    struct json_template **out, struct plan_fault *fault)
+{
+	struct template_error error;
+	struct conf_pos where;
+	enum err_code e;
+
+	if (tree->kind == CONF_JSON_NONE)
+		return ERR_NONE;
+	e = json_template_compile(arena, tree, params, out, &where, &error);
+	return e == ERR_NONE ? e : plan_fault_at(fault, &where, "%s", error.message);
 }
 
 enum err_code
@@ -113,7 +114,7 @@ find_call(struct compiler *c, const struct conf_text *name, size_t *out)
 	for (*out = 0; *out < c->plan->n_calls; ++*out)
 		if (str_eq(c->setup->conf->calls[*out].name, name->s))
 			return ERR_NONE;
-	return faultf_at(c, &name->pos, "the route has no call %.*s", STR_FMT(name->s));
+	return plan_fault_at(c->fault, &name->pos, "the route has no call %.*s", STR_FMT(name->s));
 }
 
 static enum err_code
@@ -165,11 +166,11 @@ check_needed(struct compiler *c, const struct template_uses *uses, const struct 
 		if (!may_be_absent(c, i, uses))
 			continue;
 		if (has_default(&calls[i]) && c->setup->conf->need == 0)
-			return faultf_at(c, where,
+			return plan_fault_at(c->fault, where,
 			    "%s refers to the answer of %.*s, which has a default for when there is none: refer to "
 			    "{calls.%.*s.result}, or give the reference a default as well ({...|...})",
 			    who, STR_FMT(name), STR_FMT(name));
-		return faultf_at(c, where,
+		return plan_fault_at(c->fault, where,
 		    "%s refers to %.*s, which may be absent: give the reference a default ({...|...})%s", who,
 		    STR_FMT(name), c->setup->conf->need == 0 ? " or make that call required" : "");
 	}
@@ -200,7 +201,7 @@ check_cycles(struct compiler *c)
 	for (size_t i = 0; i < n; i++)
 		text = arena_printf(c->arena, "%.*s%.*s -> ", STR_FMT(text),
 		    STR_FMT(plan->calls[cycle[i]].conf->name));
-	return faultf_at(c, &plan->calls[cycle[0]].conf->pos,
+	return plan_fault_at(c->fault, &plan->calls[cycle[0]].conf->pos,
 	    "the calls wait for each other: %.*s%.*s", STR_FMT(text),
 	    STR_FMT(plan->calls[cycle[0]].conf->name));
 }
@@ -241,7 +242,7 @@ compile_zip(struct compiler *c, size_t i)
 	const char *why;
 
 	if (json_path_compile(c->arena, cp->conf->into.s, &into, &fault) != ERR_NONE)
-		return fault_at(c->fault, &cp->conf->into.pos, fault.reason);
+		return plan_fault_at(c->fault, &cp->conf->into.pos, "%s", fault.reason);
 	for (size_t k = 0; k < c->plan->n_calls; k++) {
 		const struct json_path *place = &c->plan->places[k].into;
 
@@ -253,12 +254,12 @@ compile_zip(struct compiler *c, size_t i)
 		cp->zip_into = k;
 	}
 	if (!is_found)
-		return fault_at(c->fault, &cp->conf->into.pos,
+		return plan_fault_at(c->fault, &cp->conf->into.pos,
 		    "no call of the route puts an array there that the results could go into");
 	cp->zip.steps = into.steps + c->plan->places[cp->zip_into].into.n;
 	cp->zip.n = into.n - c->plan->places[cp->zip_into].into.n;
 	why = zip_check(&cp->zip);
-	return why == NULL ? ERR_NONE : fault_at(c->fault, &cp->conf->into.pos, why);
+	return why == NULL ? ERR_NONE : plan_fault_at(c->fault, &cp->conf->into.pos, "%s", why);
 }
 
 static enum err_code
@@ -279,7 +280,7 @@ compile_place(struct compiler *c, size_t i)
 		return ERR_NONE;
 	}
 	if (json_path_compile_into(c->arena, conf->into.s, &place->into, &fault) != ERR_NONE)
-		return fault_at(c->fault, &conf->into.pos, fault.reason);
+		return plan_fault_at(c->fault, &conf->into.pos, "%s", fault.reason);
 	return ERR_NONE;
 }
 
@@ -320,8 +321,8 @@ compile_merge(struct compiler *c)
 	}
 	spec.n = plan->n_merged;
 	if (merge_plan_new(c->arena, &spec, &plan->merge, &fault) != ERR_NONE)
-		return fault_at(
-		    c->fault, place_of(&conf->calls[plan->merged[fault.place]]), fault.reason);
+		return plan_fault_at(
+		    c->fault, place_of(&conf->calls[plan->merged[fault.place]]), "%s", fault.reason);
 	return ERR_NONE;
 }
 
@@ -454,7 +455,7 @@ compile_status(struct compiler *c, const struct template_params *params)
 			e = plan_template(c->arena, &conf->status[i].status, TEMPLATE_TEXT, params,
 			    &rule->status, c->fault);
 		if (e == ERR_NONE && !is_status(&rule->status))
-			e = fault_at(c->fault, &conf->status[i].status.pos,
+			e = plan_fault_at(c->fault, &conf->status[i].status.pos,
 			    "expected a status from 200 to 599, or a reference to one");
 		uses = rule->status.uses;
 		condition_add_uses(&uses, rule->when);
@@ -503,14 +504,10 @@ compile_answer_json(struct compiler *c, const struct template_params *params)
 {
 	const struct conf_json *tree = &c->setup->conf->response.json;
 	struct template_uses uses = { 0 };
-	struct template_error error;
-	enum err_code e;
+	enum err_code e = plan_json(c->arena, tree, params, &c->plan->json, c->fault);
 
-	if (tree->kind == CONF_JSON_NONE)
-		return ERR_NONE;
-	e = json_template_compile(c->arena, tree, params, &c->plan->json, &c->fault->where, &error);
-	if (e != ERR_NONE)
-		return fault_at(c->fault, &c->fault->where, error.message);
+	if (e != ERR_NONE || c->plan->json == NULL)
+		return e;
 	json_template_add_uses(&uses, c->plan->json);
 	note_uses(c, &uses);
 	return check_needed(c, &uses, &tree->text.pos, "the answer's body");
@@ -523,7 +520,7 @@ check_need(struct compiler *c)
 
 	if (conf->need <= conf->n_calls)
 		return ERR_NONE;
-	return faultf_at(c, &conf->pos, "needs %llu calls to succeed, and has %zu",
+	return plan_fault_at(c->fault, &conf->pos, "needs %llu calls to succeed, and has %zu",
 	    (unsigned long long)conf->need, conf->n_calls);
 }
 
@@ -535,9 +532,9 @@ compile_answer_shape(struct compiler *c)
 
 	if (answer_shape_compile(c->arena, &c->setup->conf->response, &c->plan->answer_shape, &where,
 		&fault) != ERR_NONE)
-		return fault_at(c->fault, &where, fault.reason);
+		return plan_fault_at(c->fault, &where, "%s", fault.reason);
 	if (c->plan->merge->is_array && c->setup->conf->response.static_json.kind != CONF_JSON_NONE)
-		return fault_at(c->fault, &c->setup->conf->response.static_json.text.pos,
+		return plan_fault_at(c->fault, &c->setup->conf->response.static_json.text.pos,
 		    "static data is merged into an object, and this answer is an array");
 	return ERR_NONE;
 }

@@ -102,6 +102,10 @@ struct plan_fault {
 	char message[256];
 };
 
+/* Sets it. Always ERR_BAD_CONFIG. */
+enum err_code plan_fault_at(struct plan_fault *fault, const struct conf_pos *where, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+
 /*
  * Compiles a route into the arena; what the setup points to outlives the plan, but for setup itself.
  * ERR_BAD_CONFIG with *fault set when a template, a path or the merge cannot be.
@@ -114,6 +118,9 @@ enum err_code plan_fields(struct arena *arena, const struct conf_pair_list *pair
 /* A condition of the configuration, its error told with its place. */
 enum err_code plan_condition(struct arena *arena, const struct conf_text *text,
     const struct template_params *params, struct condition **out, struct plan_fault *fault);
+/* JSON with references, its error told with its place. *out stays NULL when the configuration has none. */
+enum err_code plan_json(struct arena *arena, const struct conf_json *tree, const struct template_params *params,
+    struct json_template **out, struct plan_fault *fault);
 /* What templates of this route may refer to beside its path's parameters: its calls, by name. */
 void plan_name_calls(struct arena *arena, const struct route_conf *conf, struct template_params *params);
 /* A template of the configuration, its error told with its place. */

@@ -1,8 +1,6 @@
 /* Compiles one call: its texts become templates, its words become numbers. At load. */
 #include "gather/plan_call.h"
 
-#include <stdio.h>
-
 #include "base/compiler.h"
 #include "codec/uri.h"
 #include "gather/shape.h"
@@ -15,14 +13,6 @@ struct compiler {
 	struct template_params params; /* with {item} or {items} where it has them */
 	struct template_uses *uses;
 };
-
-static enum err_code
-fault_at(struct compiler *c, const struct conf_pos *where, const char *message)
-{
-	c->setup->fault->where = *where;
-	snprintf(c->setup->fault->message, sizeof c->setup->fault->message, "%s", message);
-	return ERR_BAD_CONFIG;
-}
 
 static enum err_code
 compile_text(struct compiler *c, const struct conf_text *text, enum template_place place,
@@ -104,19 +94,13 @@ static enum err_code
 compile_body(struct compiler *c)
 {
 	const struct call_conf *conf = c->conf;
-	struct template_error error;
 	enum err_code e = ERR_NONE;
 
 	if (!str_is_none(conf->body.s))
 		e = compile_text(c, &conf->body, TEMPLATE_TEXT, &c->cp->body);
-	if (e != ERR_NONE || conf->json.kind == CONF_JSON_NONE)
-		return e;
-	e = json_template_compile(c->setup->arena, &conf->json, &c->params, &c->cp->json,
-	    &c->setup->fault->where, &error);
-	if (e != ERR_NONE)
-		snprintf(c->setup->fault->message, sizeof c->setup->fault->message, "%s",
-		    error.message);
-	else
+	if (e == ERR_NONE)
+		e = plan_json(c->setup->arena, &conf->json, &c->params, &c->cp->json, c->setup->fault);
+	if (e == ERR_NONE && c->cp->json != NULL)
 		json_template_add_uses(c->uses, c->cp->json);
 	return e;
 }
@@ -148,20 +132,22 @@ compile_for_each(struct compiler *c)
 	if (str_is_none(list->s))
 		return c->conf->batch.max == 0 ?
 		    ERR_NONE :
-		    fault_at(c, &c->conf->pos, "a batch needs a for_each");
+		    plan_fault_at(c->setup->fault, &c->conf->pos, "a batch needs a for_each");
 	e = plan_template(c->setup->arena, list, TEMPLATE_TEXT, c->setup->params, &c->cp->list,
 	    c->setup->fault);
 	if (e != ERR_NONE)
 		return e;
 	if (!template_is_reference(&c->cp->list))
-		return fault_at(c, &list->pos, "for_each takes exactly one reference to a list");
+		return plan_fault_at(c->setup->fault, &list->pos,
+		    "for_each takes exactly one reference to a list");
 	if (c->cp->list.ops[0].has_fallback && c->cp->list.ops[0].fallback_value.kind != JSON_ARRAY)
-		return fault_at(c, &list->pos, "the default of a list is a list, such as {body.ids|[]}");
+		return plan_fault_at(c->setup->fault, &list->pos,
+		    "the default of a list is a list, such as {body.ids|[]}");
 	template_add_uses(c->uses, &c->cp->list.uses);
 	c->uses->body_json |= c->cp->list.uses.body;
 	if (!str_is_none(match->s) && json_path_compile_ref(c->setup->arena, match->s, &c->cp->match,
 					  &fault) != ERR_NONE)
-		return fault_at(c, &match->pos, fault.reason);
+		return plan_fault_at(c->setup->fault, &match->pos, "%s", fault.reason);
 	return ERR_NONE;
 }
 
@@ -171,14 +157,13 @@ compile_shape(struct compiler *c)
 	const struct conf_text *match = &c->conf->batch.match;
 	struct call_plan *cp = c->cp;
 	struct json_fault fault;
-	enum err_code e = shape_compile(c->setup->arena, &c->conf->shape, &cp->shape,
-	    &c->setup->fault->where, &fault);
+	struct conf_pos where;
+	enum err_code e = shape_compile(c->setup->arena, &c->conf->shape, &cp->shape, &where, &fault);
 
 	if (e != ERR_NONE)
-		snprintf(c->setup->fault->message, sizeof c->setup->fault->message, "%s",
-		    fault.reason);
+		plan_fault_at(c->setup->fault, &where, "%s", fault.reason);
 	else if (!str_is_none(match->s) && cp->shape != NULL && !shape_keeps_in_elements(cp->shape, &cp->match))
-		e = fault_at(c, &match->pos,
+		e = plan_fault_at(c->setup->fault, &match->pos,
 		    "`select`, `drop` or `rename` takes this key from the elements before they are matched");
 	return e;
 }

@@ -1,8 +1,6 @@
 /* Compiles routes. Owns nothing but arena memory; at load. */
 #include "server/site.h"
 
-#include <stdio.h>
-
 #include "base/compiler.h"
 #include "codec/websocket.h"
 
@@ -18,11 +16,8 @@ static void
 on_router_report(
     void *arg, const struct conf_pos *where, const struct conf_pos *other, const char *message)
 {
-	struct plan_fault *fault = arg;
-
 	(void)other;
-	fault->where = *where;
-	snprintf(fault->message, sizeof(fault->message), "%s", message);
+	plan_fault_at(arg, where, "%s", message);
 }
 
 static void
@@ -101,21 +96,6 @@ uses_of(const struct reply_plan *plan)
 }
 
 static enum err_code
-compile_json(struct build *b, const struct conf_json *tree, const struct template_params *params,
-    struct json_template **out)
-{
-	struct template_error error;
-	enum err_code e;
-
-	if (tree->kind == CONF_JSON_NONE)
-		return ERR_NONE;
-	e = json_template_compile(b->arena, tree, params, out, &b->fault->where, &error);
-	if (e != ERR_NONE)
-		snprintf(b->fault->message, sizeof(b->fault->message), "%s", error.message);
-	return e;
-}
-
-static enum err_code
 compile_reply(struct build *b, struct route *route, const struct template_params *params)
 {
 	const struct reply_conf *conf = &route->conf->reply;
@@ -128,7 +108,7 @@ compile_reply(struct build *b, struct route *route, const struct template_params
 		e = plan_template(
 		    b->arena, &conf->body, TEMPLATE_TEXT, params, &plan->body, b->fault);
 	if (e == ERR_NONE)
-		e = compile_json(b, &conf->json, params, &plan->json);
+		e = plan_json(b->arena, &conf->json, params, &plan->json, b->fault);
 	plan->needs_body = uses_of(plan).body;
 	plan->needs_body_json = uses_of(plan).body_json;
 	return e;
@@ -138,12 +118,11 @@ static enum err_code
 compile_require(struct build *b, struct route *route)
 {
 	struct str why;
-	enum err_code e = require_compile(
-	    b->arena, &route->conf->require, &route->require, &b->fault->where, &why);
+	struct conf_pos where;
+	enum err_code e =
+	    require_compile(b->arena, &route->conf->require, &route->require, &where, &why);
 
-	if (e != ERR_NONE)
-		snprintf(b->fault->message, sizeof(b->fault->message), "%.*s", STR_FMT(why));
-	return e;
+	return e == ERR_NONE ? e : plan_fault_at(b->fault, &where, "%.*s", STR_FMT(why));
 }
 
 static enum err_code
