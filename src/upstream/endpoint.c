@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "net/stream_tls.h"
 #include "upstream/upstream.h"
 
 #define EWMA_SHIFT 3 /* a new sample weighs 1/8 */
@@ -46,6 +47,16 @@ endpoint_use_tls(struct endpoint *ep, struct tls_client *client)
 
 	ep->tls = mem_calloc(1, sizeof *ep->tls);
 	tls_client_peer_init(ep->tls, client, wanted.n != 0 ? wanted : ep->server->name);
+}
+
+struct stream *
+endpoint_connect(
+    struct endpoint *ep, const struct addr *to, const struct stream_events *events, void *owner)
+{
+	struct loop *loop = ep->upstream->loop;
+
+	return ep->tls == NULL ? stream_connect(loop, to, events, owner)
+			       : stream_tls_connect(ep->tls, loop, to, events, owner);
 }
 
 static void

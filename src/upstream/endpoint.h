@@ -46,6 +46,9 @@ struct endpoint *endpoint_new(
 void endpoint_update(struct endpoint *ep, const struct place *at);
 /* From now on it is spoken to by TLS; client outlives it. */
 void endpoint_use_tls(struct endpoint *ep, struct tls_client *client);
+/* A connection that is being made, to its address or the other one, by TLS when it is spoken to so; see stream.h. */
+struct stream *endpoint_connect(
+    struct endpoint *ep, const struct addr *to, const struct stream_events *events, void *owner);
 /* Closes its connections, none of which is lent; frees it when the turn is over. */
 void endpoint_close(struct endpoint *ep);
 /* An answer began ns after its request left. */

@@ -5,7 +5,6 @@
 
 #include "base/compiler.h"
 #include "base/mem.h"
-#include "net/stream_tls.h"
 #include "upstream/endpoint.h"
 #include "upstream/upstream.h"
 
@@ -50,9 +49,7 @@ run(struct race *r, int i)
 	struct runner *runner = &r->runners[i];
 
 	runner->is_started = true;
-	runner->stream = ep->tls == NULL
-	    ? stream_connect(loop_of(r), to, &runner_events, runner)
-	    : stream_tls_connect(ep->tls, loop_of(r), to, &runner_events, runner);
+	runner->stream = endpoint_connect(ep, to, &runner_events, runner);
 }
 
 static void

@@ -5,7 +5,6 @@
 
 #include "base/compiler.h"
 #include "base/mem.h"
-#include "net/stream_tls.h"
 #include "upstream/endpoint.h"
 #include "upstream/race.h"
 
@@ -217,14 +216,11 @@ static void
 connect_stream(struct uconn *uc)
 {
 	struct endpoint *ep = uc->pool->endpoint;
-	struct loop *loop = uc->pool->loop;
 
 	if (ep->has_other)
 		uc->race = race_new(ep, &race_events, uc);
-	else if (ep->tls == NULL)
-		uc->stream = stream_connect(loop, &ep->addr, &stream_events, uc);
 	else
-		uc->stream = stream_tls_connect(ep->tls, loop, &ep->addr, &stream_events, uc);
+		uc->stream = endpoint_connect(ep, &ep->addr, &stream_events, uc);
 }
 
 struct uconn *
