@@ -11,6 +11,7 @@
  */
 #include "net/dns_ares.h"
 
+#include <arpa/nameser.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,9 +23,6 @@
 #include "net/hosts_file.h"
 
 #define LOOKUP_TAG 0x6c6f6f6bu
-#define TYPE_A 1
-#define TYPE_AAAA 28
-#define TYPE_SRV 33
 /* A hosts file says nothing of time. */
 #define HOSTS_TTL_S 10
 
@@ -147,7 +145,7 @@ on_answer(void *arg, int status, int timeouts, unsigned char *message, int n)
 static void
 ask(struct lookup *l, const char *name, enum dns_family family, size_t host)
 {
-	static const int types[] = { TYPE_A, TYPE_AAAA, TYPE_SRV };
+	static const int types[] = { ns_t_a, ns_t_aaaa, ns_t_srv };
 	struct question *q = mem_calloc(1, sizeof *q);
 
 	q->lookup = l;
@@ -208,9 +206,6 @@ find_in_hosts(struct lookup *l, size_t host, const char *name)
 static void
 ask_addresses(struct lookup *l, size_t host, const char *name)
 {
-	set_host_name(&l->answer->hosts[host], name);
-	if (find_in_hosts(l, host, name))
-		return;
 	ask(l, name, DNS_V4, host);
 	ask(l, name, DNS_V6, host);
 }
@@ -313,8 +308,7 @@ ask_candidate(struct lookup *l)
 	} else {
 		clear_host(&l->answer->hosts[0]);
 		set_host_name(&l->answer->hosts[0], name);
-		ask(l, name, DNS_V4, 0);
-		ask(l, name, DNS_V6, 0);
+		ask_addresses(l, 0, name);
 	}
 }
 
@@ -338,7 +332,9 @@ ask_targets(struct lookup *l)
 		l->answer->hosts[i].port = srv->port;
 		l->answer->hosts[i].priority = srv->priority;
 		l->answer->hosts[i].weight = srv->weight;
-		ask_addresses(l, i, srv->target);
+		set_host_name(&l->answer->hosts[i], srv->target);
+		if (!find_in_hosts(l, i, srv->target))
+			ask_addresses(l, i, srv->target);
 	}
 	if (l->n_pending == 0)
 		loop_defer(l->dns->loop, &l->step);

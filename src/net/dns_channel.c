@@ -1,6 +1,7 @@
 /* c-ares on a loop. Used on the loop's thread; owned by the look-up that it is for. */
 #include "net/dns_channel.h"
 
+#include <arpa/nameser.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdlib.h>
@@ -12,7 +13,6 @@
 #include "net/dns.h"
 #include "net/loop_real.h"
 
-#define CLASS_IN 1
 /* The time of the whole look-up ends it sooner. */
 #define TRIES_MAX 10
 /* Answers up to this come whole in one datagram, which no path cuts to pieces (DNS flag day 2020). */
@@ -160,7 +160,7 @@ dns_channel_close(struct dns_channel *c)
 void
 dns_channel_ask(struct dns_channel *c, const char *name, int type, ares_callback fn, void *arg)
 {
-	ares_query(c->ares, name, CLASS_IN, type, fn, arg);
+	ares_query(c->ares, name, ns_c_in, type, fn, arg);
 	rearm(c);
 }
 

@@ -4,15 +4,9 @@
  */
 #include "net/dns_message.h"
 
+#include <arpa/nameser.h>
 #include <string.h>
 
-#define TYPE_A 1
-#define TYPE_CNAME 5
-#define TYPE_SOA 6
-#define TYPE_AAAA 28
-#define TYPE_SRV 33
-#define CLASS_IN 1
-#define RCODE_NXDOMAIN 3
 #define ALIASES_MAX 16  /* that are followed */
 #define RECORDS_MAX 512 /* that are looked at */
 
@@ -204,7 +198,7 @@ shorten(uint32_t *ttl_s, uint32_t by)
 static bool
 is_of(const struct record *rec, const char *owner, uint16_t type)
 {
-	return rec->type == type && rec->class == CLASS_IN && owner[0] != '\0' &&
+	return rec->type == type && rec->class == ns_c_in && owner[0] != '\0' &&
 	    strcmp(rec->owner, owner) == 0;
 }
 
@@ -216,7 +210,7 @@ follow_alias(struct seeker *s)
 	struct record rec;
 
 	for (size_t i = 0; i < s->header.n_answers; i++) {
-		if (!read_record(&r, &rec) || !is_of(&rec, s->name, TYPE_CNAME))
+		if (!read_record(&r, &rec) || !is_of(&rec, s->name, ns_t_cname))
 			continue;
 		struct reader data = reader_at(&r, rec.data);
 
@@ -249,7 +243,7 @@ seek_begin(struct seeker *s, struct str message, struct str name)
 	if (name.n == 0 || name.n > DNS_NAME_MAX || !read_header(&s->answers, &s->header) ||
 	    s->header.n_answers > RECORDS_MAX || s->header.is_truncated || !walk(s))
 		return ERR_DNS_FAILED;
-	if (s->header.rcode == RCODE_NXDOMAIN)
+	if (s->header.rcode == ns_r_nxdomain)
 		return ERR_DNS_NOT_FOUND;
 	if (s->header.rcode != 0)
 		return ERR_DNS_FAILED;
@@ -270,7 +264,7 @@ denial_ttl(const struct seeker *s)
 	for (size_t i = 0; i < s->header.n_authorities && i < RECORDS_MAX; i++) {
 		if (!read_record(&r, &rec))
 			break;
-		if (rec.type != TYPE_SOA || rec.class != CLASS_IN || rec.n < 22)
+		if (rec.type != ns_t_soa || rec.class != ns_c_in || rec.n < 22)
 			continue;
 		struct reader last = reader_at(&r, rec.data + rec.n - 4);
 		uint32_t minimum = read_u32(&last);
@@ -299,7 +293,7 @@ void
 dns_message_addresses(
     struct str message, struct str name, enum dns_family family, struct dns_addrs *out)
 {
-	uint16_t type = family == DNS_V4 ? TYPE_A : TYPE_AAAA;
+	uint16_t type = family == DNS_V4 ? ns_t_a : ns_t_aaaa;
 	size_t size = family == DNS_V4 ? 4 : 16;
 	struct seeker s;
 	struct record rec;
@@ -338,7 +332,7 @@ dns_message_services(struct str message, struct str name, struct dns_srv_list *o
 	out->ttl_s = DNS_TTL_NONE;
 	out->error = seek_begin(&s, message, name);
 	for (size_t i = 0; out->error == ERR_NONE && i < s.header.n_answers; i++) {
-		if (!read_record(&s.answers, &rec) || !is_of(&rec, s.name, TYPE_SRV) ||
+		if (!read_record(&s.answers, &rec) || !is_of(&rec, s.name, ns_t_srv) ||
 		    out->n == DNS_HOSTS_MAX)
 			continue;
 		if (!read_service(&s.answers, &rec, &out->at[out->n]))
