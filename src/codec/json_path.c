@@ -46,18 +46,14 @@ add_step(struct reader *r, struct json_step step)
 	return ERR_NONE;
 }
 
-static enum err_code
-add_key(struct reader *r, struct str key)
+static struct json_step
+key_step(struct arena *a, struct str key)
 {
-	struct json_step step = { .kind = JSON_STEP_KEY, .key = key };
-
-	step.quoted = json_write_str(r->arena, key);
-	return add_step(r, step);
+	return (struct json_step){ .kind = JSON_STEP_KEY, .key = key, .quoted = json_write_str(a, key) };
 }
 
-/* A key that needs no quotes: what other syntax uses cannot be in it. */
-static bool
-is_bare(char c)
+bool
+json_path_is_bare(char c)
 {
 	return (unsigned char)c > ' ' && c != 0x7f && memchr(".[]{}|\"", c, 7) == NULL;
 }
@@ -67,11 +63,11 @@ read_bare_key(struct reader *r)
 {
 	size_t from = r->at;
 
-	while (!is_at_end(r) && is_bare(r->text.p[r->at]))
+	while (!is_at_end(r) && json_path_is_bare(r->text.p[r->at]))
 		r->at++;
 	if (r->at == from)
 		return fail(r, from, "a key is expected");
-	return add_key(r, str_of(r->text.p + from, r->at - from));
+	return add_step(r, key_step(r->arena, str_of(r->text.p + from, r->at - from)));
 }
 
 /* A key written as a JSON string; the scanner decides whether it is one. */
@@ -81,7 +77,6 @@ read_quoted_key(struct reader *r)
 	const char *from = r->text.p + r->at;
 	const char *end = r->text.p + r->text.n;
 	const char *p = json_bytes_string_end(from + 1, end);
-	struct json_scan js;
 	struct json_value value;
 	struct json_fault fault;
 	struct str key;
@@ -89,16 +84,14 @@ read_quoted_key(struct reader *r)
 
 	if (p == end)
 		return fail(r, r->at, "the quoted key has no end");
-	json_scan_init(&js, 0);
-	e = json_scan_text(&js, str_of(from, (size_t)(p + 1 - from)), 0, &value, &fault);
-	json_scan_fini(&js);
+	e = json_scan_once(str_of(from, (size_t)(p + 1 - from)), &value, &fault);
 	if (e != ERR_NONE)
 		return fail(r, r->at + fault.offset, fault.reason);
 	key = json_str_text(r->arena, str_of(from + 1, value.text.n - 2));
 	if (!utf8_is_valid(key))
 		return fail(r, r->at, "a lone surrogate in a key");
 	r->at += value.text.n;
-	return add_key(r, key);
+	return add_step(r, key_step(r->arena, key));
 }
 
 static enum err_code
@@ -198,6 +191,18 @@ json_path_compile_ref(
 	return ERR_BAD_CONFIG;
 }
 
+bool
+json_path_eq(const struct json_path *a, const struct json_path *b)
+{
+	for (size_t i = 0; i < a->n && a->n == b->n; i++) {
+		const struct json_step *s = &a->steps[i], *t = &b->steps[i];
+
+		if (s->kind != t->kind || s->index != t->index || !str_eq(s->key, t->key))
+			return false;
+	}
+	return a->n == b->n;
+}
+
 size_t
 json_path_each(const struct json_path *path)
 {
@@ -213,8 +218,7 @@ json_path_of_key(struct arena *a, struct str key, struct json_path *path)
 {
 	path->n = 1;
 	path->steps = arena_alloc(a, sizeof *path->steps);
-	path->steps[0] = (struct json_step){ .kind = JSON_STEP_KEY, .key = key };
-	path->steps[0].quoted = json_write_str(a, key);
+	path->steps[0] = key_step(a, key);
 }
 
 static struct json_value

@@ -52,6 +52,9 @@ enum err_code json_path_compile_ref(
     struct arena *a, struct str text, struct json_path *path, struct json_fault *fault);
 /* The path of one key, whatever characters it has: the place of a call that has no `into`. */
 void json_path_of_key(struct arena *a, struct str key, struct json_path *path);
+bool json_path_eq(const struct json_path *a, const struct json_path *b);
+/* Whether it can stand in a key without quotes: what other syntax uses cannot. */
+bool json_path_is_bare(char c);
 /* The first step that is JSON_STEP_EACH; path->n when there is none. */
 size_t json_path_each(const struct json_path *path);
 /*

@@ -560,3 +560,15 @@ json_scan_text(struct json_scan *js, struct str text, unsigned flags, struct jso
 		*fault = r.fault;
 	return e;
 }
+
+enum err_code
+json_scan_once(struct str text, struct json_value *root, struct json_fault *fault)
+{
+	struct json_scan js;
+	enum err_code e;
+
+	json_scan_init(&js, 0);
+	e = json_scan_text(&js, text, 0, root, fault);
+	json_scan_fini(&js);
+	return e;
+}

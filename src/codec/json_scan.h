@@ -51,5 +51,7 @@ void json_scan_fini(struct json_scan *js);
  */
 enum err_code json_scan_text(struct json_scan *js, struct str text, unsigned flags,
     struct json_value *root, struct json_fault *fault);
+/* The same with a scanner of its own: for single texts, none of which a peer has sent. */
+enum err_code json_scan_once(struct str text, struct json_value *root, struct json_fault *fault);
 
 #endif

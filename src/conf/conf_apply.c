@@ -6,6 +6,7 @@
 
 #include "base/compiler.h"
 #include "base/near.h"
+#include "codec/json_scan.h"
 #include "conf/conf_root.h"
 
 #define NAME_MAX_BYTES 64
@@ -191,50 +192,14 @@ apply_pairs(
 	}
 }
 
-static bool
-is_digit(struct str s, size_t i)
-{
-	return i < s.n && s.p[i] >= '0' && s.p[i] <= '9';
-}
-
-static size_t
-skip_digits(struct str s, size_t i)
-{
-	while (is_digit(s, i))
-		i++;
-	return i;
-}
-
-/* RFC 8259 section 6. */
-static bool
-is_json_number(struct str s)
-{
-	size_t i = s.n != 0 && s.p[0] == '-' ? 1 : 0;
-
-	if (!is_digit(s, i))
-		return false;
-	i = s.p[i] == '0' ? i + 1 : skip_digits(s, i);
-	if (i < s.n && s.p[i] == '.') {
-		if (!is_digit(s, i + 1))
-			return false;
-		i = skip_digits(s, i + 1);
-	}
-	if (i < s.n && (s.p[i] == 'e' || s.p[i] == 'E')) {
-		i++;
-		if (i < s.n && (s.p[i] == '+' || s.p[i] == '-'))
-			i++;
-		if (!is_digit(s, i))
-			return false;
-		i = skip_digits(s, i);
-	}
-	return i == s.n;
-}
-
+/* A number, true, false or null of JSON. */
 static bool
 is_json_raw(struct str s)
 {
-	return str_eq(s, STR("null")) || str_eq(s, STR("true")) || str_eq(s, STR("false")) ||
-	       is_json_number(s);
+	struct json_value v;
+
+	return json_scan_once(s, &v, NULL) == ERR_NONE && v.text.n == s.n && v.kind != JSON_STRING &&
+	       v.kind != JSON_ARRAY && v.kind != JSON_OBJECT;
 }
 
 static void

@@ -273,15 +273,10 @@ static bool
 parse_body(struct explain *x, const struct plan *plan, struct template_env *env)
 {
 	struct str body = x->canned.request.body;
-	struct json_scan js;
-	enum err_code e;
 
 	if (!plan->needs_body_json || body.n == 0)
 		return true;
-	json_scan_init(&js, 0);
-	e = json_scan_text(&js, body, 0, &env->body, NULL);
-	json_scan_fini(&js);
-	return e == ERR_NONE;
+	return json_scan_once(body, &env->body, NULL) == ERR_NONE;
 }
 
 static int

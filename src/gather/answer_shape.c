@@ -80,16 +80,6 @@ compile_path(struct compiler *c, const struct conf_text *text, struct json_path 
 	return check_not_meta(c, text, path);
 }
 
-static bool
-is_same_place(const struct json_path *a, const struct json_path *b)
-{
-	for (size_t i = 0; i < a->n && a->n == b->n; i++) {
-		if (!str_eq(a->steps[i].key, b->steps[i].key))
-			return false;
-	}
-	return a->n == b->n;
-}
-
 static enum err_code
 compile_without(struct compiler *c, struct conf_text_list drop, struct shape **out)
 {
@@ -110,7 +100,7 @@ compile_transfers(struct compiler *c, const struct conf_pair_list *list, bool is
 		e = compile_path(c, &pair->name, &t->from);
 		if (e == ERR_NONE)
 			e = compile_path(c, &pair->value, &t->to);
-		if (e == ERR_NONE && is_same_place(&t->from, &t->to))
+		if (e == ERR_NONE && json_path_eq(&t->from, &t->to))
 			e = fail(c, &pair->value, "both paths are the same");
 		if (e == ERR_NONE && is_move)
 			e = compile_without(

@@ -151,14 +151,11 @@ parse_word(struct parser *p, struct operand *out)
 {
 	struct str word = peek_word(p);
 	struct json_value v;
-	struct json_scan js;
 
 	if (word.n == 0)
 		return fault(p, "a reference, a text, a number, true, false or null is expected");
-	json_scan_init(&js, 0);
-	if (json_scan_text(&js, word, 0, &v, NULL) != ERR_NONE)
+	if (json_scan_once(word, &v, NULL) != ERR_NONE)
 		v = (struct json_value){ JSON_STRING, json_write_str(p->arena, word) };
-	json_scan_fini(&js);
 	out->literal = v;
 	p->at += word.n;
 	return ERR_NONE;

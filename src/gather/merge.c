@@ -9,19 +9,6 @@
 #include "codec/json_str.h"
 #include "gather/merge_json.h"
 
-static bool
-has_same_path(const struct json_path *a, const struct json_path *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++) {
-		if (a->steps[i].kind != b->steps[i].kind ||
-		    !str_eq(a->steps[i].key, b->steps[i].key))
-			return false;
-	}
-	return true;
-}
-
 /* Whether the part makes the answer an array. */
 static bool
 is_root_array(const struct json_path *path)
@@ -51,7 +38,7 @@ find_clash(const struct merge_plan *plan, size_t i)
 	if (plan->spec.policy != CONFLICT_ERROR || is_shared_place(into))
 		return NULL;
 	for (size_t j = 0; j < i; j++) {
-		if (has_same_path(into, &places[j].into))
+		if (json_path_eq(into, &places[j].into))
 			return "another call has the same place, and on_conflict is error";
 	}
 	return NULL;
@@ -65,7 +52,7 @@ has_own_name(const struct merge_plan *plan, size_t i)
 	if (into->n != 1 || plan->is_array)
 		return false;
 	for (size_t j = 0; j < i; j++) {
-		if (has_same_path(into, &plan->spec.places[j].into))
+		if (json_path_eq(into, &plan->spec.places[j].into))
 			return false;
 	}
 	return true;

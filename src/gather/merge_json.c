@@ -72,8 +72,7 @@ add_key(struct buf *b, struct str key)
 	bool is_bare = key.n > 0;
 
 	for (size_t i = 0; i < key.n; i++)
-		is_bare = is_bare && (unsigned char)key.p[i] > ' ' && key.p[i] != 0x7f &&
-			  memchr(".[]{}|\\", key.p[i], 7) == NULL;
+		is_bare = is_bare && json_path_is_bare(key.p[i]) && key.p[i] != '\\';
 	if (b->n > 0)
 		buf_add_char(b, '.');
 	buf_printf(b, is_bare ? "%.*s" : "\"%.*s\"", STR_FMT(key));

@@ -298,14 +298,10 @@ is_json(const struct template_op *op)
 static void
 type_fallback(struct template_op *op)
 {
-	struct json_scan js;
-
 	if (!op->has_fallback || !is_json(op))
 		return;
-	json_scan_init(&js, 0);
-	if (json_scan_text(&js, op->fallback, 0, &op->fallback_value, NULL) != ERR_NONE)
+	if (json_scan_once(op->fallback, &op->fallback_value, NULL) != ERR_NONE)
 		op->fallback_value.kind = JSON_NONE;
-	json_scan_fini(&js);
 }
 
 static enum err_code

@@ -39,14 +39,11 @@ add(struct list *l, struct json_value v)
 static void
 collect(const struct json_path *path, struct json_value root, struct list *l)
 {
-	struct json_path first = *path, rest;
+	struct json_path first = { path->steps, json_path_each(path) }, rest;
 	struct json_member member;
 	struct json_iter it;
 	struct json_value v;
 
-	for (first.n = 0; first.n < path->n; first.n++)
-		if (path->steps[first.n].kind == JSON_STEP_EACH)
-			break;
 	v = json_path_find(&first, root);
 	if (first.n == path->n) {
 		add(l, v);
