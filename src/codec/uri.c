@@ -164,6 +164,20 @@ uri_next_pair(struct str *query, struct str *name, struct str *value)
 	return true;
 }
 
+bool
+uri_next_value(struct str *query, struct str name, struct str *value)
+{
+	struct str key;
+
+	while (uri_next_pair(query, &key, value))
+		if (uri_decodes_to(key, name)) {
+			if (str_is_none(*value))
+				*value = STR("");
+			return true;
+		}
+	return false;
+}
+
 static size_t
 decode(char *dst, struct str s, bool is_form)
 {

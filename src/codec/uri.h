@@ -46,6 +46,9 @@ bool uri_next_segment(struct str *path, struct str *segment);
 /* Takes the next name=value pair off *query, still encoded; a pair without "=" has the value none. */
 bool uri_next_pair(struct str *query, struct str *name, struct str *value);
 
+/* The same up to the next pair whose name is, decoded, `name`; *value, still encoded, is empty when it has none. */
+bool uri_next_value(struct str *query, struct str name, struct str *value);
+
 /*
  * Percent-decodes s to dst, which has room for s.n bytes; dst may be s.p. Returns the number of
  * bytes. Triplets must be whole (uri_check_*); others are copied as they are. uri_decode_query()

@@ -314,12 +314,10 @@ answer_fields_write(struct gather *g, const struct meta_call *missing, size_t n_
 struct str
 answer_fields_value(struct str fields, struct str name)
 {
-	struct str line, key;
+	struct str key, value;
 
-	while (str_split(&fields, '\n', &line)) {
-		str_split(&line, ':', &key);
-		if (!str_is_none(line) && str_ieq(key, name))
-			return str_trim(str_of(line.p, line.n - 1)); /* the line ends in CR */
-	}
+	while (header_next_line(&fields, &key, &value))
+		if (str_ieq(key, name))
+			return value;
 	return str_none();
 }

@@ -11,6 +11,7 @@
 #include "gather/json_template.h"
 #include "gather/merge_json.h"
 #include "gather/shape.h"
+#include "gather/slices.h"
 
 /* One line of `move` or `append`. */
 struct transfer {
@@ -171,21 +172,6 @@ answer_shape_compile(struct arena *arena, const struct response_conf *conf,
 
 /* ---- applying */
 
-static struct str
-join(struct arena *arena, const struct iovec *iov, size_t n, size_t bytes)
-{
-	char *to, *at;
-
-	if (n == 1)
-		return str_of(iov[0].iov_base, iov[0].iov_len);
-	to = at = arena_alloc(arena, bytes);
-	for (size_t i = 0; i < n; i++) {
-		memcpy(at, iov[i].iov_base, iov[i].iov_len);
-		at += iov[i].iov_len;
-	}
-	return str_of(to, bytes);
-}
-
 static bool
 has_static(const struct answer_shape *shape, bool is_partial)
 {
@@ -199,15 +185,13 @@ static enum err_code
 add_static(
     const struct answer_shape *shape, const struct answer_shape_input *in, struct json_value *root)
 {
-	struct merge_place places[2] = { { .name = STR("") }, { .name = STR("") } };
-	struct json_value parts[2] = { { JSON_OBJECT, shape->static_json }, *root };
-	struct merge_plan plan = { .spec = { .places = places, .n = 2, .policy = shape->policy } };
+	const struct json_value parts[2] = { { JSON_OBJECT, shape->static_json }, *root };
 	struct merge_input input = { .parts = parts, .js = in->js, .arena = in->arena };
 	struct merge_result result = { .n = 0 };
-	enum err_code e = merge_json_run(&plan, &input, &result);
+	enum err_code e = merge_json_two(shape->policy, &input, &result);
 
 	if (e == ERR_NONE)
-		root->text = join(in->arena, result.iov, result.n, result.bytes);
+		root->text = slices_join(in->arena, result.iov, result.n, result.bytes);
 	return e;
 }
 
@@ -329,7 +313,7 @@ enum err_code
 answer_shape_apply(
     const struct answer_shape *shape, const struct answer_shape_input *in, struct str *out)
 {
-	struct str text = join(in->arena, in->iov, in->n, in->bytes);
+	struct str text = slices_join(in->arena, in->iov, in->n, in->bytes);
 	struct json_value root = { json_iter_kind(text.p[0]), text };
 	enum err_code e = ERR_NONE;
 

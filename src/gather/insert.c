@@ -78,12 +78,10 @@ append(const struct insert *in, struct json_value there, struct json_value value
 static enum err_code
 merge_objects(const struct insert *in, struct json_value there, struct json_value value)
 {
-	struct merge_place places[2] = { { .name = STR("") }, { .name = STR("") } };
-	struct json_value parts[2] = { there, value };
-	struct merge_plan plan = { .spec = { .places = places, .n = 2, .policy = CONFLICT_DEEP } };
+	const struct json_value parts[2] = { there, value };
 	struct merge_input input = { .parts = parts, .js = in->js, .arena = in->edit->arena };
 	struct merge_result result = { .n = 0 };
-	enum err_code e = merge_json_run(&plan, &input, &result);
+	enum err_code e = merge_json_two(CONFLICT_DEEP, &input, &result);
 
 	if (e != ERR_NONE)
 		return e;

@@ -573,3 +573,12 @@ merge_json_run(
 	result->bytes = m.out.bytes;
 	return ERR_NONE;
 }
+
+enum err_code
+merge_json_two(enum conflict_policy policy, const struct merge_input *in, struct merge_result *result)
+{
+	const struct merge_place root[2] = { { .name = STR("") }, { .name = STR("") } };
+	const struct merge_plan plan = { .spec = { .places = root, .n = 2, .policy = policy } };
+
+	return merge_json_run(&plan, in, result);
+}

@@ -106,16 +106,14 @@ say(enum err_code e, const char *what, struct str name, struct arena *arena, str
 static enum err_code
 check_query(const struct rule *rule, const struct request *r, struct arena *arena, struct str *why)
 {
-	struct str rest = r->query, key, value;
+	struct str rest = r->query, value;
 	bool is_there = false;
 
-	while (uri_next_pair(&rest, &key, &value)) {
+	while (uri_next_value(&rest, rule->name, &value)) {
 		char *to = arena_alloc(arena, value.n);
 
-		if (!uri_decodes_to(key, rule->name))
-			continue;
 		is_there = true;
-		if (!matches(rule, str_of(to, str_is_none(value) ? 0 : uri_decode_query(to, value)), arena))
+		if (!matches(rule, str_of(to, uri_decode_query(to, value)), arena))
 			return say(ERR_BAD_PARAMETER, "query parameter", rule->name, arena, why);
 	}
 	if (!is_there)

@@ -26,5 +26,7 @@ void slices_init(struct slices *s, struct arena *a, size_t expected);
 void slices_add(struct slices *s, struct str bytes);
 /* Copies; for text that does not live long. */
 void slices_copy(struct slices *s, struct str bytes);
+/* n slices, of so many bytes together, as one text: a copy in the arena unless there is only one. */
+struct str slices_join(struct arena *a, const struct iovec *iov, size_t n, size_t bytes);
 
 #endif

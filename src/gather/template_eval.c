@@ -26,19 +26,13 @@ decode_param(struct str raw, struct arena *arena)
 static struct str
 find_query(const struct request *r, struct str name, struct arena *arena)
 {
-	struct str rest = r->query, key, value;
+	struct str rest = r->query, value;
+	char *to;
 
-	while (uri_next_pair(&rest, &key, &value)) {
-		char *to;
-
-		if (!uri_decodes_to(key, name))
-			continue;
-		if (str_is_none(value))
-			return STR("");
-		to = arena_alloc(arena, value.n + 1);
-		return str_of(to, uri_decode_query(to, value));
-	}
-	return str_none();
+	if (!uri_next_value(&rest, name, &value))
+		return str_none();
+	to = arena_alloc(arena, value.n);
+	return str_of(to, uri_decode_query(to, value));
 }
 
 static struct str
@@ -104,21 +98,18 @@ json_as_text(struct json_value v, enum template_place place, struct arena *arena
 static struct json_value
 query_array(const struct request *r, struct str name, struct arena *arena)
 {
-	struct str rest = r->query, key, value;
+	struct str rest = r->query, value;
 	struct json_value *values;
 	size_t n = 1, found = 0;
 
 	for (size_t i = 0; i < rest.n; i++)
 		n += rest.p[i] == '&';
 	values = arena_alloc(arena, n * sizeof *values);
-	while (uri_next_pair(&rest, &key, &value)) {
+	while (uri_next_value(&rest, name, &value)) {
 		char *to = arena_alloc(arena, value.n);
 
-		if (!uri_decodes_to(key, name))
-			continue;
 		values[found].kind = JSON_STRING;
-		values[found++].text =
-		    json_write_str(arena, str_of(to, str_is_none(value) ? 0 : uri_decode_query(to, value)));
+		values[found++].text = json_write_str(arena, str_of(to, uri_decode_query(to, value)));
 	}
 	if (found == 0)
 		return (struct json_value){ .kind = JSON_NONE };

@@ -2,6 +2,7 @@
 #include "server/batch.h"
 
 #include "base/compiler.h"
+#include "gather/slices.h"
 #include "gather/values.h"
 #include "server/batch_entry.h"
 #include "server/batch_record.h"
@@ -81,21 +82,6 @@ write_problem(const struct batch *b, size_t i, struct batch_record *r, struct ar
 	batch_record_end(r, arena, b->exchange->server->setup.gather->js, body, SIZE_MAX / 2);
 }
 
-static struct str
-joined_body(const struct answer *answer, struct arena *arena)
-{
-	size_t n = 0;
-	char *to;
-
-	if (answer->n_body == 1)
-		return str_of(answer->body->iov_base, answer->body->iov_len);
-	to = arena_alloc(arena, answer->body_bytes);
-	for (size_t i = 0; i < answer->n_body; n += answer->body[i++].iov_len)
-		if (answer->body[i].iov_len > 0)
-			memcpy(to + n, answer->body[i].iov_base, answer->body[i].iov_len);
-	return str_of(to, n);
-}
-
 static bool
 write_record(struct batch_slot *slot)
 {
@@ -112,7 +98,9 @@ write_record(struct batch_slot *slot)
 		if (has_body && answer->body_bytes > max)
 			return false;
 		batch_record_answer(r, &x->arena, answer);
-		body = has_body ? joined_body(answer, &x->arena) : str_none();
+		body = has_body
+		    ? slices_join(&x->arena, answer->body, answer->n_body, answer->body_bytes)
+		    : str_none();
 	}
 	return batch_record_end(r, &x->arena, js, body, max);
 }
