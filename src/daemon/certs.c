@@ -13,8 +13,6 @@
 #include "daemon/file_stamp.h"
 #include "net/tls_ctx.h"
 
-#define LOOK_EVERY_NS (5 * NS_PER_SEC)
-
 struct certs_listener {
 	const struct listener_conf *conf;
 	struct tls_ctx_files files; /* what is shown now */
@@ -139,7 +137,7 @@ on_look(void *arg)
 		if (certs->at[i].conf->tls.is_on &&
 		    certs->at[i].stamp != stamp_of(&certs->at[i].conf->tls))
 			reread(certs, i);
-	loop_timer_set(certs->loop, &certs->look, certs->loop->now_ns + LOOK_EVERY_NS);
+	loop_timer_set(certs->loop, &certs->look, certs->loop->now_ns + FILE_STAMP_LOOK_NS);
 }
 
 void
@@ -234,5 +232,5 @@ certs_watch(struct certs *certs, const struct certs_events *events, void *owner)
 	for (size_t i = 0; i < certs->n; i++)
 		has_tls |= certs->at[i].conf->tls.is_on;
 	if (has_tls)
-		loop_timer_set(certs->loop, &certs->look, certs->loop->now_ns + LOOK_EVERY_NS);
+		loop_timer_set(certs->loop, &certs->look, certs->loop->now_ns + FILE_STAMP_LOOK_NS);
 }

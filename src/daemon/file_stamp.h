@@ -4,8 +4,11 @@
 
 #include <stdint.h>
 
+#include "base/compiler.h"
 #include "base/conf_value.h"
 
+/* How often to look. */
+#define FILE_STAMP_LOOK_NS (5 * NS_PER_SEC)
 #define FILE_STAMP_INIT UINT64_C(0xcbf29ce484222325)
 
 /* The stamp with a file added: another one when the file was replaced or written to. None: as it was. */

@@ -77,17 +77,14 @@ put_block(struct buf *out, const char *key, struct str text)
 static void
 put_details(struct buf *out, const struct selftest_report *r)
 {
+	struct str body = r->result->body;
 	struct buf requests = BUF_INIT;
 
 	buf_printf(out, "  ---\n  at: \"%s:%u\"\n", r->test->pos.file, r->test->pos.line);
 	put_block(out, "differences", r->differences);
-	if (r->result != NULL) {
-		struct str body = r->result->body;
-
-		put_requests(&requests, r->conf, r->result);
-		put_block(out, "requests", buf_str(&requests));
-		put_block(out, "body", str_of(body.p, body.n < BODY_SHOWN_MAX ? body.n : BODY_SHOWN_MAX));
-	}
+	put_requests(&requests, r->conf, r->result);
+	put_block(out, "requests", buf_str(&requests));
+	put_block(out, "body", str_of(body.p, body.n < BODY_SHOWN_MAX ? body.n : BODY_SHOWN_MAX));
 	buf_add_c(out, "  ...\n");
 	buf_fini(&requests);
 }
@@ -99,9 +96,7 @@ selftest_report_tap(struct buf *out, size_t number, const struct selftest_report
 
 	buf_printf(out, "%s %zu - ", is_fine ? "ok" : "not ok", number);
 	put_name(out, r->test->name);
-	if (r->result != NULL)
-		buf_printf(out, " # time=%.3fms", (double)r->result->took_ns / 1e6);
-	buf_add_char(out, '\n');
+	buf_printf(out, " # time=%.3fms\n", (double)r->result->took_ns / 1e6);
 	if (!is_fine)
 		put_details(out, r);
 }
@@ -155,7 +150,7 @@ selftest_report_junit(struct buf *out, const struct selftest_report *r)
 	put_xml(out, str_c(r->test->pos.file));
 	buf_add_c(out, "\" name=\"");
 	put_xml(out, r->test->name);
-	buf_printf(out, "\" time=\"%.6f\"", r->result == NULL ? 0 : (double)r->result->took_ns / 1e9);
+	buf_printf(out, "\" time=\"%.6f\"", (double)r->result->took_ns / 1e9);
 	if (r->differences.n == 0) {
 		buf_add_c(out, "/>\n");
 		return;

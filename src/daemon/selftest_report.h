@@ -10,8 +10,8 @@
 struct selftest_report {
 	const struct conf *conf;
 	const struct test_conf *test;
-	const struct rehearsal_result *result; /* NULL: it could not be run */
-	struct str differences;                /* lines; empty: it passed */
+	const struct rehearsal_result *result;
+	struct str differences; /* lines; empty: it passed */
 };
 
 void selftest_report_tap(struct buf *out, size_t number, const struct selftest_report *r);

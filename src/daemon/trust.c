@@ -12,8 +12,6 @@
 #include "daemon/file_stamp.h"
 #include "net/tls_cert.h"
 
-#define LOOK_EVERY_NS (5 * NS_PER_SEC)
-
 struct trust {
 	const struct generation *gen; /* borrowed */
 	struct loop *loop;            /* borrowed */
@@ -112,7 +110,7 @@ on_look(void *arg)
 	for (size_t i = 0; i < conf->n_upstreams; i++)
 		if (has_tls(trust, i) && trust->stamps[i] != stamp_of(&conf->upstreams[i].tls))
 			reread(trust, i);
-	loop_timer_set(trust->loop, &trust->look, trust->loop->now_ns + LOOK_EVERY_NS);
+	loop_timer_set(trust->loop, &trust->look, trust->loop->now_ns + FILE_STAMP_LOOK_NS);
 }
 
 void
@@ -158,7 +156,7 @@ trust_new(const struct generation *gen, struct loop *loop, size_t n_workers,
 	};
 	timer_init(&trust->look, on_look, trust);
 	if (note_all(trust))
-		loop_timer_set(loop, &trust->look, loop->now_ns + LOOK_EVERY_NS);
+		loop_timer_set(loop, &trust->look, loop->now_ns + FILE_STAMP_LOOK_NS);
 	return trust;
 }
 

@@ -80,7 +80,6 @@ init_server(struct worker *w, const struct worker_setup *setup)
 	struct metric_shard *metrics = &w->shared->shards[w->index];
 	struct server_setup server = {
 		.gather = &w->env,
-		.n_upstreams = w->n_upstreams,
 		.admission = &w->admission,
 		.admission_wait_ns = w->shared->gen->conf->overload.queue_timeout_ns,
 		.metrics = metrics,

@@ -3,8 +3,6 @@
 
 #include "base/compiler.h"
 
-#define RETRY_AFTER_S 1 /* queues are short: a second later is another load */
-
 void
 answer_set_body(struct answer *out, struct arena *arena, struct str content_type, struct str body)
 {
@@ -20,7 +18,7 @@ set_problem(struct answer *out, struct arena *arena, const struct meta_problem *
 {
 	*out = (struct answer){ .status = problem->status, .reason = problem->error };
 	if (problem->status == 503)
-		out->retry_after_s = RETRY_AFTER_S;
+		out->retry_after_s = ANSWER_RETRY_AFTER_S;
 	answer_set_body(
 	    out, arena, STR("application/problem+json"), meta_of_problem(arena, problem));
 }

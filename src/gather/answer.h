@@ -8,6 +8,8 @@
 #include "base/err.h"
 #include "gather/meta.h"
 
+#define ANSWER_RETRY_AFTER_S 1 /* of 503: queues are short, a second later is another load */
+
 /* Memory: the exchange's arena and the calls' buffers, until the exchange is done. */
 struct answer {
 	unsigned status;

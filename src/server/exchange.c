@@ -433,7 +433,7 @@ step_respond(struct exchange *x)
 	x->reason = x->answer.reason;
 	/* RFC 9110 10.2.3: who was shed may come again in a moment. */
 	if (x->answer.status == 503 && x->answer.retry_after_s == 0 && x->reason != ERR_NONE)
-		x->answer.retry_after_s = 1;
+		x->answer.retry_after_s = ANSWER_RETRY_AFTER_S;
 	return respond(x);
 }
 

@@ -5,7 +5,6 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
-#include <stdatomic.h>
 #include <sys/queue.h>
 
 #include "base/metric.h"
@@ -23,7 +22,6 @@ struct inbuf;
 /* What a worker gives to this floor; all of it is borrowed and outlives the server. */
 struct server_setup {
 	const struct gather_env *gather; /* loop, upstreams, scanner: the worker's */
-	size_t n_upstreams;
 	struct limiter *admission;          /* this worker's view of the daemon's semaphore */
 	uint64_t admission_wait_ns;         /* overload.queue.timeout */
 	struct metric_shard *metrics;       /* this worker's */

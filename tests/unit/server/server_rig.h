@@ -220,7 +220,6 @@ rig_start(struct rig *r)
 	metric_shard_init(&r->metrics, &r->layout);
 	rig_start_upstream(r);
 	server_init(&r->server, &(struct server_setup){ .gather = &r->gather,
-				    .n_upstreams = 1,
 				    .admission = &r->admission,
 				    .admission_wait_ns = NS_PER_SEC,
 				    .metrics = &r->metrics,
