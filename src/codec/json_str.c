@@ -5,7 +5,6 @@
 
 #include "base/compiler.h"
 #include "base/mem.h"
-#include "codec/json_bytes.h"
 
 static unsigned
 hex_value(char c)

@@ -4,7 +4,6 @@
 #include "conf/conf_check_call.h"
 #include "conf/conf_check_coding.h"
 #include "conf/conf_check_text.h"
-#include "conf/yaml_tree.h"
 #include "gather/answer_shape.h"
 #include "gather/fanout.h"
 #include "gather/plan.h"

@@ -1,7 +1,6 @@
 /* Rules of single texts. Start-up and reload only; one thread. */
 #include "conf/conf_check_text.h"
 
-#include "base/compiler.h"
 #include "codec/header.h"
 
 /* A message that quotes what ${…} expanded to would give a secret away. */

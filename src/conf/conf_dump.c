@@ -1,7 +1,6 @@
 /* Trees as block YAML. No state; as deep as the tree, which is bounded. */
 #include "conf/conf_dump.h"
 
-#include "base/compiler.h"
 
 #define STEP 2
 

@@ -3,7 +3,6 @@
 
 #include <stddef.h>
 
-#include "base/clock.h"
 #include "base/compiler.h"
 
 static const struct conf_row request_rows[] = {

@@ -11,7 +11,6 @@
 
 #include "base/arena.h"
 #include "base/conf_value.h"
-#include "base/err.h"
 #include "conf/conf_error.h"
 
 #define YAML_TREE_DEPTH_MAX 64

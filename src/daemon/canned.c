@@ -2,7 +2,6 @@
 #include "daemon/canned.h"
 
 #include "net/addr.h"
-#include "net/cidr.h"
 #include "server/peer.h"
 
 #define PEER_IP "127.0.0.1"

@@ -6,7 +6,7 @@
 #define DAEMON_JSON_DIFF_H
 
 #include "base/buf.h"
-#include "codec/json_scan.h"
+#include "codec/json_value.h"
 
 #define JSON_DIFF_MAX 20 /* lines */
 

@@ -4,7 +4,6 @@
 #include <endian.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/compiler.h"
 #include "codec/uri.h"
 

@@ -5,6 +5,7 @@
 #ifndef GATHER_JSON_TEMPLATE_H
 #define GATHER_JSON_TEMPLATE_H
 
+#include "base/conf_value.h"
 #include "gather/template_eval.h"
 
 struct json_template;

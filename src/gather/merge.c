@@ -6,7 +6,6 @@
 #include "gather/merge.h"
 
 #include "base/compiler.h"
-#include "codec/json_str.h"
 #include "gather/merge_json.h"
 
 /* Whether the part makes the answer an array. */

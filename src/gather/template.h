@@ -10,7 +10,6 @@
 #define GATHER_TEMPLATE_H
 
 #include "base/arena.h"
-#include "base/conf_value.h"
 #include "base/err.h"
 #include "codec/json_path.h"
 #include "gather/request.h"

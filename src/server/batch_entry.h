@@ -6,7 +6,6 @@
 #define SERVER_BATCH_ENTRY_H
 
 #include "codec/h1_head.h"
-#include "codec/json_scan.h"
 #include "server/exchange.h"
 
 /*

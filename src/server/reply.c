@@ -1,7 +1,6 @@
 /* Static answers. No state; worker thread. */
 #include "server/reply.h"
 
-#include "codec/h1_write.h"
 #include "codec/json_scan.h"
 #include "server/server.h"
 

@@ -10,7 +10,6 @@
 
 #include "base/compiler.h"
 #include "base/mem.h"
-#include "net/stream_mem.h"
 #include "sim_batch.h"
 #include "sim_coding.h"
 #include "sim_http.h"

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include "base/compiler.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "codec/json_block.h"

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "codec/json_scan.h"
 #include "unit.h"
 
 /* What the two texts differ in. */

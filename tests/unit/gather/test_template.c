@@ -1,6 +1,5 @@
 #include "gather/template_eval.h"
 
-#include "codec/json_scan.h"
 #include "unit.h"
 
 static struct arena arena;

@@ -1,7 +1,6 @@
 #include "net/stream_record.h"
 
 #include "base/buf.h"
-#include "base/mem.h"
 #include "net/mem_world.h"
 #include "unit.h"
 

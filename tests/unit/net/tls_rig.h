@@ -12,7 +12,6 @@
 #include "unit.h"
 #include "base/buf.h"
 #include "net/mem_world.h"
-#include "net/stream_mem.h"
 #include "net/stream_tls.h"
 #include "net/tls_client.h"
 #include "net/tls_ctx.h"
