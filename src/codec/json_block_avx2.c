@@ -1,5 +1,4 @@
-/* The masks of json_block.h with AVX2: two vectors. Not to be called where the processor has none.
- */
+/* The masks of json_block.h with AVX2: two vectors. Not to be called where the processor has none. */
 #include "codec/json_block.h"
 
 #ifdef __SSE2__

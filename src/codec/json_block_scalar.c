@@ -1,5 +1,4 @@
-/* The loops of json_block.h byte by byte: for other machines, and what the fast forms are tested
- * by. */
+/* The loops of json_block.h byte by byte: for other machines, and what the fast forms are tested by. */
 #include "codec/json_block.h"
 
 #include "codec/json_bytes.h"

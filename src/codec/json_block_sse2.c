@@ -74,8 +74,7 @@ read_marks(struct json_skip_marks *m, const char *p)
 	}
 }
 
-/* Each bit becomes the parity of the bits up to it: ones from an opening quote up to its partner.
- */
+/* Each bit becomes the parity of the bits up to it: ones from an opening quote up to its partner. */
 static inline uint64_t
 fill_between(uint64_t quotes)
 {

@@ -13,8 +13,7 @@ struct json_member {
 };
 
 struct json_iter {
-	const char
-	    *at; /* borrowed from the text: before the next member, or at the closing bracket */
+	const char *at; /* borrowed from the text: before the next member, or at the closing bracket */
 	const char *end;
 	bool is_object;
 };

@@ -24,8 +24,7 @@ enum json_step_kind {
 struct json_step {
 	enum json_step_kind kind;
 	struct str key;    /* JSON_STEP_KEY: unescaped; in the arena or the text of the path */
-	struct str quoted; /* JSON_STEP_KEY: as a JSON string with its quotes, ready to be sent; in
-			      the arena */
+	struct str quoted; /* JSON_STEP_KEY: as a JSON string with its quotes, ready to be sent; in the arena */
 	uint64_t index;    /* JSON_STEP_INDEX */
 };
 

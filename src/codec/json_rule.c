@@ -233,8 +233,7 @@ json_rule_of(const struct json_rule *rule, struct str raw_key)
 		if (m->key.n == raw_key.n && memcmp(m->key.p, raw_key.p, raw_key.n) == 0)
 			return m;
 	}
-	/* Keys of rules have no escapes but those that must be: one without escapes was found
-	 * above. */
+	/* Keys of rules have no escapes but those that must be: one without escapes was found above. */
 	if (LIKELY(memchr(raw_key.p, '\\', raw_key.n) == NULL))
 		return NULL;
 	for (m = rule->members; m != NULL; m = m->next) {

@@ -1,5 +1,4 @@
-/* The whole configuration, parsed, checked and resolved; lives in one arena and is never written
- * to. */
+/* The whole configuration, parsed, checked and resolved; lives in one arena and is never written to. */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
@@ -40,10 +39,8 @@ struct conf {
 	size_t n_routes;
 	struct test_conf *tests; /* for `gatherd test`; serving does not look at them */
 	size_t n_tests;
-	const struct yaml_node
-	    *written; /* borrowed, same arena: the files put together, as written */
-	const struct yaml_node
-	    *effective; /* borrowed, same arena: with every default and what is inherited */
+	const struct yaml_node *written; /* borrowed, same arena: the files put together, as written */
+	const struct yaml_node *effective; /* borrowed, same arena: with every default and what is inherited */
 };
 
 #endif

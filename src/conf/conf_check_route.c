@@ -198,8 +198,7 @@ check_proxy(
 		    "the body is streamed and cannot be referred to");
 }
 
-/* What only the whole route can tell: calls that wait for each other, parts that cannot be merged.
- */
+/* What only the whole route can tell: calls that wait for each other, parts that cannot be merged. */
 static void
 check_plan(
     const struct conf_check *check, struct route_conf *route, const struct template_params *params)

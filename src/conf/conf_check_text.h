@@ -8,8 +8,7 @@
 /* For whom the fields are: each side has names that gatherd alone sets. */
 enum conf_check_side { CONF_CHECK_REQUEST, CONF_CHECK_RESPONSE };
 
-/* Compiles the template; *uses_body (may be NULL) is set when it refers to the client's body. None
- * is fine. */
+/* Compiles the template; *uses_body (may be NULL) is set when it refers to the client's body. None is fine. */
 void conf_check_text_template(const struct conf_check *check, const struct conf_text *text,
     enum template_place place, const struct template_params *params, bool *uses_body);
 /* Warns of a key or name that looks like a template, which it is not: it is sent as it stands. */

@@ -33,8 +33,7 @@ struct conf_errors {
 };
 
 void conf_error_init(struct conf_errors *errors, struct arena *a);
-/* The key path is that of pos.node; pos may be without file: then only path and text are printed.
- */
+/* The key path is that of pos.node; pos may be without file: then only path and text are printed. */
 void conf_error_add(struct conf_errors *errors, struct conf_pos pos, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 /* Said, but does not refuse the file. */

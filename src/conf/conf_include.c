@@ -1,5 +1,4 @@
-/* Reads files, expands ${…} in them, follows `include`. Start-up and reload only; blocks on files.
- */
+/* Reads files, expands ${…} in them, follows `include`. Start-up and reload only; blocks on files. */
 #include "conf/conf_include.h"
 
 #include <errno.h>

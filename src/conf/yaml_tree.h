@@ -37,14 +37,12 @@ struct yaml_node {
 	struct conf_pos pos; /* where the value begins; pos.node is this node */
 	uint32_t key_line;   /* where its key or its place in a list begins */
 	uint32_t key_column;
-	const struct yaml_node
-	    *parent;     /* as in the file; NULL at the root and in built-in values */
+	const struct yaml_node *parent;     /* as in the file; NULL at the root and in built-in values */
 	struct str key;  /* under which the parent has it; none in lists */
 	size_t index;    /* in the parent */
 	struct str raw;  /* scalars: as written, with quotes and escapes resolved */
 	struct str text; /* scalars: with ${…} expanded; same as raw without */
-	struct str
-	    literal; /* scalars: as text, but braces that came out of an expansion are doubled */
+	struct str literal; /* scalars: as text, but braces that came out of an expansion are doubled */
 	struct yaml_entry *entries;
 	size_t n;
 	size_t cap;
@@ -66,13 +64,11 @@ void yaml_tree_add(
     struct yaml_node *parent, struct str key, struct yaml_node *value, struct arena *a);
 /* Takes a key out of a map; nothing happens when it is not there. */
 void yaml_tree_remove(struct yaml_node *map, struct str key);
-/* The value under a key of a map; NULL when it is not there or the node is no map (NULL included).
- */
+/* The value under a key of a map; NULL when it is not there or the node is no map (NULL included). */
 struct yaml_node *yaml_tree_get(const struct yaml_node *map, struct str key);
 /* The same along a path of keys, "timeouts.total". */
 struct yaml_node *yaml_tree_find(const struct yaml_node *map, const char *path);
-/* The key path, such as routes[2].calls.user.path; "" at the root. NUL-terminated, cut when too
- * long. */
+/* The key path, such as routes[2].calls.user.path; "" at the root. NUL-terminated, cut when too long. */
 const char *yaml_tree_path(const struct yaml_node *node, char dst[YAML_TREE_PATH_MAX]);
 /* The place of the node's key (or of its value when it has none). */
 struct conf_pos yaml_tree_key_pos(const struct yaml_node *node);

@@ -16,8 +16,7 @@ struct trust {
 	const struct generation *gen; /* borrowed */
 	struct loop *loop;            /* borrowed */
 	uint64_t *stamps; /* owned; by upstream, of the files when they were last read */
-	bool *is_expired; /* owned; by upstream: the client certificate was out of date when it was
-			     taken */
+	bool *is_expired; /* owned; by upstream: the client certificate was out of date when it was taken */
 	size_t n_workers;
 	const struct trust_events *events;
 	void *owner; /* back pointer */

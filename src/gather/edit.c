@@ -25,8 +25,7 @@ rest(const struct edit *e, const char *from)
 	return (size_t)(e->in.p + e->in.n - from);
 }
 
-/* Room for `need` bytes in all. A text that outgrew its first room may go on growing: half as much
- * again. */
+/* Room for `need` bytes in all. A text that outgrew its first room may go on growing: half as much again. */
 static void
 grow(struct edit *e, size_t need)
 {

@@ -29,8 +29,7 @@ void edit_init(struct edit *e, struct arena *arena, struct str in, size_t slack)
  * latest cut can be read all the time. The memory is the caller's to write to, and no `with` lies in it.
  */
 void edit_init_in_place(struct edit *e, struct arena *arena, struct str in, size_t slack);
-/* `cut`, a piece of the text that may be empty, gives way to `with`. Pieces come in order and do
- * not overlap. */
+/* `cut`, a piece of the text that may be empty, gives way to `with`. Pieces come in order and do not overlap. */
 void edit_replace(struct edit *e, struct str cut, struct str with);
 /* The new text, in the arena, or the text itself. ERR_BUDGET when the arena cannot hold it. */
 enum err_code edit_finish(struct edit *e, struct str *out);

@@ -27,8 +27,7 @@ struct claim {
 	size_t part;     /* index of the call */
 	bool is_meta;    /* the metadata object, which takes its place from whoever has it */
 	bool is_filler;  /* the null of an absent part, which gives way to whatever else is there */
-	bool is_element; /* settled: begins an element of an array; else belongs to the claim before
-			  */
+	bool is_element; /* settled: begins an element of an array; else belongs to the claim before */
 	uint32_t base;   /* where its keys begin among the places of the object */
 };
 

@@ -1,5 +1,4 @@
-/* What the file says of a route's merged answer: where it is put together, and what becomes of it
- * then. */
+/* What the file says of a route's merged answer: where it is put together, and what becomes of it then. */
 #ifndef GATHER_RESPONSE_CONF_H
 #define GATHER_RESPONSE_CONF_H
 

@@ -19,8 +19,7 @@ struct zip_input {
 	struct arena *arena;         /* holds the result */
 };
 
-/* A reason when results cannot be put there: there must be one "[]", and only keys behind it; or
- * NULL. */
+/* A reason when results cannot be put there: there must be one "[]", and only keys behind it; or NULL. */
 const char *zip_check(const struct json_path *inside);
 /*
  * ERR_NONE; ERR_SHAPE_MISMATCH when there is no list, it has other than n elements (or, with `beyond`, fewer), or one

@@ -511,8 +511,7 @@ record_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)
 
 	*put = 0;
 	assert(r->state != RECORD_STATE_CONNECTING);
-	/* What was read before a server ended may be its answer; to a client that has gone nothing
-	 * is said. */
+	/* What was read before a server ended may be its answer; to a client that has gone nothing is said. */
 	assert(!r->is_failed || !r->is_accepted);
 	if (stream_total(iov, n) == 0)
 		return IO_OK;

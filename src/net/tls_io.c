@@ -158,8 +158,7 @@ keys_size(const struct tls_crypto_info *keys)
 	}
 }
 
-/* All that was encrypted here has to be out before. Reading stays here: alerts and tickets come
- * that way. */
+/* All that was encrypted here has to be out before. Reading stays here: alerts and tickets come that way. */
 static bool
 give_to_kernel(struct tls_io *io, const struct tls_crypto_info *keys)
 {

@@ -84,8 +84,7 @@ void cconn_await_read(struct cconn *c, uint64_t ns);
  * has.
  */
 void cconn_send(struct cconn *c, struct iovec *iov, size_t n);
-/* No more answers: shuts our direction and waits, for a bounded time, for the client to shut its
- * own. */
+/* No more answers: shuts our direction and waits, for a bounded time, for the client to shut its own. */
 void cconn_linger(struct cconn *c);
 /*
  * ACTIVE to TUNNEL: the stream's events become somebody else's, who first sends what is under way (added to

@@ -185,8 +185,7 @@ start(struct cconn_h1_stream *stream)
 	exchange_start(&stream->exchange);
 }
 
-/* The parser's fields were lent by the server for one call; a head that comes in pieces needs its
- * own. */
+/* The parser's fields were lent by the server for one call; a head that comes in pieces needs its own. */
 static void
 own_fields(struct cconn_h1_stream *stream)
 {
@@ -230,8 +229,7 @@ feed_head(struct cconn *c, struct str bytes)
 	case H1_REFUSED:
 		break;
 	}
-	/* What the parser has understood of a refused head is not to be believed, nor are bytes
-	 * behind it. */
+	/* What the parser has understood of a refused head is not to be believed, nor are bytes behind it. */
 	stream->exchange.bytes_in = bytes.n;
 	return bytes.n;
 }

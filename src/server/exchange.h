@@ -61,8 +61,7 @@ struct exchange_head {
 
 /* What the client's connection does for an exchange. None of them calls back before it returns. */
 struct exchange_ops {
-	/* The body may come (again): exchange_on_body() follows; a 100 (Continue) goes out if one
-	 * is due. */
+	/* The body may come (again): exchange_on_body() follows; a 100 (Continue) goes out if one is due. */
 	void (*want_body)(struct exchange *x, bool is_wanted);
 	/* The whole answer; its memory stays until exchange_on_flushed(). */
 	void (*send_answer)(struct exchange *x, const struct answer *answer);
@@ -71,8 +70,7 @@ struct exchange_ops {
 	/* Returns how much was taken: all of it, or nothing: then exchange_on_writable() follows. */
 	size_t (*send_piece)(struct exchange *x, struct str piece);
 	void (*send_end)(struct exchange *x);
-	/* The answer cannot be completed: the connection ends, so that the client sees that it was
-	 * cut off. */
+	/* The answer cannot be completed: the connection ends, so that the client sees that it was cut off. */
 	void (*reset)(struct exchange *x);
 	/*
 	 * The answer to an upgrade. The connection's stream is the caller's until leave(); to `from` is added

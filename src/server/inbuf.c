@@ -46,8 +46,7 @@ inbuf_drop(struct server *s, struct inbuf **in)
 	s->n_free_inbufs++;
 }
 
-/* Behind the bytes that are there; first by moving them to the front, then by taking a larger
- * buffer. */
+/* Behind the bytes that are there; first by moving them to the front, then by taking a larger buffer. */
 char *
 inbuf_reserve(struct server *s, struct inbuf **in, size_t n, size_t *room)
 {

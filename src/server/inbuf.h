@@ -27,8 +27,7 @@ inbuf_str(const struct inbuf *in)
 
 /* Adds bytes behind those of *in, which may be NULL. */
 void inbuf_add(struct server *s, struct inbuf **in, struct str bytes);
-/* Room for at least n more bytes, up to whatever is there; returns where they go. Pair with
- * inbuf_commit(). */
+/* Room for at least n more bytes, up to whatever is there; returns where they go. Pair with inbuf_commit(). */
 char *inbuf_reserve(struct server *s, struct inbuf **in, size_t n, size_t *room);
 void inbuf_commit(struct inbuf *in, size_t n);
 /* n bytes were used; an empty buffer goes back, and *in is then NULL. */

@@ -38,8 +38,7 @@ struct listener_conf {
 		uint64_t handshakes;  /* of TLS, begun and not ended, per worker */
 		uint64_t header_bytes;
 		uint64_t headers;
-		uint64_t body; /* bytes; buffered request bodies; proxy routes stream and are not
-				  bound by it */
+		uint64_t body; /* bytes; buffered request bodies; proxy routes stream and are not bound by it */
 	} limits;
 };
 

@@ -10,8 +10,7 @@
 #include "base/buf.h"
 #include "server/exchange.h"
 
-/* A request body of known length up to this is read first: one write upstream, and it can be sent
- * again. */
+/* A request body of known length up to this is read first: one write upstream, and it can be sent again. */
 #define PROXY_BUFFERED_BYTES 16384
 
 struct tunnel;

@@ -4,8 +4,7 @@
 
 #include "server/exchange.h"
 
-/* Evaluates the templates of a reply into *out, in the exchange's arena. Errors as template_eval().
- */
+/* Evaluates the templates of a reply into *out, in the exchange's arena. Errors as template_eval(). */
 enum err_code reply_answer(const struct reply_plan *plan, const struct route_conf *conf,
     struct exchange *x, struct answer *out);
 

@@ -255,8 +255,7 @@ note_others(struct find *f, const struct method_set *set)
 	}
 }
 
-/* The route among those that end at one node. RFC 9110 9.3.2: what can be got can be asked about
- * with HEAD. */
+/* The route among those that end at one node. RFC 9110 9.3.2: what can be got can be asked about with HEAD. */
 static bool
 choose(struct find *f, const struct route_end *ends)
 {

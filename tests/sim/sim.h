@@ -22,11 +22,9 @@ typedef unsigned __int128 sim_reasons __attribute__((aligned(8)));
 
 /* How much of an answer can be foretold. */
 enum sim_mode {
-	SIM_EXACT,   /* plenty of everything and a kind network: the answer follows from the scripts
-			alone */
+	SIM_EXACT,   /* plenty of everything and a kind network: the answer follows from the scripts alone */
 	SIM_LIMITED, /* the same, with low limits: some are shed or run out of time */
-	SIM_STORM,   /* resets, refused and silent connections, servers that die, clients that leave
-		      */
+	SIM_STORM,   /* resets, refused and silent connections, servers that die, clients that leave */
 };
 
 /* What an episode is made of. */

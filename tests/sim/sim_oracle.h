@@ -20,8 +20,7 @@ struct sim_route {
 	bool takes_upgrade; /* to the protocol "sim" */
 	unsigned n_calls;
 	struct {
-		const char *name; /* the first letter is the first segment of the path that the
-				     server sees */
+		const char *name; /* the first letter is the first segment of the path that the server sees */
 		unsigned upstream;
 		bool is_required;
 		const char *default_json; /* NULL: none */

@@ -1,5 +1,4 @@
-/* TLS of an episode. OpenSSL's random numbers are the program's own here, so that a seed gives the
- * same run. */
+/* TLS of an episode. OpenSSL's random numbers are the program's own here, so that a seed gives the same run. */
 #define OPENSSL_SUPPRESS_DEPRECATED /* RAND_set_rand_method(): what replaces it takes a provider \
 				       of one's own */
 #include "sim_tls.h"

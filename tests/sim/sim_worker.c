@@ -91,8 +91,7 @@ sim_worker_start_all(struct sim *s)
 
 /* ---- invariants */
 
-/* What requests in flight hold, summed over all workers; and how much memory one of them may need.
- */
+/* What requests in flight hold, summed over all workers; and how much memory one of them may need. */
 struct holdings {
 	uint32_t permits[1 + SIM_UPSTREAMS]; /* by slot */
 	size_t leases;

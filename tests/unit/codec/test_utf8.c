@@ -50,8 +50,7 @@ START_TEST(knows_every_sequence)
 }
 END_TEST
 
-/* Every sequence of the table above and its neighbours at every place of a vector, and cut off at
- * its end. */
+/* Every sequence of the table above and its neighbours at every place of a vector, and cut off at its end. */
 START_TEST(finds_the_first_invalid_byte_of_long_texts)
 {
 	static const char *const pieces[] = { "\xc3\xa9", "\xe3\x81\x82", "\xf0\x9f\x98\x80",

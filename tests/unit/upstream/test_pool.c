@@ -263,8 +263,7 @@ START_TEST(who_leaves_the_queue_hears_nothing)
 	settle();
 	ck_assert_int_eq(f.askers[1].n_told, 0);
 	ck_assert_uint_eq(f.pool->n_waiting, 0);
-	/* Nobody waits for the connection that was begun for the first: it stays for the next one.
-	 */
+	/* Nobody waits for the connection that was begun for the first: it stays for the next one. */
 	pool_unlease(lease(0), true);
 	ck_assert_uint_eq(f.pool->n_idle, 1);
 	teardown();
