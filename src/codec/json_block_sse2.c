@@ -3,74 +3,43 @@
 
 #ifdef __SSE2__
 
-#include <emmintrin.h>
 #include <string.h>
 
+#include "codec/json_bytes.h"
 #include "codec/json_skip_block.h"
-
-#define VECTOR 16
-
-static inline __m128i
-load(const char *p)
-{
-	return _mm_loadu_si128((const __m128i *)(const void *)p);
-}
-
-static inline __m128i
-equals(__m128i v, char c)
-{
-	return _mm_cmpeq_epi8(v, _mm_set1_epi8(c));
-}
-
-static inline uint64_t
-bits(__m128i v)
-{
-	return (uint64_t)(unsigned)_mm_movemask_epi8(v);
-}
-
-static inline uint64_t
-special(__m128i v)
-{
-	/* as signed bytes, what is not ASCII is below a space like the control characters */
-	__m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8(' '));
-
-	return bits(_mm_or_si128(low, _mm_or_si128(equals(v, '"'), equals(v, '\\'))));
-}
-
-static inline uint64_t
-digits(__m128i v)
-{
-	__m128i from_zero = _mm_sub_epi8(v, _mm_set1_epi8('0'));
-
-	return bits(_mm_cmpeq_epi8(_mm_min_epu8(from_zero, _mm_set1_epi8(9)), from_zero));
-}
 
 static void
 read_block(struct json_block *b, const char *p)
 {
 	uint64_t all_special = 0, all_digits = 0;
 
-	for (unsigned i = 0; i < JSON_BLOCK_BYTES; i += VECTOR) {
-		__m128i v = load(p + i);
+	for (unsigned i = 0; i < JSON_BLOCK_BYTES; i += JSON_BYTES_VECTOR) {
+		__m128i v = json_bytes_load(p + i);
 
-		all_special |= special(v) << i;
-		all_digits |= digits(v) << i;
+		all_special |= (uint64_t)json_bytes_special(v) << i;
+		all_digits |= (uint64_t)json_bytes_digits_in(v) << i;
 	}
 	*b = (struct json_block){ all_special, ~all_digits };
+}
+
+static inline uint64_t
+bits_of(__m128i v, char c)
+{
+	return json_bytes_bits(json_bytes_same(v, c));
 }
 
 static inline void
 read_marks(struct json_skip_marks *m, const char *p)
 {
 	*m = (struct json_skip_marks){ .quotes = 0 };
-	for (unsigned i = 0; i < JSON_BLOCK_BYTES; i += VECTOR) {
-		__m128i v = load(p + i);
+	for (unsigned i = 0; i < JSON_BLOCK_BYTES; i += JSON_BYTES_VECTOR) {
+		__m128i v = json_bytes_load(p + i);
 		__m128i folded = _mm_or_si128(v, _mm_set1_epi8(0x20)); /* [ to {, ] to } */
 
-		m->quotes |= bits(equals(v, '"')) << i;
-		m->backslashes |= bits(equals(v, '\\')) << i;
-		m->opening |= bits(equals(folded, '{')) << i;
-		m->closing |= bits(equals(folded, '}')) << i;
+		m->quotes |= bits_of(v, '"') << i;
+		m->backslashes |= bits_of(v, '\\') << i;
+		m->opening |= bits_of(folded, '{') << i;
+		m->closing |= bits_of(folded, '}') << i;
 	}
 }
 

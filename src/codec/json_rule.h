@@ -13,7 +13,6 @@
 
 #define JSON_RULE_NO_NAME SIZE_MAX
 #define JSON_RULE_EVERY UINT64_MAX /* an index: all elements */
-#define JSON_RULE_QUICK_KEY 16     /* bytes of a key that json_rule_of_quick() takes */
 
 /* What is done with the values that one path names. */
 struct json_rule {
@@ -72,7 +71,7 @@ json_rule_length_bit(size_t n)
 	return UINT64_C(1) << (n < 63 ? n : 63);
 }
 
-/* As json_rule_of(), for n <= JSON_RULE_QUICK_KEY bytes without escapes at p, where as many are readable. */
+/* As json_rule_of(), for n <= JSON_STR_SHORT bytes without escapes at p, where as many are readable. */
 static inline struct json_rule *
 json_rule_of_quick(const struct json_rule *rule, const char *p, size_t n)
 {

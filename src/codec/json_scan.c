@@ -15,7 +15,6 @@
 #include "codec/json_run.h"
 #include "codec/json_str.h"
 
-#define QUICK_KEY 16   /* bytes of a key whose hash is one step */
 #define FEW_KEYS 4     /* up to so many are compared with each other at once */
 #define SHORT_TEXT 192 /* bytes that are copied to the stack */
 
@@ -157,7 +156,7 @@ scan_scalar(struct json_run *r, const char *p)
 	return may_be_number(*p) ? json_run_number(r, p) : scan_literal(r, p);
 }
 
-/* A key, p at its opening quote. It is noted; is_quick: it has no escapes and at most QUICK_KEY bytes. */
+/* A key, p at its opening quote. It is noted; is_quick: it has no escapes and at most JSON_STR_SHORT bytes. */
 static inline const char *
 scan_key(struct json_run *r, const char *p, bool *is_quick)
 {
@@ -166,7 +165,7 @@ scan_key(struct json_run *r, const char *p, bool *is_quick)
 	*is_quick = false;
 	if (UNLIKELY(*p != '"'))
 		return json_run_fault_expected(r, p, "a key is expected");
-	if (UNLIKELY(!is_quick_string(r, p + 1, &n) || n > QUICK_KEY || p >= r->quick_end))
+	if (UNLIKELY(!is_quick_string(r, p + 1, &n) || n > JSON_STR_SHORT || p >= r->quick_end))
 		return json_run_key(r, p + 1);
 	json_keys_push(r->keys, json_str_hash_short(p + 1, n, r->seed), (uint32_t)(p - r->start));
 	*is_quick = true;
@@ -480,7 +479,7 @@ set_text(struct json_run *r, struct str text, const char *limit)
 	r->start = text.p;
 	r->end = text.p + text.n;
 	r->limit = limit;
-	r->quick_end = limit - QUICK_KEY;
+	r->quick_end = limit - JSON_STR_SHORT;
 	json_run_move_window(r, r->start);
 	if (r->cuts != NULL)
 		json_cuts_restart(r->cuts, r->start);

@@ -185,7 +185,7 @@ hash_long(struct str raw, uint64_t seed)
 uint32_t
 json_str_hash_plain(struct str raw, const char *limit, uint64_t seed)
 {
-	char padded[16] = { 0 };
+	char padded[JSON_STR_SHORT] = { 0 };
 
 	if (raw.n > sizeof padded)
 		return hash_long(raw, seed);

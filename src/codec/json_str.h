@@ -50,13 +50,15 @@ json_str_hash_begin(size_t n, uint64_t seed)
 	return seed + n * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* The same, for n <= 16 bytes without escapes, when 16 are readable: no branch on the length. */
+#define JSON_STR_SHORT 16 /* bytes of a string whose hash is one step */
+
+/* The same, for n <= JSON_STR_SHORT bytes without escapes, when as many are readable: no branch on the length. */
 static inline uint32_t
 json_str_hash_short(const char *p, size_t n, uint64_t seed)
 {
-	static const unsigned char keep[32] = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+	static const unsigned char keep[2 * JSON_STR_SHORT] = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
 		255, 255, 255, 255, 255, 255 };
-	const char *mask = (const char *)keep + 16 - n;
+	const char *mask = (const char *)keep + JSON_STR_SHORT - n;
 	uint64_t low = json_str_load8(p) & json_str_load8(mask);
 	uint64_t high = json_str_load8(p + 8) & json_str_load8(mask + 8);
 	uint64_t state = json_str_hash_begin(n, seed);
