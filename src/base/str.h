@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/uio.h>
 
 struct str {
 	const char *p; /* borrowed; the owner is named where the field is */
@@ -20,6 +21,13 @@ struct str {
 #define STR(lit) ((struct str)STR_INIT(lit))
 /* For printf("%.*s"). */
 #define STR_FMT(s) (int)(s).n, (s).n ? (s).p : ""
+
+/* For writev(), which only reads. */
+static inline struct iovec
+str_iov(struct str s)
+{
+	return (struct iovec){ (void *)(uintptr_t)s.p, s.n };
+}
 
 static inline struct str
 str_of(const char *p, size_t n)

@@ -8,7 +8,7 @@ answer_set_body(struct answer *out, struct arena *arena, struct str content_type
 {
 	out->content_type = content_type;
 	out->body = arena_alloc(arena, sizeof *out->body);
-	out->body[0] = (struct iovec){ (void *)(uintptr_t)body.p, body.n };
+	out->body[0] = str_iov(body);
 	out->n_body = 1;
 	out->body_bytes = body.n;
 }

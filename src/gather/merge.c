@@ -108,7 +108,7 @@ merge_plan_new(struct arena *a, const struct merge_spec *spec, struct merge_plan
 static inline void
 put(struct merge_result *result, struct str bytes)
 {
-	result->iov[result->n++] = (struct iovec){ (void *)(uintptr_t)bytes.p, bytes.n };
+	result->iov[result->n++] = str_iov(bytes);
 	result->bytes += bytes.n;
 }
 

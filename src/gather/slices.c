@@ -23,7 +23,7 @@ add_slice(struct slices *s, const char *p, size_t n)
 		if (s->n > 0)
 			memcpy(s->iov, old, s->n * sizeof *s->iov);
 	}
-	s->iov[s->n++] = (struct iovec){ (void *)(uintptr_t)p, n };
+	s->iov[s->n++] = str_iov(str_of(p, n));
 }
 
 /* n bytes at p come next; p does not move any more. */

@@ -53,7 +53,7 @@ stream_push(struct stream *s, struct str bytes, size_t *put)
 
 	*put = 0;
 	while (*put < bytes.n && io == IO_OK) {
-		struct iovec iov = { (void *)(uintptr_t)(bytes.p + *put), bytes.n - *put };
+		struct iovec iov = str_iov(str_of(bytes.p + *put, bytes.n - *put));
 		size_t part;
 
 		io = stream_writev(s, &iov, 1, &part);

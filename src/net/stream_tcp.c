@@ -232,7 +232,7 @@ tcp_encrypt(struct stream *s, const void *keys, size_t n)
 static enum io_status
 tcp_write_record(struct stream *s, uint8_t type, struct str payload)
 {
-	struct iovec iov = { (void *)(uintptr_t)payload.p, payload.n };
+	struct iovec iov = str_iov(payload);
 	union {
 		struct cmsghdr head;
 		char bytes[CMSG_SPACE(sizeof type)];

@@ -40,12 +40,6 @@ struct batch {
 /* ---- the answer of the batch */
 
 static void
-put(struct iovec *iov, struct str s)
-{
-	*iov = (struct iovec){ .iov_base = (char *)(uintptr_t)s.p, .iov_len = s.n };
-}
-
-static void
 answer_batch(struct batch *b)
 {
 	struct exchange *x = b->exchange;
@@ -53,13 +47,13 @@ answer_batch(struct batch *b)
 
 	*out = (struct answer){ .status = 200, .content_type = STR("application/json") };
 	out->body = arena_alloc(&x->arena, (2 * b->n_entries + 2) * sizeof *out->body);
-	put(&out->body[out->n_body++], STR("["));
+	out->body[out->n_body++] = str_iov(STR("["));
 	for (size_t i = 0; i < b->n_entries; i++) {
 		if (i > 0)
-			put(&out->body[out->n_body++], STR(",\n"));
-		put(&out->body[out->n_body++], buf_str(&b->results[i]));
+			out->body[out->n_body++] = str_iov(STR(",\n"));
+		out->body[out->n_body++] = str_iov(buf_str(&b->results[i]));
 	}
-	put(&out->body[out->n_body++], STR("]\n"));
+	out->body[out->n_body++] = str_iov(STR("]\n"));
 	for (size_t i = 0; i < out->n_body; i++)
 		out->body_bytes += out->body[i].iov_len;
 	exchange_go(x, EXCHANGE_RESPOND);

@@ -62,7 +62,7 @@ send_answer(struct exchange *x, const struct answer *answer)
 	    stream, x->gather != NULL && (answer->reason == ERR_NONE || answer->is_partial));
 	head = respond_answer(&ctx, answer, &x->arena);
 	iov = arena_alloc(&x->arena, (answer->n_body + 1) * sizeof(*iov));
-	iov[0] = (struct iovec){ .iov_base = (char *)head.p, .iov_len = head.n };
+	iov[0] = str_iov(head);
 	if (has_body && answer->n_body > 0)
 		memcpy(iov + 1, answer->body, answer->n_body * sizeof(*iov));
 	stream->answer = CCONN_H1_ENDED;
@@ -109,7 +109,7 @@ keep_rest(struct cconn_h1_stream *stream)
 		buf_add(&rest, str_of(under_way->iov[i].iov_base, under_way->iov[i].iov_len));
 	buf_fini(&stream->out);
 	stream->out = rest;
-	stream->iov[0] = (struct iovec){ .iov_base = rest.p, .iov_len = rest.n };
+	stream->iov[0] = str_iov(buf_str(&rest));
 	under_way->iov = stream->iov;
 	under_way->n = 1;
 	stream->is_out_in_flight = true;
@@ -132,11 +132,11 @@ send_now(struct cconn_h1_stream *stream, struct str piece, struct str end)
 	size_t n = 0;
 
 	if (stream->out.n > 0)
-		iov[n++] = (struct iovec){ .iov_base = stream->out.p, .iov_len = stream->out.n };
+		iov[n++] = str_iov(buf_str(&stream->out));
 	if (piece.n > 0)
-		iov[n++] = (struct iovec){ .iov_base = (char *)piece.p, .iov_len = piece.n };
+		iov[n++] = str_iov(piece);
 	if (end.n > 0)
-		iov[n++] = (struct iovec){ .iov_base = (char *)end.p, .iov_len = end.n };
+		iov[n++] = str_iov(end);
 	cconn_send(stream->conn, iov, n);
 	if (cconn_is_sending(stream->conn))
 		keep_rest(stream);

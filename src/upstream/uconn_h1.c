@@ -73,7 +73,7 @@ static void
 push_out(struct uconn_h1 *x, struct str s)
 {
 	if (s.n != 0)
-		x->out[x->n_out++] = (struct iovec){ .iov_base = (void *)(uintptr_t)s.p, .iov_len = s.n };
+		x->out[x->n_out++] = str_iov(s);
 }
 
 static void
