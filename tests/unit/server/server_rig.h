@@ -178,6 +178,23 @@ rig_proxy(struct rig *r, const char *path)
 	return route;
 }
 
+/* A required GET, for a route of kind `calls`. */
+static inline struct call_conf
+rig_call(const char *name, const char *path)
+{
+	struct call_conf c = {
+		.name = str_c(name),
+		.path = { .s = str_c(path) },
+		.method = { .s = STR("GET") },
+		.is_required = true,
+		.max_body_bytes = 100000,
+	};
+
+	for (unsigned code = 200; code < 300; code++)
+		status_set_add(&c.accept, code);
+	return c;
+}
+
 static inline void
 rig_start_upstream(struct rig *r)
 {
@@ -306,6 +323,28 @@ static inline bool
 rig_has(struct rig_end *end, const char *text)
 {
 	return strstr(buf_c(&end->in), text) != NULL;
+}
+
+/* The upstream's connection that was asked for this; they come in any order. */
+static inline struct rig_end *
+rig_up(struct rig *r, const char *text)
+{
+	for (size_t i = 0; i < r->n_up; i++)
+		if (rig_has(&r->up[i], text))
+			return &r->up[i];
+	ck_abort_msg("nobody asked for %s", text);
+}
+
+/* It answers 200 with this body. */
+static inline void
+rig_answer(struct rig *r, struct rig_end *end, const char *type, const char *body)
+{
+	struct buf text = BUF_INIT;
+
+	buf_printf(&text, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s", type,
+	    strlen(body), body);
+	rig_say(r, end, buf_c(&text));
+	buf_fini(&text);
 }
 
 #define rig_assert_has(end, text) \

@@ -129,28 +129,18 @@ START_TEST(what_is_no_batch_is_refused)
 }
 END_TEST
 
-/* The upstream's connection that was asked for this; they come in any order. */
-static struct rig_end *
-up(const char *path)
-{
-	for (size_t i = 0; i < r.n_up; i++)
-		if (rig_has(&r.up[i], path))
-			return &r.up[i];
-	ck_abort_msg("nobody asked for %s", path);
-}
-
 START_TEST(streamed_answers_are_collected)
 {
 	setup("[{\"path\":\"/p/1\"},{\"path\":\"/p/2\"},{\"path\":\"/p/3\"}]");
 	ck_assert_uint_eq(r.n_up, 2); /* parallel */
-	rig_say(&r, up(" /p/1 "),
+	rig_say(&r, rig_up(&r, " /p/1 "),
 	    "HTTP/1.1 201 Made\r\nSet-Cookie: a\r\nX-Hop: 1\r\nConnection: X-Hop\r\nSet-Cookie: b\r\n"
 	    "Content-Type: a/b+json; v=1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1,\r\n");
-	rig_say(&r, up(" /p/1 "), "2\r\n2]\r\n0\r\n\r\n");
-	rig_say(&r, up(" /p/3 "), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
-	stream_close(&up(" /p/3 ")->stream);
+	rig_say(&r, rig_up(&r, " /p/1 "), "2\r\n2]\r\n0\r\n\r\n");
+	rig_say(&r, rig_up(&r, " /p/3 "), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
+	stream_close(&rig_up(&r, " /p/3 ")->stream);
 	rig_settle(&r);
-	rig_say(&r, up(" /p/2 "), "HTTP/1.1 204 No\r\n\r\n");
+	rig_say(&r, rig_up(&r, " /p/2 "), "HTTP/1.1 204 No\r\n\r\n");
 	rig_assert_has(&r.client[0],
 	    "\r\n\r\n[{\"status\":201,\"headers\":{\"Set-Cookie\":[\"a\",\"b\"],"
 	    "\"Content-Type\":\"a/b+json; v=1\"},\"body\":[1,2]},\n"
@@ -166,8 +156,8 @@ START_TEST(answers_have_a_limit)
 
 	setup("[{\"path\":\"/p/1\"},{\"path\":\"/a\"}]");
 	memset(body, 'x', sizeof(body) - 1);
-	rig_say(&r, up(" /p/1 "), "HTTP/1.1 200 OK\r\nContent-Length: 1099\r\n\r\n");
-	rig_say(&r, up(" /p/1 "), body);
+	rig_say(&r, rig_up(&r, " /p/1 "), "HTTP/1.1 200 OK\r\nContent-Length: 1099\r\n\r\n");
+	rig_say(&r, rig_up(&r, " /p/1 "), body);
 	rig_assert_has(&r.client[0], "\r\n\r\n[{\"status\":502,");
 	rig_assert_has(&r.client[0], "\"response_too_large\"");
 	ck_assert_uint_eq(r.server.n_exchanges, 0);
@@ -175,8 +165,8 @@ START_TEST(answers_have_a_limit)
 	ask("[{\"path\":\"/p/1\"}]");
 	memset(body, '\001', sizeof(body) - 1);
 	body[500] = '\0';
-	rig_say(&r, up(" /p/1 "), "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n");
-	rig_say(&r, up(" /p/1 "), body);
+	rig_say(&r, rig_up(&r, " /p/1 "), "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n");
+	rig_say(&r, rig_up(&r, " /p/1 "), body);
 	rig_assert_has(&r.client[0], "\"response_too_large\"");
 	rig_close(&r);
 }

@@ -5,23 +5,6 @@
 static struct rig r;
 static struct call_conf calls[4];
 
-static struct call_conf *
-call(size_t i, const char *name, const char *path)
-{
-	struct call_conf *c = &calls[i];
-
-	*c = (struct call_conf){
-		.name = str_c(name),
-		.path = { .s = str_c(path) },
-		.method = { .s = STR("GET") },
-		.is_required = true,
-		.max_body_bytes = 10000,
-	};
-	for (unsigned code = 200; code < 300; code++)
-		status_set_add(&c->accept, code);
-	return c;
-}
-
 static void
 open_rig(void)
 {
@@ -30,8 +13,9 @@ open_rig(void)
 	rig_open(&r);
 	route = rig_route(&r, "/u/{id}", "GET,POST");
 	route->kind = ROUTE_CALLS;
-	call(0, "user", "/users/{id}");
-	call(1, "orders", "/orders")->is_required = false;
+	calls[0] = rig_call("user", "/users/{id}");
+	calls[1] = rig_call("orders", "/orders");
+	calls[1].is_required = false;
 	route->calls = calls;
 	route->n_calls = 2;
 	route->response.partial_status = 200;
@@ -45,28 +29,6 @@ setup(void)
 {
 	open_rig();
 	rig_start(&r);
-}
-
-/* The upstream's connection that was asked for this; they come in any order. */
-static struct rig_end *
-up(const char *path)
-{
-	for (size_t i = 0; i < r.n_up; i++)
-		if (rig_has(&r.up[i], path))
-			return &r.up[i];
-	ck_abort_msg("nobody asked for %s", path);
-}
-
-static void
-answer(struct rig_end *end, const char *body)
-{
-	struct buf text = BUF_INIT;
-
-	buf_printf(&text,
-	    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-	    strlen(body), body);
-	rig_say(&r, end, buf_c(&text));
-	buf_fini(&text);
 }
 
 /* The page's line with this beginning is there. */
@@ -90,11 +52,11 @@ START_TEST(gathers)
 	setup();
 	rig_ask(&r, "GET /u/7 HTTP/1.1\r\nHost: x\r\n\r\n");
 	ck_assert_uint_eq(r.n_up, 2);
-	rig_assert_begins(up(" /users/7 "), "GET /users/7 HTTP/1.1\r\nHost: up\r\n");
-	rig_assert_begins(up(" /orders "), "GET /orders HTTP/1.1\r\nHost: up\r\n");
-	answer(up(" /orders "), "[1.10]");
+	rig_assert_begins(rig_up(&r, " /users/7 "), "GET /users/7 HTTP/1.1\r\nHost: up\r\n");
+	rig_assert_begins(rig_up(&r, " /orders "), "GET /orders HTTP/1.1\r\nHost: up\r\n");
+	rig_answer(&r, rig_up(&r, " /orders "), "application/json", "[1.10]");
 	ck_assert_uint_eq(r.client[0].in.n, 0);
-	answer(up(" /users/7 "), "{\"id\": 7}");
+	rig_answer(&r, rig_up(&r, " /users/7 "), "application/json", "{\"id\": 7}");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 200 OK\r\n");
 	rig_assert_has(&r.client[0], "\r\nContent-Type: application/json\r\n");
 	rig_assert_has(&r.client[0], "\r\nVia: 1.1 gatherd\r\n");
@@ -111,8 +73,8 @@ START_TEST(partial_answers_say_so)
 {
 	setup();
 	rig_ask(&r, "GET /u/7 HTTP/1.1\r\nHost: x\r\n\r\n");
-	answer(up(" /users/7 "), "{}");
-	rig_say(&r, up(" /orders "), "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
+	rig_answer(&r, rig_up(&r, " /users/7 "), "application/json", "{}");
+	rig_say(&r, rig_up(&r, " /orders "), "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 200 OK\r\n");
 	rig_assert_has(&r.client[0], "\"complete\":false");
 	rig_assert_has(&r.client[0], "status_not_accepted");
@@ -124,11 +86,11 @@ START_TEST(required_failures_cancel_the_others)
 {
 	setup();
 	rig_ask(&r, "GET /u/7 HTTP/1.1\r\nHost: x\r\n\r\n");
-	rig_say(&r, up(" /users/7 "), "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
+	rig_say(&r, rig_up(&r, " /users/7 "), "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 502 ");
 	rig_assert_lacks(&r.client[0], "Via:");
 	rig_assert_has(&r.client[0], "\"call\":\"user\"");
-	ck_assert(up(" /orders ")->is_ended || up(" /orders ")->is_broken);
+	ck_assert(rig_up(&r, " /orders ")->is_ended || rig_up(&r, " /orders ")->is_broken);
 	assert_metric(
 	    "gatherd_request_failures_total{route=\"/u/{id}\",reason=\"status_not_accepted\"} 1\n");
 	rig_close(&r);
@@ -232,8 +194,8 @@ START_TEST(bodies_reach_the_calls)
 	    (struct conf_json){ .kind = CONF_JSON_STRING, .text = { .s = STR("{body.n}") } };
 	rig_start(&r);
 	rig_ask(&r, "POST /u/7 HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{\"n\": 1.0}");
-	rig_assert_begins(up(" /users/7 "), "POST /users/7 HTTP/1.1\r\n");
-	rig_assert_ends(up(" /users/7 "), "\r\n\r\n1.0");
+	rig_assert_begins(rig_up(&r, " /users/7 "), "POST /users/7 HTTP/1.1\r\n");
+	rig_assert_ends(rig_up(&r, " /users/7 "), "\r\n\r\n1.0");
 	rig_leave(&r, 0);
 	rig_ask(&r, "POST /u/7 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n{x}");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 400 ");

@@ -5,23 +5,6 @@
 static struct rig r;
 static struct call_conf calls[3];
 
-static struct call_conf *
-call(size_t i, const char *name, const char *path)
-{
-	struct call_conf *c = &calls[i];
-
-	*c = (struct call_conf){
-		.name = str_c(name),
-		.path = { .s = str_c(path) },
-		.method = { .s = STR("GET") },
-		.is_required = true,
-		.max_body_bytes = 100000,
-	};
-	for (unsigned code = 200; code < 300; code++)
-		status_set_add(&c->accept, code);
-	return c;
-}
-
 static struct route_conf *
 open_rig(enum route_format format)
 {
@@ -30,8 +13,9 @@ open_rig(enum route_format format)
 	rig_open(&r);
 	route = rig_route(&r, "/x", "GET");
 	route->kind = ROUTE_CALLS;
-	call(0, "user", "/user");
-	call(1, "orders", "/orders")->is_required = false;
+	calls[0] = rig_call("user", "/user");
+	calls[1] = rig_call("orders", "/orders");
+	calls[1].is_required = false;
 	route->calls = calls;
 	route->n_calls = 2;
 	route->formats[0] = format;
@@ -48,36 +32,16 @@ setup(enum route_format format)
 	ck_assert_uint_eq(r.n_up, 2);
 }
 
-static struct rig_end *
-up(const char *path)
-{
-	for (size_t i = 0; i < r.n_up; i++)
-		if (rig_has(&r.up[i], path))
-			return &r.up[i];
-	ck_abort_msg("nobody asked for %s", path);
-}
-
-static void
-answer(struct rig_end *end, const char *type, const char *body)
-{
-	struct buf text = BUF_INIT;
-
-	buf_printf(&text, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s",
-	    type, strlen(body), body);
-	rig_say(&r, end, buf_c(&text));
-	buf_fini(&text);
-}
-
 START_TEST(lines_leave_as_calls_end)
 {
 	setup(FORMAT_NDJSON);
-	answer(up(" /orders "), "application/json", "[1,\r\n 2]");
+	rig_answer(&r, rig_up(&r, " /orders "), "application/json", "[1,\r\n 2]");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 200 OK\r\n");
 	rig_assert_has(&r.client[0], "\r\nContent-Type: application/x-ndjson\r\n");
 	rig_assert_has(&r.client[0], "\r\nTransfer-Encoding: chunked\r\n");
 	rig_assert_lacks(&r.client[0], "Vary");
 	rig_assert_ends(&r.client[0], "{\"call\":\"orders\",\"result\":[1, 2]}\n\r\n");
-	answer(up(" /user "), "application/json", "{\"id\": 7}");
+	rig_answer(&r, rig_up(&r, " /user "), "application/json", "{\"id\": 7}");
 	rig_assert_ends(&r.client[0],
 	    "{\"call\":\"user\",\"result\":{\"id\": 7}}\n{\"complete\":true}\n\r\n0\r\n\r\n");
 	rig_ask(&r, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -88,12 +52,12 @@ END_TEST
 START_TEST(optional_failures_are_records)
 {
 	setup(FORMAT_SSE);
-	rig_say(&r, up(" /orders "), "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
+	rig_say(&r, rig_up(&r, " /orders "), "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
 	rig_assert_has(&r.client[0], "\r\nContent-Type: text/event-stream\r\n");
 	rig_assert_has(&r.client[0],
 	    "event: failure\ndata: {\"call\":\"orders\",\"error\":\"status_not_accepted\",\"ms\":0}"
 	    "\n\n");
-	answer(up(" /user "), "application/json", "{}");
+	rig_answer(&r, rig_up(&r, " /user "), "application/json", "{}");
 	rig_assert_has(&r.client[0],
 	    "event: user\ndata: {}\n\nevent: end\ndata: {\"complete\":false}\n\n");
 	rig_close(&r);
@@ -103,11 +67,11 @@ END_TEST
 START_TEST(a_deciding_failure_before_the_head_is_an_ordinary_error)
 {
 	setup(FORMAT_NDJSON);
-	rig_say(&r, up(" /user "), "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
+	rig_say(&r, rig_up(&r, " /user "), "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 502 ");
 	rig_assert_has(&r.client[0], "\r\nContent-Type: application/problem+json\r\n");
 	rig_assert_has(&r.client[0], "\"call\":\"user\"");
-	ck_assert(up(" /orders ")->is_ended || up(" /orders ")->is_broken);
+	ck_assert(rig_up(&r, " /orders ")->is_ended || rig_up(&r, " /orders ")->is_broken);
 	rig_close(&r);
 }
 END_TEST
@@ -115,8 +79,8 @@ END_TEST
 START_TEST(a_deciding_failure_after_the_head_ends_the_stream_in_good_order)
 {
 	setup(FORMAT_NDJSON);
-	answer(up(" /orders "), "application/json", "1");
-	rig_say(&r, up(" /user "), "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
+	rig_answer(&r, rig_up(&r, " /orders "), "application/json", "1");
+	rig_say(&r, rig_up(&r, " /user "), "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
 	rig_assert_has(&r.client[0],
 	    "{\"call\":\"user\",\"error\":\"status_not_accepted\",\"ms\":0}\n"
 	    "{\"complete\":false,\"problem\":{\"status\":502,");
@@ -132,12 +96,12 @@ START_TEST(multipart_passes_bytes_and_types_on)
 	calls[1].format = PART_BASE64;
 	rig_start(&r);
 	rig_ask(&r, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
-	answer(up(" /orders "), "image/png", "\x89PNG\r\n");
+	rig_answer(&r, rig_up(&r, " /orders "), "image/png", "\x89PNG\r\n");
 	rig_assert_has(&r.client[0], "\r\nContent-Type: multipart/mixed; boundary=");
 	rig_assert_has(&r.client[0],
 	    "\r\nContent-Type: image/png\r\nContent-Disposition: inline; name=\"orders\"\r\n"
 	    "Content-Length: 6\r\n\r\n\x89PNG\r\n\r\n");
-	answer(up(" /user "), "application/json; v=1", "{\n}");
+	rig_answer(&r, rig_up(&r, " /user "), "application/json; v=1", "{\n}");
 	rig_assert_has(&r.client[0], "\r\nContent-Type: application/json; v=1\r\n");
 	rig_assert_has(&r.client[0], "\r\n\r\n{\n}\r\n--");
 	rig_assert_ends(&r.client[0], "--\r\n\r\n0\r\n\r\n");
@@ -159,11 +123,11 @@ START_TEST(accept_chooses)
 	ck_assert_uint_eq(r.n_up, 0);
 	rig_ask(&r,
 	    "GET /x HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream, */*;q=0.1\r\n\r\n");
-	answer(up(" /orders "), "application/json", "1");
+	rig_answer(&r, rig_up(&r, " /orders "), "application/json", "1");
 	rig_assert_has(&r.client[0], "\r\nContent-Type: text/event-stream\r\n");
 	rig_assert_has(&r.client[0], "\r\nVary: Accept\r\n");
 	rig_leave(&r, 0);
-	ck_assert(up(" /user ")->is_ended || up(" /user ")->is_broken);
+	ck_assert(rig_up(&r, " /user ")->is_ended || rig_up(&r, " /user ")->is_broken);
 	rig_close(&r);
 }
 END_TEST
@@ -173,11 +137,11 @@ START_TEST(head_ends_with_the_first_part)
 	open_rig(FORMAT_NDJSON);
 	rig_start(&r);
 	rig_ask(&r, "HEAD /x HTTP/1.1\r\nHost: x\r\n\r\n");
-	answer(up(" /orders "), "application/json", "1");
+	rig_answer(&r, rig_up(&r, " /orders "), "application/json", "1");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 200 OK\r\n");
 	rig_assert_lacks(&r.client[0], "chunked");
 	rig_assert_ends(&r.client[0], "\r\n\r\n");
-	ck_assert(up(" /user ")->is_ended || up(" /user ")->is_broken);
+	ck_assert(rig_up(&r, " /user ")->is_ended || rig_up(&r, " /user ")->is_broken);
 	rig_close(&r);
 }
 END_TEST
@@ -187,8 +151,8 @@ START_TEST(http_1_0_ends_with_the_connection)
 	open_rig(FORMAT_NDJSON);
 	rig_start(&r);
 	rig_ask(&r, "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-	answer(up(" /orders "), "application/json", "1");
-	answer(up(" /user "), "application/json", "2");
+	rig_answer(&r, rig_up(&r, " /orders "), "application/json", "1");
+	rig_answer(&r, rig_up(&r, " /user "), "application/json", "2");
 	rig_assert_lacks(&r.client[0], "chunked");
 	rig_assert_has(&r.client[0], "\r\nConnection: close\r\n");
 	rig_assert_ends(&r.client[0],
