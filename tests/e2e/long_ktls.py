@@ -32,10 +32,6 @@ def nothing_stays_behind():
     assert kernel("TlsRxSw") == 0, "reading is the daemon's own"
 
 
-def listener(pair, **more):
-    return {"tls": {"certificate": pair[0], "key": pair[1], "ktls": True, **more}}
-
-
 def with_cipher(version, cipher):
     return {"ciphers" if version == "1.2" else "ciphersuites": cipher}
 
@@ -51,7 +47,7 @@ def echo(conn):
 
 @pytest.mark.parametrize("version,cipher,is_kernels", CIPHERS)
 def test_bodies_cross_whole(gatherd, upstream, pki, pair, version, cipher, is_kernels):
-    d = gatherd([HELLO, ECHO], {"up": upstream(echo)}, listener=listener(pair, **with_cipher(version, cipher)))
+    d = gatherd([HELLO, ECHO], {"up": upstream(echo)}, listener=tls.listener(pair, ktls=True, **with_cipher(version, cipher)))
     context = tls.client_context(pki.ca, **version_of(version))
     context.set_ciphers("ALL:@SECLEVEL=0")
     with tls.Client(d.port, pki.ca, context=context) as client:
@@ -94,7 +90,7 @@ def test_a_slow_client_gets_all_and_an_orderly_end(gatherd, upstream, pki, pair,
     body = os.urandom(150000)
     sizes = iter(range(100000, 150000, 1777))
     up = upstream(lambda conn: conn.reply(body[:next(sizes)], content_type="application/octet-stream"))
-    d = gatherd([ECHO], {"up": up}, listener=listener(pair))
+    d = gatherd([ECHO], {"up": up}, listener=tls.listener(pair, ktls=True))
     for size in range(100000, 150000, 1777):
         client = tls.BareClient(d.port, pki.ca, receive_buffer=4096, **version_of(version))
         client.send(b"GET /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -115,7 +111,7 @@ def test_a_slow_client_that_has_ended_hears_the_rest(gatherd, upstream, pki, pai
         conn.reader.to_eof()
         conn.send(body[:next(sizes)])
         conn.close()
-    d = gatherd([TUNNEL], {"up": upstream(late)}, listener=listener(pair))
+    d = gatherd([TUNNEL], {"up": upstream(late)}, listener=tls.listener(pair, ktls=True))
     asked = "".join("%s: %s\r\n" % field for field in OFFER)
     for size in range(100000, 150000, 1777):
         client = tls.BareClient(d.port, pki.ca, receive_buffer=4096, **version_of(version))
@@ -148,14 +144,14 @@ LAST = b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 def test_a_client_may_change_its_own_keys(gatherd, pki, pair):
-    d = gatherd([HELLO], listener=listener(pair))
+    d = gatherd([HELLO], listener=tls.listener(pair, ktls=True))
     assert b"\r\n\r\nhello" in after_other_keys(d, b"k")
 
 
 def test_a_client_that_asks_for_other_keys_is_disconnected(gatherd, pki, pair):
     """The kernel has been given keys and takes no others; tests/unit/net/test_stream_tls.c has it without a kernel. At
     the latest when its request is due: s_client waits for the other keys before it sends one."""
-    d = gatherd([HELLO], listener={**listener(pair), "timeouts": {"header": "5s"}})
+    d = gatherd([HELLO], listener={**tls.listener(pair, ktls=True), "timeouts": {"header": "5s"}})
     assert b"hello" not in after_other_keys(d, b"K")
     with tls.Client(d.port, pki.ca) as client:
         assert client.request("/hello").body == b"hello"
@@ -163,14 +159,14 @@ def test_a_client_that_asks_for_other_keys_is_disconnected(gatherd, pki, pair):
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 def test_sessions_are_resumed(gatherd, pair, version):
-    d = gatherd([HELLO], listener=listener(pair))
+    d = gatherd([HELLO], listener=tls.listener(pair, ktls=True))
     assert tls.tlsload("resumed", d.port, "/hello", "-V", version, "-n", 50)["done"] == 50
     assert d.metric("gatherd_client_resumptions_total") >= 49
     assert d.metric("gatherd_client_ktls_total") == d.metric("gatherd_client_handshakes_total", reason="none")
 
 
 def test_aborted_handshakes_leave_nothing(gatherd, pair):
-    d = gatherd([HELLO], listener={**listener(pair), "timeouts": tls.WAITS_END})
+    d = gatherd([HELLO], listener={**tls.listener(pair, ktls=True), "timeouts": tls.WAITS_END})
     tls.survive_aborts(d, 2000)
 
 
@@ -187,7 +183,7 @@ def test_what_it_costs(gatherd, upstream, pki, pair):
     """No verdict: a machine that is emulated says something of relations alone."""
     body = os.urandom(4 << 20)
     up = upstream(lambda conn: conn.reply(body, content_type="application/octet-stream"))
-    d = {has: gatherd([HELLO, ECHO], {"up": up}, listener=listener(pair, ktls=has)) for has in (False, True)}
+    d = {has: gatherd([HELLO, ECHO], {"up": up}, listener=tls.listener(pair, ktls=has)) for has in (False, True)}
 
     def large(port):
         for _ in range(4):

@@ -12,10 +12,6 @@ HELLO = [{"path": "/hello", "reply": {"body": "hello"}}]
 RSA, ECDSA = "RSA-PSS+SHA256:RSA+SHA256", "ECDSA+SHA256"
 
 
-def listener(*pairs, **more):
-    return {"tls": {"certificates": [{"certificate": cert, "key": key} for cert, key in pairs], **more}}
-
-
 def staple(port):
     """The response that comes with the certificate, signature and all; else empty."""
     return tls.s_client(port, "-status").partition("OCSP Response Data:")[2].partition("======")[0]
@@ -27,7 +23,7 @@ def reads_again(d, count):
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 def test_each_name_has_one_of_either_kind(gatherd, pki, version):
-    d = gatherd(HELLO, listener=listener(
+    d = gatherd(HELLO, listener=tls.listener(
         pki.issue("a-ecdsa", "DNS:a.test", "ec"), pki.issue("a-rsa", "DNS:a.test", "rsa"), pki.issue("b-rsa", "DNS:b.test", "rsa"),
         pki.issue("b-ecdsa", "DNS:b.test,DNS:*.b.test", "ec"), pki.issue("c-rsa", "DNS:c.test", "rsa")))
 
@@ -63,7 +59,7 @@ def test_a_changed_staple_is_noticed_and_a_broken_one_refused(gatherd, pki):
 
 def test_half_of_a_new_pair_is_refused_until_the_other_is_there(gatherd, pki):
     pair, fresh = pki.issue("site"), pki.issue("fresh")
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
     shutil.copy(fresh[0], pair[0])
     wait.until(lambda: "does not belong to the certificate" in d.stderr(), "a message")
     assert tls.shown_subject(d.port) == "site"
@@ -83,7 +79,7 @@ def test_a_link_that_points_elsewhere_is_a_change(gatherd, pki, tmp_path):
     (tmp_path / "..data").symlink_to("of-one")
     (tmp_path / "tls.crt").symlink_to("..data/tls.crt")
     (tmp_path / "tls.key").symlink_to("..data/tls.key")
-    d = gatherd(HELLO, listener=listener((str(tmp_path / "tls.crt"), str(tmp_path / "tls.key"))))
+    d = gatherd(HELLO, listener=tls.listener((str(tmp_path / "tls.crt"), str(tmp_path / "tls.key"))))
     assert tls.shown_subject(d.port) == "one"
     (tmp_path / "next").symlink_to("of-two")
     os.rename(tmp_path / "next", tmp_path / "..data")
@@ -119,7 +115,7 @@ def test_a_name_in_a_certificate_stays_one_value(gatherd, upstream, pki, subject
     route = {"path": "/x", "calls": {"one": {"upstream": "up", "path": "/one/{client.cert.subject}", "query": {"q": "{client.cert.san}"},
                                              "forward": {"headers": ["X-Subject"]},
                                              "headers": {"X-Subject": "{client.cert.subject}", "X-San": "{client.cert.san}"}}}}
-    d = gatherd([route], {"up": up}, listener=listener(pki.issue("site"), client_ca=pki.ca, client_auth="optional"))
+    d = gatherd([route], {"up": up}, listener=tls.listener(pki.issue("site"), client_ca=pki.ca, client_auth="optional"))
     with tls.Client(d.port, pki.ca, issue(pki, subject, name)) as client:
         assert client.request("/x", fields=[("X-Subject", "CN=root")]).status == 200
     request = up.only_request()

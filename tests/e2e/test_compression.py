@@ -2,14 +2,13 @@
 import gzip
 import json
 import os
-import shutil
 import subprocess
 import threading
 import time
 import zlib
 
 import pytest
-from harness import ports, wait, wire
+from harness import nginx, wait, wire
 from harness.upstream import gate, json_reply, raw
 
 DOCUMENT = {"items": [{"id": n, "name": "item %d" % n, "price": n * 1.5} for n in range(400)]}
@@ -334,28 +333,17 @@ def test_a_batch_is_compressed_as_a_whole(gatherd, part):
 
 
 NGINX = """
-%(user)s daemon off; worker_processes 1; pid %(dir)s/nginx.pid; error_log %(dir)s/error.log;
-events { worker_connections 64; }
-http {
-    access_log off; types { text/html html; } default_type text/html;
-    client_body_temp_path %(dir)s/t1; proxy_temp_path %(dir)s/t2; fastcgi_temp_path %(dir)s/t3;
-    uwsgi_temp_path %(dir)s/t4; scgi_temp_path %(dir)s/t5;
+    types { text/html html; } default_type text/html;
     server { listen 127.0.0.1:%(port)d; location / { alias %(dir)s/files/; } }
-}
 """
 
 
 def test_ranges_and_conditions_of_files_stay_right(gatherd, tmp_path):
-    nginx, port = shutil.which("nginx") or "/usr/sbin/nginx", ports.Port()
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "page.html").write_bytes(PAGE)
-    conf = tmp_path / "nginx.conf"
-    conf.write_text(NGINX % {"dir": tmp_path, "port": port.number, "user": "user root;" if os.getuid() == 0 else ""})
-    server = subprocess.Popen([nginx, "-p", str(tmp_path), "-c", str(conf)], stderr=subprocess.DEVNULL)
-    try:
-        wait.until(lambda: _serves(port.number), "nginx to serve")
+    with nginx.running(tmp_path, NGINX) as port:
         d = gatherd([{"path": "/{f}", "methods": "any", "compress": {}, "proxy": {"upstream": "up"}}],
-                    {"up": {"servers": ["http://127.0.0.1:%d" % port.number]}})
+                    {"up": {"servers": ["http://127.0.0.1:%d" % port]}})
         with d.client() as client:
             plain = client.request("/page.html")
             strong = plain.header("ETag")
@@ -374,15 +362,3 @@ def test_ranges_and_conditions_of_files_stay_right(gatherd, tmp_path):
                 assert (same.status, same.header("ETag"), same.header("Vary")) == (304, "W/" + strong, "Accept-Encoding")
             over = client.request("/page.html", fields=accepting("gzip", ("Range", "bytes=%d-" % len(PAGE))))
             assert over.status == 416 and over.header("Content-Range") == "bytes */%d" % len(PAGE)
-    finally:
-        server.terminate()
-        server.wait()
-        port.release()
-
-
-def _serves(port):
-    try:
-        with wire.Client(port) as client:
-            return client.request("/page.html").status == 200
-    except OSError:
-        return False

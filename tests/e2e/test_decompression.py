@@ -2,14 +2,12 @@
 left alone on proxy routes."""
 import gzip
 import json
-import os
 import random
-import shutil
 import subprocess
 import zlib
 
 import pytest
-from harness import expect, ports, wait, wire
+from harness import expect, nginx
 from harness.upstream import json_reply, raw
 
 DOCUMENT = {"items": [{"id": n, "name": "item %d" % n, "price": n * 1.5} for n in range(400)]}
@@ -173,32 +171,20 @@ def test_a_proxy_passes_what_is_compressed_on_untouched(gatherd, upstream):
 
 
 NGINX = """
-%(user)s daemon off; worker_processes 1; pid %(dir)s/nginx.pid; error_log %(dir)s/error.log;
-events { worker_connections 64; }
-http {
-    access_log off; types { } default_type application/json;
+    types { } default_type application/json;
     gzip on; gzip_types application/json; gzip_proxied any; gzip_http_version 1.1;
-    client_body_temp_path %(dir)s/t1; proxy_temp_path %(dir)s/t2; fastcgi_temp_path %(dir)s/t3;
-    uwsgi_temp_path %(dir)s/t4; scgi_temp_path %(dir)s/t5;
     server { listen 127.0.0.1:%(port)d; location /files/ { alias %(dir)s/files/; } }
-}
 """
 
 
 def test_nginx_that_compresses(gatherd, tmp_path):
-    nginx, port = shutil.which("nginx") or "/usr/sbin/nginx", ports.Port()
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "doc").write_bytes(TEXT)
-    conf = tmp_path / "nginx.conf"
-    conf.write_text(NGINX % {"dir": tmp_path, "port": port.number,
-                             "user": "user root;" if os.getuid() == 0 else ""})
-    server = subprocess.Popen([nginx, "-p", str(tmp_path), "-c", str(conf)], stderr=subprocess.DEVNULL)
-    try:
-        wait.until(lambda: _serves(port.number), "nginx to serve")
+    with nginx.running(tmp_path, NGINX) as port:
         call = {"upstream": "up", "path": "/files/doc"}
         d = gatherd([{"path": "/asked", "calls": {"part": {**call, "accept_encoding": "gzip"}}},
                      {"path": "/plain", "calls": {"part": call}}, {"path": "/files/{f}", "proxy": {"upstream": "up"}}],
-                    {"up": {"servers": ["http://127.0.0.1:%d" % port.number]}})
+                    {"up": {"servers": ["http://127.0.0.1:%d" % port]}})
         with d.client() as client:
             for _ in range(20):
                 assert client.request("/asked").body == b'{"part":' + TEXT + b"}"
@@ -208,15 +194,3 @@ def test_nginx_that_compresses(gatherd, tmp_path):
             assert d.metric("gatherd_upstream_decompression_out_bytes_total", upstream="up") == made
             response = client.request("/files/doc", fields=[("Accept-Encoding", "gzip")])
             assert response.header("Content-Encoding") == "gzip" and gzip.decompress(response.body) == TEXT
-    finally:
-        server.terminate()
-        server.wait()
-        port.release()
-
-
-def _serves(port):
-    try:
-        with wire.Client(port) as client:
-            return client.request("/files/doc").status == 200
-    except OSError:
-        return False

@@ -10,16 +10,12 @@ import subprocess
 import pytest
 
 from harness import daemon as daemon_module
-from harness import ports, tls, wait
+from harness import nginx, ports, tls, wait
 
 pytestmark = pytest.mark.sanitize
 
 HELLO = [{"path": "/hello", "reply": {"body": "hello"}}]
 VIA = [{"path": "/x", "calls": {"one": {"upstream": "up", "path": "/one"}}}]
-
-
-def listener(pair, **more):
-    return {"tls": {"certificate": pair[0], "key": pair[1], **more}}
 
 
 def curl(d, *arguments, path="/hello"):
@@ -30,16 +26,16 @@ def curl(d, *arguments, path="/hello"):
 # ---- versions, certificates, protocols
 
 def test_curl_speaks_1_2_and_1_3(gatherd, pki, pair):
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
     for version in ("--tlsv1.2 --tls-max 1.2", "--tlsv1.3"):
         assert curl(d, "--cacert", pki.ca, *version.split()).stdout == "hello\n200 0"
     assert d.metric("gatherd_client_handshakes_total", listener="public", reason="none") == 2
 
 
 def test_older_versions_are_refused(gatherd, pki, pair):
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
     assert curl(d, "--cacert", pki.ca, "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0").returncode == 35
-    d = gatherd(HELLO, listener=listener(pair, min_version="1.3"))
+    d = gatherd(HELLO, listener=tls.listener(pair, min_version="1.3"))
     assert curl(d, "--cacert", pki.ca, "--tls-max", "1.2").returncode == 35
     wait.until(lambda: d.metric("gatherd_client_handshakes_total", reason="tls_protocol") == 1, "it to be counted")
     assert curl(d, "--cacert", pki.ca).stdout == "hello\n200 0"
@@ -48,7 +44,7 @@ def test_older_versions_are_refused(gatherd, pki, pair):
 def test_the_name_asked_for_chooses_the_certificate(gatherd, pki):
     pairs = [pki.issue("first", "DNS:localhost,IP:127.0.0.1"), pki.issue("star", "DNS:*.example.org"),
              pki.issue("exact", "DNS:www.example.org")]
-    d = gatherd(HELLO, listener={"tls": {"certificates": [{"certificate": c, "key": k} for c, k in pairs]}})
+    d = gatherd(HELLO, listener=tls.listener(*pairs))
     shown = {name: tls.shown_subject(d.port, "-servername", name) for name in
              ("localhost", "a.example.org", "WWW.example.ORG", "a.b.example.org", "example.org", "other.test")}
     assert shown == {"localhost": "first", "a.example.org": "star", "WWW.example.ORG": "exact",
@@ -58,7 +54,7 @@ def test_the_name_asked_for_chooses_the_certificate(gatherd, pki):
 
 def test_rsa_and_ecdsa_stand_side_by_side(gatherd, pki):
     pairs = [pki.issue("ecdsa", kind="ec"), pki.issue("rsa", kind="rsa")]
-    d = gatherd(HELLO, listener={"tls": {"certificates": [{"certificate": c, "key": k} for c, k in pairs]}})
+    d = gatherd(HELLO, listener=tls.listener(*pairs))
     for version in ("-tls1_2", "-tls1_3"):
         assert tls.shown_subject(d.port, version) == "ecdsa"
         assert tls.shown_subject(d.port, version, "-sigalgs", "RSA-PSS+SHA256:RSA+SHA256") == "rsa"
@@ -66,34 +62,20 @@ def test_rsa_and_ecdsa_stand_side_by_side(gatherd, pki):
 
 
 def test_a_client_that_offers_other_protocols_only_is_told(gatherd, pki, pair):
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
     assert "ALPN protocol: http/1.1" in tls.s_client(d.port, "-alpn", "h2,http/1.1")
     assert "no application protocol" in tls.s_client(d.port, "-alpn", "h2")
     assert "No ALPN negotiated" in tls.s_client(d.port)
 
 
 def test_staples_the_response_of_its_file(gatherd, pki, pair):
-    d = gatherd(HELLO, listener=listener(pair, ocsp=pki.ocsp(pair[0])))
+    d = gatherd(HELLO, listener=tls.listener(pair, ocsp=pki.ocsp(pair[0])))
     assert "OCSP Response Status: successful" in tls.s_client(d.port, "-status")
-
-
-def drain(sock):
-    """All that comes until the peer closes or resets."""
-    came = b""
-    sock.settimeout(wait.PATIENCE)
-    try:
-        while True:
-            more = sock.recv(65536)
-            if not more:
-                return came
-            came += more
-    except (ConnectionError, ssl.SSLError):
-        return came
 
 
 @pytest.mark.parametrize("start", ["GET /hello", "POST /a", "HEAD /hello", "PUT /" + "x" * 3000])
 def test_plain_http_to_a_tls_port_is_told(gatherd, pki, pair, start):
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
     with d.client() as client:
         client.send(start.encode() + b" HTTP/1.1\r\nHost: x\r\n\r\n")
         response = client.read_response()
@@ -107,19 +89,19 @@ def test_plain_http_to_a_tls_port_is_told(gatherd, pki, pair, start):
 
 
 def test_what_is_neither_tls_nor_http_is_cut(gatherd, pki, pair):
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
     for noise in (b"SSH-2.0-x\r\n", b"\x00" * 100, b"\x80\x2e\x01\x00\x02" + bytes(43), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
                   b"\x16\x03\x01\xff\xff" + b"\x01" * 70000, b"\x17\x03\x03\x00\x05hello", b"\x15\x03\x01\x00\x02\x02\x28"):
         with d.client() as client:
             client.send(noise)
-            assert len(drain(client.sock)) <= 7, "an alert at most"
+            assert len(tls.drain(client.sock)) <= 7, "an alert at most"
     wait.until(lambda: d.metric("gatherd_client_handshakes_total") == 7, "seven failures")
     assert d.metric("gatherd_client_handshakes_total", reason="none") == 0
 
 
 def test_upstreams_hear_that_it_was_https(gatherd, upstream, pki, pair):
     up = upstream()
-    d = gatherd(VIA, {"up": up}, listener=listener(pair))
+    d = gatherd(VIA, {"up": up}, listener=tls.listener(pair))
     with tls.Client(d.port, pki.ca) as client:
         assert client.request("/x").json() == {"one": {"ok": True}}
     assert up.only_request().header("X-Forwarded-Proto") == "https"
@@ -128,7 +110,7 @@ def test_upstreams_hear_that_it_was_https(gatherd, upstream, pki, pair):
 def test_carries_large_bodies_both_ways(gatherd, upstream, pki, pair):
     body = os.urandom(3 << 20)
     up = upstream(lambda conn: conn.reply(conn.request.body, content_type="application/octet-stream"))
-    d = gatherd([{"path": "/p", "methods": "any", "proxy": {"upstream": "up", "path": "/p"}}], {"up": up}, listener=listener(pair))
+    d = gatherd([{"path": "/p", "methods": "any", "proxy": {"upstream": "up", "path": "/p"}}], {"up": up}, listener=tls.listener(pair))
     with tls.Client(d.port, pki.ca) as client:
         for _ in range(3):
             assert client.request("/p", "POST", body=body).body == body
@@ -139,7 +121,7 @@ def test_an_answer_that_the_close_ends_has_a_close_notify(gatherd, upstream, pki
     body = os.urandom(2 << 20)
     up = upstream(lambda conn: conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" %
                                          (len(body), body)))
-    d = gatherd([{"path": "/p", "proxy": {"upstream": "up"}}], {"up": up}, listener=listener(pair))
+    d = gatherd([{"path": "/p", "proxy": {"upstream": "up"}}], {"up": up}, listener=tls.listener(pair))
     for _ in range(5):
         plain = socket.socket()
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -153,7 +135,7 @@ def test_an_answer_that_the_close_ends_has_a_close_notify(gatherd, upstream, pki
 
 
 def test_keep_alive_and_pipelining(gatherd, pki, pair):
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
     with tls.Client(d.port, pki.ca) as client:
         for _ in range(100):
             assert client.request("/hello").body == b"hello"
@@ -169,7 +151,7 @@ def test_the_kernel_encrypts_where_it_can(gatherd, upstream, pki, pair):
     """Where it cannot, nothing changes but a warning; tests/unit/net/test_stream_tls.c has a kernel of its own."""
     body = os.urandom(1 << 20)
     up = upstream(lambda conn: conn.reply(body, content_type="application/octet-stream"))
-    d = gatherd(HELLO + [{"path": "/p", "proxy": {"upstream": "up"}}], {"up": up}, listener=listener(pair, ktls=True))
+    d = gatherd(HELLO + [{"path": "/p", "proxy": {"upstream": "up"}}], {"up": up}, listener=tls.listener(pair, ktls=True))
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
         with tls.Client(d.port, pki.ca, minimum_version=version, maximum_version=version) as client:
             for _ in range(3):
@@ -186,7 +168,7 @@ def test_the_kernel_encrypts_where_it_can(gatherd, upstream, pki, pair):
 def test_client_certificates(gatherd, pki, pair, tmp_path):
     (tmp_path / "other").mkdir()
     good, bad = pki.issue("alice"), tls.Pki(tmp_path / "other").issue("mallory")
-    d = gatherd(HELLO, listener=listener(pair, client_ca=pki.ca, client_auth="required"))
+    d = gatherd(HELLO, listener=tls.listener(pair, client_ca=pki.ca, client_auth="required"))
 
     def status(d, *cert):
         arguments = ["--cert", cert[0], "--key", cert[1]] if cert else []
@@ -195,7 +177,7 @@ def test_client_certificates(gatherd, pki, pair, tmp_path):
     assert status(d) == "000"
     assert status(d, *bad) == "000"
     wait.until(lambda: d.metric("gatherd_client_handshakes_total", reason="tls_client_certificate") == 2, "both to be counted")
-    d = gatherd(HELLO, listener=listener(pair, client_ca=pki.ca, client_auth="optional"))
+    d = gatherd(HELLO, listener=tls.listener(pair, client_ca=pki.ca, client_auth="optional"))
     assert (status(d), status(d, *good), status(d, *bad)) == ("200", "200", "000")
 
 
@@ -206,7 +188,7 @@ def test_client_certificates_are_forwarded_on_request(gatherd, upstream, pki, pa
               "X-Print": "{client.cert.fingerprint|nobody}"}
     routes = [{"path": "/x", "calls": {"one": {"upstream": "up", "path": "/one", "headers": fields}}},
               {"path": "/strict", "calls": {"one": {"upstream": "up", "path": "/{client.cert.fingerprint}"}}}]
-    d = gatherd(routes, {"up": up}, listener=listener(pair, client_ca=pki.ca, client_auth="optional"))
+    d = gatherd(routes, {"up": up}, listener=tls.listener(pair, client_ca=pki.ca, client_auth="optional"))
     for _ in range(2):  # the second time resumed
         assert curl(d, "--cacert", pki.ca, "--cert", alice[0], "--key", alice[1], path="/x").stdout.endswith("200 0")
         request = up.requests[-1]
@@ -226,7 +208,7 @@ def test_nobody_speaks_for_a_certificate_through_a_proxy_route(gatherd, upstream
     fields = {"X-Subject": "{client.cert.subject}", "X-San": "{client.cert.san}"}
     routes = [{"path": "/strict", "proxy": {"upstream": "up", "headers": fields}},
               {"path": "/lax", "proxy": {"upstream": "up", "headers": {"X-Subject": "{client.cert.subject|}"}}}]
-    d = gatherd(routes, {"up": up}, listener=listener(pair, client_ca=pki.ca, client_auth="optional"))
+    d = gatherd(routes, {"up": up}, listener=tls.listener(pair, client_ca=pki.ca, client_auth="optional"))
     spoofed = [("X-Subject", "CN=root"), ("x-subject", "CN=root"), ("X_SUBJECT", "CN=root"), ("X-SAN", "DNS:root.test")]
     with tls.Client(d.port, pki.ca, alice) as client:
         assert client.request("/strict", fields=spoofed).status == 200
@@ -245,21 +227,21 @@ def test_nobody_speaks_for_a_certificate_through_a_proxy_route(gatherd, upstream
 @pytest.mark.threads
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 def test_sessions_are_resumed_by_any_worker(gatherd, pair, tmp_path, version):
-    d = gatherd(HELLO, listener=listener(pair), workers=2)
+    d = gatherd(HELLO, listener=tls.listener(pair), workers=2)
     request = b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     assert "New, " in tls.s_client(d.port, version, "-sess_out", tmp_path / "s", "-ign_eof", send=request)
     for _ in range(8):
         assert "Reused, " in tls.s_client(d.port, version, "-sess_in", tmp_path / "s", "-ign_eof", send=request)
     assert d.metric("gatherd_client_resumptions_total") == 8
-    d = gatherd(HELLO, listener=listener(pair, tickets=False))
+    d = gatherd(HELLO, listener=tls.listener(pair, tickets=False))
     said = tls.s_client(d.port, version, "-sess_out", tmp_path / "none", "-ign_eof", send=request)
     assert "TLS session ticket:" not in said
 
 
 def test_sessions_of_another_listener_are_not_taken(gatherd, pki, pair):
     """A session skips the client's certificate: it must not get around the one that wants it."""
-    d = gatherd(HELLO, listener=listener(pair))
-    strict = gatherd(HELLO, listener=listener(pair, client_ca=pki.ca, client_auth="required"))
+    d = gatherd(HELLO, listener=tls.listener(pair))
+    strict = gatherd(HELLO, listener=tls.listener(pair, client_ca=pki.ca, client_auth="required"))
     context = tls.client_context(pki.ca, maximum_version=ssl.TLSVersion.TLSv1_2)
     with tls.Client(d.port, pki.ca, context=context) as client:
         session = client.sock.session
@@ -279,7 +261,7 @@ def replace(pair, fresh):
 
 @pytest.mark.threads
 def test_hangup_reads_certificates_again(gatherd, pki, pair):
-    d = gatherd(HELLO, listener=listener(pair), workers=2)
+    d = gatherd(HELLO, listener=tls.listener(pair), workers=2)
     fresh = pki.issue("fresh")
     with tls.Client(d.port, pki.ca) as client:
         assert client.request("/hello").body == b"hello"
@@ -300,7 +282,7 @@ def test_hangup_reads_certificates_again(gatherd, pki, pair):
 
 
 def test_an_expired_one_does_not_replace_a_good_one(gatherd, pki, pair):
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
     replace(pair, pki.issue("old", start="20200101000000Z", end="20210101000000Z"))
     d.signal(signal.SIGHUP)
     wait.until(lambda: "has expired" in d.stderr(), "a message")
@@ -308,7 +290,7 @@ def test_an_expired_one_does_not_replace_a_good_one(gatherd, pki, pair):
 
 
 def test_changed_files_are_noticed(gatherd, pki, pair):
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
     replace(pair, pki.issue("fresh"))
     wait.until(lambda: tls.shown_subject(d.port) == "fresh", "the new certificate")
 
@@ -347,7 +329,7 @@ def test_check_reads_the_files(pki, pair, tmp_path):
 # ---- floods
 
 def test_half_open_handshakes_starve_nobody(gatherd, pki, pair):
-    d = gatherd(HELLO, listener={**listener(pair), "limits": {"handshakes": 50}})
+    d = gatherd(HELLO, listener={**tls.listener(pair), "limits": {"handshakes": 50}})
     hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + os.urandom(60)
     with tls.Client(d.port, pki.ca) as client:
         flood = [socket.create_connection(("127.0.0.1", d.port)) for _ in range(300)]
@@ -364,7 +346,7 @@ def test_half_open_handshakes_starve_nobody(gatherd, pki, pair):
 
 
 def test_half_open_handshakes_have_their_time(gatherd, pki, pair):
-    d = gatherd(HELLO, listener={**listener(pair), "timeouts": {"handshake": "300ms"}})
+    d = gatherd(HELLO, listener={**tls.listener(pair), "timeouts": {"handshake": "300ms"}})
     flood = [socket.create_connection(("127.0.0.1", d.port)) for _ in range(100)]
     for sock in flood[:50]:
         sock.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
@@ -377,7 +359,7 @@ def test_half_open_handshakes_have_their_time(gatherd, pki, pair):
 def test_aborted_handshakes_leave_nothing(gatherd, pki, pair):
     """Cut off after any number of bytes, by FIN and by RST, or with a byte that is wrong: make check-handshakes makes
     a hundred thousand of them."""
-    tls.survive_aborts(gatherd(HELLO, listener={**listener(pair), "timeouts": tls.WAITS_END}), 400 if daemon_module.is_sanitized() else 3000)
+    tls.survive_aborts(gatherd(HELLO, listener={**tls.listener(pair), "timeouts": tls.WAITS_END}), 400 if daemon_module.is_sanitized() else 3000)
 
 
 # ---- upstreams
@@ -528,7 +510,7 @@ def test_a_changed_client_ca_holds_for_the_next_handshake(gatherd, pki, pair, tm
     ca = str(tmp_path / "clients.pem")
     shutil.copy(pki.ca, ca)
     alice = pki.issue("alice")
-    d = gatherd(HELLO, listener=listener(pair, client_ca=ca, client_auth="required"))
+    d = gatherd(HELLO, listener=tls.listener(pair, client_ca=ca, client_auth="required"))
     context = tls.client_context(pki.ca, alice, maximum_version=ssl.TLSVersion.TLSv1_2)
     with tls.Client(d.port, pki.ca, context=context) as client:
         assert client.request("/hello").body == b"hello"
@@ -582,12 +564,7 @@ def test_an_answer_cut_short_is_not_taken_for_whole(gatherd, upstream, pki, pair
 
 
 NGINX = """
-%(user)s daemon off; worker_processes 1; pid %(dir)s/nginx.pid; error_log %(dir)s/error.log;
-events { worker_connections 64; }
-http {
-    access_log off; default_type application/json; client_max_body_size 100m;
-    client_body_temp_path %(dir)s/t1; proxy_temp_path %(dir)s/t2; fastcgi_temp_path %(dir)s/t3;
-    uwsgi_temp_path %(dir)s/t4; scgi_temp_path %(dir)s/t5;
+    default_type application/json; client_max_body_size 100m;
     ssl_certificate %(cert)s; ssl_certificate_key %(key)s; ssl_session_cache shared:s:1m;
     ssl_protocols TLSv1.2 TLSv1.3;
     server {
@@ -596,33 +573,21 @@ http {
         location /one { return 200 '{"protocol":"$ssl_protocol","reused":"$ssl_session_reused","name":"$ssl_server_name"}'; }
         location /files/ { alias %(dir)s/files/; }
     }
-}
 """
 
 
 def test_nginx_as_upstream(gatherd, pki, pair, tmp_path):
-    nginx = shutil.which("nginx") or "/usr/sbin/nginx"
-    port = ports.Port()
     (tmp_path / "files").mkdir()
     payload = os.urandom(2 << 20)
     (tmp_path / "files" / "blob").write_bytes(payload)
-    conf = tmp_path / "nginx.conf"
-    user = "user root;" if os.getuid() == 0 else ""  # its workers read what this test wrote
-    conf.write_text(NGINX % {"dir": tmp_path, "port": port.number, "user": user, "cert": pair[0], "key": pair[1]})
-    server = subprocess.Popen([nginx, "-p", str(tmp_path), "-c", str(conf)], stderr=subprocess.DEVNULL)
-    try:
-        wait.until(lambda: tls.shown_subject(port.number) == "site", "nginx to serve")
+    with nginx.running(tmp_path, NGINX, cert=pair[0], key=pair[1]) as port:
         d = gatherd(VIA + [{"path": "/files/{rest...}", "proxy": {"upstream": "up"}}],
-                    {"up": {"servers": ["https://localhost:%d" % port.number], "tls": {"ca": pki.ca}}})
+                    {"up": {"servers": ["https://localhost:%d" % port], "tls": {"ca": pki.ca}}})
         seen = [d.get("/x").json()["one"] for _ in range(12)]
         assert {(s["protocol"], s["name"]) for s in seen} == {("TLSv1.3", "localhost")}
         assert seen[0]["reused"] == "." and seen[-1]["reused"] == "r"
         for _ in range(5):
             assert d.get("/files/blob").body == payload
-    finally:
-        server.terminate()
-        server.wait()
-        port.release()
 
 
 HAPROXY = """

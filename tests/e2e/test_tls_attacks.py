@@ -20,24 +20,6 @@ HELLO = [{"path": "/hello", "reply": {"body": "hello"}}]
 REQUEST = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-def listener(pair, **more):
-    return {"tls": {"certificate": pair[0], "key": pair[1]}, **more}
-
-
-def drain(sock, timeout=wait.PATIENCE):
-    """All that comes until the peer closes or resets."""
-    came = b""
-    sock.settimeout(timeout)
-    try:
-        while True:
-            more = sock.recv(65536)
-            if not more:
-                return came
-            came += more
-    except (ConnectionError, ssl.SSLError):
-        return came
-
-
 def vector(data, width):
     return len(data).to_bytes(width, "big") + data
 
@@ -77,7 +59,7 @@ def assert_serves(d, pki):
 # ---- hellos
 
 def test_strange_names_get_the_first_certificate_or_an_alert(gatherd, pki, pair):
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
     for name in (b"localhost", b"nowhere.test", b"\xff\xfe\xfd", b"*", b"..", b".", b"%n%s%x", b"a" * 255, b"1.2.3.4", b"LOCALHOST.", b""):
         assert kind_of_reply(d, client_hello(server_name(name))) == "hello", name
     for name in (b"local\0host", b"a" * 256, b"a" * 16000):
@@ -90,7 +72,7 @@ def test_strange_names_get_the_first_certificate_or_an_alert(gatherd, pki, pair)
 
 
 def test_strange_protocol_lists(gatherd, pki, pair):
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
 
     def alpn(*names):
         return extension(16, vector(b"".join(vector(n, 1) for n in names), 2))
@@ -102,7 +84,7 @@ def test_strange_protocol_lists(gatherd, pki, pair):
 
 
 def test_hellos_that_are_huge_cut_or_nothing_we_speak(gatherd, pki, pair):
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
     assert kind_of_reply(d, client_hello(extension(21, bytes(12000)))) == "hello", "padding is fine"
     assert kind_of_reply(d, client_hello(ciphers=b"\x00\x05\x00\x04")) == "alert", "RC4"
     assert kind_of_reply(d, client_hello(ciphers=b"\x00")) == "alert"
@@ -114,13 +96,13 @@ def test_hellos_that_are_huge_cut_or_nothing_we_speak(gatherd, pki, pair):
         with socket.create_connection(("127.0.0.1", d.port)) as sock:
             sock.sendall(whole[:cut])
             sock.shutdown(socket.SHUT_WR)
-            assert drain(sock)[:1] in (b"", b"\x15")
+            assert tls.drain(sock)[:1] in (b"", b"\x15")
     wait.until(lambda: d.metric("gatherd_client_connections") == 0, "connections to be gone")
     assert_serves(d, pki)
 
 
 def test_a_hello_byte_by_byte_is_served_or_timed_out(gatherd, pki, pair):
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     talk = tls.client_context(pki.ca).wrap_bio(incoming, outgoing, server_hostname="localhost")
     with pytest.raises(ssl.SSLWantReadError):
@@ -131,7 +113,7 @@ def test_a_hello_byte_by_byte_is_served_or_timed_out(gatherd, pki, pair):
         for i in range(len(hello)):
             sock.send(hello[i:i + 1])
         assert sock.recv(5)[0] == 0x16
-    d = gatherd(HELLO, listener=listener(pair, timeouts={"handshake": "1s"}))
+    d = gatherd(HELLO, listener={**tls.listener(pair), "timeouts": {"handshake": "1s"}})
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", d.port)) as sock:
         with pytest.raises(OSError):  # slowness wins no time
@@ -157,7 +139,7 @@ def said_until(child, is_said):
 
 
 def test_renegotiation_is_refused(gatherd, pair):
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
     said = tls.s_client(d.port, "-tls1_2", "-quiet", "-legacy_renegotiation", send=b"R\n")
     assert "RENEGOTIATING" not in said or "no renegotiation" in said or "error" in said.lower(), said
     child = subprocess.Popen(["openssl", "s_client", "-tls1_2", "-connect", "127.0.0.1:%d" % d.port], stdin=subprocess.PIPE,
@@ -173,7 +155,7 @@ def test_early_data_is_not_served_twice(gatherd, upstream, pki, pair, tmp_path):
     """Whoever records a client's early data could send it again: it is not taken at all (RFC 8470)."""
     up = upstream()
     d = gatherd([{"path": "/x", "methods": "any", "calls": {"one": {"upstream": "up", "path": "/one"}}}], {"up": up},
-                listener=listener(pair))
+                listener=tls.listener(pair))
     request = b"GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     early = tmp_path / "early"
     early.write_bytes(request)
@@ -186,7 +168,7 @@ def test_early_data_is_not_served_twice(gatherd, upstream, pki, pair, tmp_path):
 
 @pytest.mark.parametrize("letter", ["K", "k"])
 def test_key_updates_without_end_are_borne(gatherd, pki, pair, letter):
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
     child = subprocess.Popen(["openssl", "s_client", "-tls1_3", "-connect", "127.0.0.1:%d" % d.port], stdin=subprocess.PIPE,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     out = b""
@@ -203,7 +185,7 @@ def test_key_updates_without_end_are_borne(gatherd, pki, pair, letter):
 
 
 def test_records_that_are_forged_end_the_connection(gatherd, pki, pair):
-    d = gatherd(HELLO, listener=listener(pair))
+    d = gatherd(HELLO, listener=tls.listener(pair))
     for forged in (b"\x17\x03\x03\x00\x20" + bytes(32), b"\x17\x03\x03\xff\xff" + bytes(2000), b"\x17\x03\x03\x00\x00" * 50,
                    b"\x14\x03\x03\x00\x01\x01" * 50, b"\x16\x03\x03\x00\x04\x00\x00\x00\x00", REQUEST):
         with tls.Client(d.port, pki.ca) as client:
@@ -211,7 +193,7 @@ def test_records_that_are_forged_end_the_connection(gatherd, pki, pair):
             plain = socket.socket(fileno=os.dup(client.sock.fileno()))
             plain.settimeout(wait.PATIENCE)
             plain.sendall(forged)
-            drain(plain)
+            tls.drain(plain)
             plain.close()
     wait.until(lambda: d.metric("gatherd_client_connections") == 0, "connections to be gone")
     assert_serves(d, pki)
@@ -223,7 +205,7 @@ def test_huge_client_certificates_are_refused_or_borne(gatherd, pki, pair, tmp_p
     alice = pki.issue("alice", ",".join("DNS:n%d.example.org" % i for i in range(1500)))
     plenty = tmp_path / "plenty.pem"
     plenty.write_text(open(alice[0]).read() + "".join(open(pki.ca).read() for _ in range(400)))
-    d = gatherd(HELLO, listener={"tls": {"certificate": pair[0], "key": pair[1], "client_ca": pki.ca, "client_auth": "required"}})
+    d = gatherd(HELLO, listener=tls.listener(pair, client_ca=pki.ca, client_auth="required"))
     for _ in range(3):
         with tls.Client(d.port, pki.ca, context=tls.client_context(pki.ca, alice)) as client:
             assert client.request("/hello").status == 200
@@ -236,7 +218,7 @@ def test_huge_client_certificates_are_refused_or_borne(gatherd, pki, pair, tmp_p
 @pytest.mark.threads
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 def test_tickets_outlive_a_hangup_in_every_worker(gatherd, pair, tmp_path, version):
-    d = gatherd(HELLO, listener=listener(pair), workers=2)
+    d = gatherd(HELLO, listener=tls.listener(pair), workers=2)
     request = b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     assert "New, " in tls.s_client(d.port, version, "-sess_out", tmp_path / "s", "-ign_eof", send=request)
     for n in range(3):
@@ -248,7 +230,7 @@ def test_tickets_outlive_a_hangup_in_every_worker(gatherd, pair, tmp_path, versi
 
 @pytest.mark.threads
 def test_certificates_change_under_load(gatherd, pki, pair, tmp_path):
-    d = gatherd(HELLO, listener=listener(pair), workers=2)
+    d = gatherd(HELLO, listener=tls.listener(pair), workers=2)
     pairs = [pki.issue("one"), pki.issue("two", kind="rsa")]
     times = 200 if daemon_module.is_sanitized() else 3000
     n = 0
@@ -271,7 +253,7 @@ def test_certificates_change_under_load(gatherd, pki, pair, tmp_path):
 def test_thousands_of_half_open_handshakes(gatherd, pki, pair):
     """With 200 allowed: who is established does not notice, new ones come through, and memory is bounded."""
     more = {"limits": {"handshakes": 200, "connections": 20000}}
-    d = gatherd(HELLO, listener=listener(pair, **more))
+    d = gatherd(HELLO, listener={**tls.listener(pair), **more})
     count = 500 if daemon_module.is_sanitized() else 4000
     hello = client_hello(server_name(b"localhost"))
     with tls.Client(d.port, pki.ca) as client:
@@ -297,7 +279,7 @@ def test_clients_that_never_read_are_let_go(gatherd, pki, pair):
     """Requests without end, and nothing of the answers is read: what is held for such a client is bounded."""
     body = "x" * 60000
     d = gatherd([{"path": "/hello", "reply": {"body": "hello"}}, {"path": "/big", "reply": {"body": body}}],
-                listener=listener(pair, timeouts={"write_stall": "1s"}))
+                listener={**tls.listener(pair), "timeouts": {"write_stall": "1s"}})
     before = d.memory()
     clients = [tls.Client(d.port, pki.ca) for _ in range(20)]
     for client in clients:

@@ -1,16 +1,14 @@
 """WebSocket through gatherd, by python3-websockets on both sides, by curl, and through nginx."""
 import asyncio
 import http
-import os
 import random
-import shutil
 import signal
 import subprocess
 import time
 
 import pytest
 import websockets
-from harness import ports, tls, wait
+from harness import nginx, tls, wait
 from harness import websocket as ws
 
 ROUTES = [{"name": "ws", "path": "/ws", "proxy": {"upstream": "up", "upgrade": ["websocket"]}},
@@ -327,11 +325,6 @@ def test_an_idle_tunnel_costs_little(gatherd, server):
 # ---- nginx between
 
 NGINX = """
-%(user)s daemon off; worker_processes 1; pid %(dir)s/nginx.pid; error_log %(dir)s/error.log;
-events { worker_connections 256; }
-http {
-    access_log off; client_body_temp_path %(dir)s/t1; proxy_temp_path %(dir)s/t2; fastcgi_temp_path %(dir)s/t3;
-    uwsgi_temp_path %(dir)s/t4; scgi_temp_path %(dir)s/t5;
     server {
         listen 127.0.0.1:%(port)d;
         location / {
@@ -339,26 +332,14 @@ http {
             proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";
         }
     }
-}
 """
 
 
 def test_through_nginx(gatherd, server, tmp_path):
-    port = ports.Port()
-    conf = tmp_path / "nginx.conf"
-    user = "user root;" if os.getuid() == 0 else ""
-    conf.write_text(NGINX % {"dir": tmp_path, "port": port.number, "behind": server().port, "user": user})
-    d = gatherd(ROUTES, {"up": {"servers": ["http://127.0.0.1:%d" % port.number]}})
-    nginx = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-p", str(tmp_path), "-c", str(conf)],
-                             stderr=subprocess.DEVNULL)
-    try:
-        wait.until(lambda: d.get("/ws").status != 502, "nginx to serve")
+    with nginx.running(tmp_path, NGINX, behind=server().port) as port:
+        d = gatherd(ROUTES, {"up": {"servers": ["http://127.0.0.1:%d" % port]}})
 
         async def run():
             async with ws.connect(d) as client:
                 await talk(client, 1, 1000)
         asyncio.run(run())
-    finally:
-        nginx.terminate()
-        nginx.wait()
-        port.release()

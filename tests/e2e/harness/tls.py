@@ -130,6 +130,24 @@ class TlsUpstream(Upstream):
         super()._serve(conn)
 
 
+def listener(*pairs, **more):
+    """What the file says of a listener with these certificates and their keys; `more` goes beside them."""
+    certificates = [{"certificate": cert, "key": key} for cert, key in pairs]
+    return {"tls": {**certificates[0], **more} if len(pairs) == 1 else {"certificates": certificates, **more}}
+
+
+def drain(sock, timeout=wait.PATIENCE):
+    """All that comes until the peer closes or resets."""
+    came = b""
+    sock.settimeout(timeout)
+    try:
+        while more := sock.recv(65536):
+            came += more
+    except (ConnectionError, ssl.SSLError):
+        pass
+    return came
+
+
 def s_client(port, *arguments, send=b""):
     """What `openssl s_client` prints."""
     done = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % port, *map(str, arguments)],
