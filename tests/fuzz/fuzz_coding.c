@@ -2,18 +2,8 @@
  * Any bytes as a compressed body. However they are cut into pieces, the same comes of them; what comes out
  * and what the decoder takes stay within their limits. And any bytes as a body: they come back.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "codec/coding.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(x) \
-	do { \
-		if (!(x)) \
-			abort(); \
-	} while (0)
+#include "fuzz.h"
 
 #define MAX_BYTES 300000
 

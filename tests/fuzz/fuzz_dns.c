@@ -2,22 +2,12 @@
  * Any bytes as what a DNS server answers, and as a hosts file: what is read of them is within its bounds, names are
  * names, and the servers that come of it are the same ones when the same is said again.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "daemon/places.h"
 #include "net/dns_message.h"
 #include "net/hosts_file.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 #define NAME STR("users.test")
-#define MUST(x) \
-	do { \
-		if (!(x)) \
-			abort(); \
-	} while (0)
-
 static void
 check_outcome(enum err_code e, size_t n, size_t max)
 {

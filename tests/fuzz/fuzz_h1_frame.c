@@ -2,21 +2,11 @@
  * Any bytes as a body of any framing. However the bytes are cut into pieces, the same payload comes out, the
  * same bytes are taken, and the end is the same; a chunked body written anew decodes to the same payload.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "codec/h1_frame.h"
 #include "codec/h1_write.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(x) \
-	do { \
-		if (!(x)) \
-			abort(); \
-	} while (0)
+#include "fuzz.h"
 
 struct outcome {
 	struct h1_frame frame;

@@ -2,23 +2,13 @@
  * Any bytes as a head. Whole or byte by byte, in memory that moves, the outcome is the same; what was
  * accepted, written anew and read again, means the same.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/compiler.h"
 #include "codec/h1_frame.h"
 #include "codec/h1_head.h"
 #include "codec/h1_write.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 enum { MAX_FIELDS = 32 };
-
-#define MUST(x) \
-	do { \
-		if (!(x)) \
-			abort(); \
-	} while (0)
 
 struct outcome {
 	struct h1_head head;

@@ -3,8 +3,6 @@
  * merging, and what comes out must be taken by the scanner again. The first byte chooses the
  * policy, the second the places; 0xff separates the parts (no JSON text holds it).
  */
-#include <stdlib.h>
-
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "codec/json_dedup.h"
@@ -15,32 +13,12 @@
 #include "codec/utf8.h"
 #include "gather/merge.h"
 #include "gather/part.h"
+#include "fuzz.h"
 
 #define MAX_PARTS 4
 
-#define CHECK(claim)             \
-	do {                     \
-		if (!(claim))    \
-			abort(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static struct json_scan js;
 static struct arena arena;
-
-/* A copy with nothing behind it: the sanitizer sees every read too far. */
-static struct str
-tight(struct str s)
-{
-	char *p = malloc(s.n == 0 ? 1 : s.n);
-
-	CHECK(p != NULL);
-	if (s.n > 0)
-		memcpy(p, s.p, s.n);
-	arena_on_reset(&arena, free, p);
-	return str_of(p, s.n);
-}
 
 /* Every value is found where it is; all of them lie inside the one around them. */
 static void
@@ -50,13 +28,13 @@ walk(struct json_value value)
 	struct json_iter it;
 	struct json_member m;
 
-	CHECK(value.kind == json_iter_kind(value.text.p[0]));
+	MUST(value.kind == json_iter_kind(value.text.p[0]));
 	json_iter_init(&it, value);
 	while (json_iter_next(&it, &m)) {
-		CHECK(m.value.text.n > 0 && m.value.text.p > value.text.p);
-		CHECK(m.value.text.p + m.value.text.n < end);
+		MUST(m.value.text.n > 0 && m.value.text.p > value.text.p);
+		MUST(m.value.text.p + m.value.text.n < end);
 		if (it.is_object)
-			CHECK(json_str_eq(m.key, m.key) && m.key.p[-1] == '"');
+			MUST(json_str_eq(m.key, m.key) && m.key.p[-1] == '"');
 		walk(m.value);
 	}
 }
@@ -68,8 +46,8 @@ check_output(struct str text)
 	struct json_value root;
 	struct json_fault fault;
 
-	if (json_scan_text(&js, tight(text), 0, &root, &fault) != ERR_NONE)
-		CHECK(strcmp(fault.reason, "nested too deeply") == 0);
+	if (json_scan_text(&js, fuzz_tight(&arena, text), 0, &root, &fault) != ERR_NONE)
+		MUST(strcmp(fault.reason, "nested too deeply") == 0);
 }
 
 static void
@@ -78,10 +56,10 @@ check_strings(struct str any)
 	struct str written = json_write_str(&arena, any);
 	struct str inside = str_of(written.p + 1, written.n - 2);
 
-	CHECK(written.n <= json_write_bound(any));
+	MUST(written.n <= json_write_bound(any));
 	check_output(written);
 	if (utf8_is_valid(any))
-		CHECK(str_eq(json_str_text(&arena, inside), any));
+		MUST(str_eq(json_str_text(&arena, inside), any));
 	check_output(json_write_base64(&arena, any));
 }
 
@@ -93,7 +71,7 @@ check_path(struct str text, struct json_value root)
 	struct json_value found;
 
 	if (json_path_compile(&arena, text, &path, &fault) != ERR_NONE) {
-		CHECK(fault.offset <= text.n && fault.reason != NULL);
+		MUST(fault.offset <= text.n && fault.reason != NULL);
 		return;
 	}
 	found = json_path_find(&path, root);
@@ -109,14 +87,14 @@ read_part(struct str text)
 	struct part part = { .value = { JSON_NONE, { NULL, 0 } } };
 
 	if (part_read(&lax, text, &js, &arena, &part) != ERR_NONE) {
-		CHECK(part.fault.offset <= text.n && part.fault.reason != NULL);
-		CHECK(part_read(&strict, text, &js, &arena, &part) != ERR_NONE);
+		MUST(part.fault.offset <= text.n && part.fault.reason != NULL);
+		MUST(part_read(&strict, text, &js, &arena, &part) != ERR_NONE);
 		return (struct json_value){ JSON_NONE, { NULL, 0 } };
 	}
 	check_output(part.value.text);
 	walk(part.value);
 	if (part_read(&strict, text, &js, &arena, &part) != ERR_NONE)
-		CHECK(strcmp(part.fault.reason, "duplicate key") == 0);
+		MUST(strcmp(part.fault.reason, "duplicate key") == 0);
 	part_read(&lax, text, &js, &arena, &part);
 	return part.value;
 }
@@ -128,12 +106,12 @@ check_merge(const struct merge_plan *plan, const struct merge_input *in)
 	struct buf b = BUF_INIT;
 
 	if (merge_run(plan, in, &result) != ERR_NONE) {
-		CHECK(result.conflict_part < plan->spec.n && result.conflict_place.n > 0);
+		MUST(result.conflict_part < plan->spec.n && result.conflict_place.n > 0);
 		return;
 	}
 	for (size_t i = 0; i < result.n; i++)
 		buf_add(&b, str_of(result.iov[i].iov_base, result.iov[i].iov_len));
-	CHECK(b.n == result.bytes);
+	MUST(b.n == result.bytes);
 	check_output(buf_str(&b));
 	buf_fini(&b);
 }
@@ -153,7 +131,7 @@ merge(enum conflict_policy policy, unsigned shape, const struct json_value *part
 
 	for (size_t i = 0; i < n; i++) {
 		places[i].name = STR("name");
-		CHECK(json_path_compile_into(&arena,
+		MUST(json_path_compile_into(&arena,
 			  shape == 0xff ? STR("[]") : intos[shape >> 2 * i & 3], &places[i].into,
 			  &path_fault) == ERR_NONE);
 	}
@@ -177,7 +155,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	arena_init(&arena, NULL, 0);
 	rest = str_of((const char *)data + 2, size - 2);
 	while (n < MAX_PARTS && str_split(&rest, (char)0xff, &text)) {
-		text = tight(text);
+		text = fuzz_tight(&arena, text);
 		parts[n++] = read_part(text);
 		check_strings(text);
 		if (n > 1 && parts[n - 2].kind != JSON_NONE)

@@ -2,18 +2,8 @@
  * Any bytes as a PROXY header. However they are cut into pieces, the same client comes of them, or none;
  * the reader never asks for a byte behind the header's end, nor beyond its bounds.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "codec/proxy_header.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(x) \
-	do { \
-		if (!(x)) \
-			abort(); \
-	} while (0)
+#include "fuzz.h"
 
 static enum proxy_header_progress
 drive(struct proxy_header *h, struct str bytes, size_t piece, size_t *used)

@@ -4,41 +4,19 @@
  * the texts of a list (neither is in UTF-8): from, select, drop, rename, the place of a zip, move,
  * append, the document.
  */
-#include <stdlib.h>
-
 #include "base/compiler.h"
 #include "codec/json_iter.h"
 #include "codec/json_scan.h"
 #include "gather/answer_shape.h"
 #include "gather/shape.h"
 #include "gather/zip.h"
+#include "fuzz.h"
 
 #define MAX_LIST 16
-
-#define CHECK(claim)             \
-	do {                     \
-		if (!(claim))    \
-			abort(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct json_scan js;
 static struct arena arena;
 static struct str rest;
-
-/* A copy with nothing behind it: the sanitizer sees every read too far. */
-static struct str
-tight(struct str s)
-{
-	char *p = malloc(s.n == 0 ? 1 : s.n);
-
-	CHECK(p != NULL);
-	if (s.n > 0)
-		memcpy(p, s.p, s.n);
-	arena_on_reset(&arena, free, p);
-	return str_of(p, s.n);
-}
 
 static struct str
 next_field(void)
@@ -55,7 +33,7 @@ next_list(void)
 	struct str field = next_field(), text;
 
 	while (field.n > 0 && list.n < MAX_LIST && str_split(&field, (char)0xfe, &text))
-		list.at[list.n++].s = tight(text);
+		list.at[list.n++].s = fuzz_tight(&arena, text);
 	return list;
 }
 
@@ -78,10 +56,10 @@ check_output(struct str text)
 	struct json_value root;
 	struct json_fault fault;
 
-	if (json_scan_text(&js, tight(text), 0, &root, &fault) != ERR_NONE)
-		CHECK(strcmp(fault.reason, "nested too deeply") == 0);
+	if (json_scan_text(&js, fuzz_tight(&arena, text), 0, &root, &fault) != ERR_NONE)
+		MUST(strcmp(fault.reason, "nested too deeply") == 0);
 	else
-		CHECK(root.text.n == text.n);
+		MUST(root.text.n == text.n);
 }
 
 static void
@@ -90,7 +68,7 @@ check_outcome(enum err_code e, struct str text)
 	if (e == ERR_NONE)
 		check_output(text);
 	else
-		CHECK(e == ERR_SHAPE_MISMATCH || e == ERR_MERGE_CONFLICT || e == ERR_BUDGET);
+		MUST(e == ERR_SHAPE_MISMATCH || e == ERR_MERGE_CONFLICT || e == ERR_BUDGET);
 }
 
 /* What the scanner finds on its way, a walk over the valid text finds too. */
@@ -102,10 +80,10 @@ check_walk(const struct shape *shape, struct json_value root)
 
 	json_cuts_begin(&walked, shape_rules(shape), &arena);
 	json_cuts_find(&walked, root);
-	CHECK(walked.n == scanned->n && walked.collides == scanned->collides);
-	CHECK(walked.target_from == scanned->target_from && walked.target_to == scanned->target_to);
+	MUST(walked.n == scanned->n && walked.collides == scanned->collides);
+	MUST(walked.target_from == scanned->target_from && walked.target_to == scanned->target_to);
 	for (size_t i = 0; i < walked.n; i++)
-		CHECK(walked.at[i].from == scanned->at[i].from && walked.at[i].to == scanned->at[i].to &&
+		MUST(walked.at[i].from == scanned->at[i].from && walked.at[i].to == scanned->at[i].to &&
 		      walked.at[i].renamed == scanned->at[i].renamed);
 	json_cuts_fini(&walked);
 }
@@ -114,12 +92,12 @@ check_walk(const struct shape *shape, struct json_value root)
 static struct json_cuts *
 scan_cuts(const struct shape *shape, struct str document)
 {
-	struct str text = tight(document);
+	struct str text = fuzz_tight(&arena, document);
 	struct json_value root;
 
 	json_cuts_begin(&js.cuts, shape_rules(shape), &arena);
-	CHECK(json_scan_text(&js, text, JSON_SCAN_CUTS, &root, NULL) == ERR_NONE);
-	CHECK(root.text.p == text.p && root.text.n == text.n);
+	MUST(json_scan_text(&js, text, JSON_SCAN_CUTS, &root, NULL) == ERR_NONE);
+	MUST(root.text.p == text.p && root.text.n == text.n);
 	check_walk(shape, root);
 	return &js.cuts;
 }
@@ -134,17 +112,17 @@ shape(const struct shape_conf *conf, struct json_value root)
 	enum err_code e;
 
 	if (shape_compile(&arena, conf, &shape, &where, &fault) != ERR_NONE) {
-		CHECK(fault.reason != NULL);
+		MUST(fault.reason != NULL);
 		return root;
 	}
 	if (shape == NULL)
 		return root;
 	e = shape_apply(shape, scan_cuts(shape, root.text), &arena, &out);
 	check_outcome(e, out.text);
-	CHECK(shape_apply_in_place(shape, scan_cuts(shape, root.text), &arena, &in_place) == e);
-	CHECK(e != ERR_NONE || str_eq(in_place.text, out.text));
+	MUST(shape_apply_in_place(shape, scan_cuts(shape, root.text), &arena, &in_place) == e);
+	MUST(e != ERR_NONE || str_eq(in_place.text, out.text));
 	if (e == ERR_NONE)
-		CHECK(out.kind == json_iter_kind(out.text.p[0]));
+		MUST(out.kind == json_iter_kind(out.text.p[0]));
 	return e == ERR_NONE ? out : root;
 }
 
@@ -194,7 +172,7 @@ reshape(const struct response_conf *conf, struct json_value root)
 	enum err_code e;
 
 	if (answer_shape_compile(&arena, conf, &shape, &where, &fault) != ERR_NONE) {
-		CHECK(fault.reason != NULL);
+		MUST(fault.reason != NULL);
 		return;
 	}
 	if (shape == NULL)
@@ -209,7 +187,7 @@ run(uint8_t choice)
 	enum conflict_policy policy = (enum conflict_policy)(choice % 5);
 	struct conf_json_member member = { .name = STR("a"),
 		.value = { .kind = CONF_JSON_RAW, .text.s = STR("1.10") } };
-	struct shape_conf conf = { .from.s = tight(next_field()) };
+	struct shape_conf conf = { .from.s = fuzz_tight(&arena, next_field()) };
 	struct response_conf response = { .on_conflict = policy, .partial_meta.s = STR("b") };
 	struct json_value root;
 	struct str place;
@@ -219,14 +197,14 @@ run(uint8_t choice)
 	conf.select = next_list();
 	conf.drop = response.drop = next_list();
 	conf.rename = next_pairs();
-	place = tight(next_field());
+	place = fuzz_tight(&arena, next_field());
 	response.move = next_pairs();
 	response.append = next_pairs();
 	response.shape = (choice & 0x40) != 0 ? ANSWER_ARRAY : ANSWER_OBJECT;
 	if ((choice & 0x80) != 0)
 		response.static_json =
 		    (struct conf_json){ .kind = CONF_JSON_OBJECT, .members = &member, .n = 1 };
-	if (json_scan_text(&js, tight(rest), 0, &root, NULL) != ERR_NONE)
+	if (json_scan_text(&js, fuzz_tight(&arena, rest), 0, &root, NULL) != ERR_NONE)
 		return;
 	zip(policy, place, root);
 	reshape(&response, root);

@@ -3,16 +3,11 @@
  * is dumped, and the dump must be taken again and yield the same dump; trees without errors
  * round-trip likewise even when they are no configuration.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
 #include "base/buf.h"
 #include "conf/conf_dump.h"
 #include "conf/conf_load.h"
 #include "conf/yaml_tree.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static void
 must_be_equal(const struct buf *a, const struct buf *b)

@@ -72,12 +72,11 @@ sim_http_start(const struct sim_http *h)
 }
 
 struct str
-sim_http_field(const struct sim_http *h, struct str name, size_t n)
+sim_http_value(struct str lines, struct str name, size_t n)
 {
-	struct str lines = buf_str(&h->head), line, key;
+	struct str line, key;
 
-	str_split(&lines, '\n', &line);
-	while (!str_is_none(lines) && str_split(&lines, '\n', &line)) {
+	while (str_split(&lines, '\n', &line)) {
 		if (!str_split(&line, ':', &key) || !str_ieq(key, name) || n-- > 0)
 			continue;
 		if (line.n > 0 && line.p[line.n - 1] == '\r')
@@ -85,6 +84,15 @@ sim_http_field(const struct sim_http *h, struct str name, size_t n)
 		return str_trim(line);
 	}
 	return str_none();
+}
+
+struct str
+sim_http_field(const struct sim_http *h, struct str name, size_t n)
+{
+	struct str lines = buf_str(&h->head), start;
+
+	str_split(&lines, '\n', &start);
+	return sim_http_value(lines, name, n);
 }
 
 static bool

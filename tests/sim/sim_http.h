@@ -51,6 +51,8 @@ struct str sim_http_rest(const struct sim_http *h);
 bool sim_http_has_bytes(const struct sim_http *h);
 /* The n-th (from 0) value of a field of the head; none when there are fewer. */
 struct str sim_http_field(const struct sim_http *h, struct str name, size_t n);
+/* The same of any lines of fields. */
+struct str sim_http_value(struct str lines, struct str name, size_t n);
 /* The head's first line. */
 struct str sim_http_start(const struct sim_http *h);
 

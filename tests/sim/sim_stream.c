@@ -81,21 +81,6 @@ next_event(struct str *rest, struct sim_record *out)
 	return true;
 }
 
-static struct str
-field_of(struct str head, struct str name)
-{
-	struct str line, key;
-
-	while (str_split(&head, '\n', &line)) {
-		if (!str_split(&line, ':', &key) || !str_ieq(key, name))
-			continue;
-		if (line.n > 0 && line.p[line.n - 1] == '\r')
-			line.n--;
-		return str_trim(line);
-	}
-	return str_none();
-}
-
 /* RFC 2046 5.1 */
 static bool
 next_part(struct str boundary, struct str *rest, struct sim_record *out)
@@ -106,17 +91,17 @@ next_part(struct str boundary, struct str *rest, struct sim_record *out)
 
 	if (!take(rest, STR("--")) || !take(rest, boundary) || !take(rest, STR("\r\n")) ||
 	    !take_until(rest, STR("\r\n\r\n"), &head) ||
-	    !str_to_u64(field_of(head, STR("Content-Length")), &n) || n + 2 > rest->n)
+	    !str_to_u64(sim_http_value(head, STR("Content-Length"), 0), &n) || n + 2 > rest->n)
 		return false;
 	out->text = str_of(rest->p, (size_t)n);
 	*rest = str_of(rest->p + n, rest->n - (size_t)n);
 	if (!take(rest, STR("\r\n")))
 		return false;
-	disposition = field_of(head, STR("Content-Disposition"));
+	disposition = sim_http_value(head, STR("Content-Disposition"), 0);
 	if (str_is_none(disposition))
 		return read_end(out->text, out) && take(rest, STR("--")) && take(rest, boundary) &&
 		    take(rest, STR("--\r\n"));
-	if (str_eq(field_of(head, STR("Content-Type")), STR("application/problem+json")))
+	if (str_eq(sim_http_value(head, STR("Content-Type"), 0), STR("application/problem+json")))
 		return read_failure(out->text, "reason", out);
 	out->kind = SIM_RECORD_RESULT;
 	if (!take(&disposition, inline_as) || disposition.n < 2)
