@@ -97,18 +97,20 @@ holds(const struct yaml_node *item, const struct condition *c)
 
 /* ---- what has then no effect */
 
-static const char *const for_proxy[] = {
-	"request.body",
+/* How the answer is merged. */
+static const char *const merging[] = {
 	"response.on_conflict",
-	"response.partial",
 	"response.static",
 	"response.move",
 	"response.append",
 	"response.drop",
 	"response.shape",
-	"response.status",
-	"response.body",
-	"response.json",
+	NULL,
+};
+/* What else an answer is made of that is put together here. */
+static const char *const making[] = { "response.partial", "response.status", "response.body", "response.json", NULL };
+static const char *const for_proxy[] = {
+	"request.body",
 	"response.errors",
 	"response.headers.copy",
 	"response.headers.remove",
@@ -117,29 +119,6 @@ static const char *const for_proxy[] = {
 	NULL,
 };
 static const char *const for_reply[] = { "response", "format", "need", "request.body.required", NULL };
-static const char *const for_stream[] = {
-	"response.on_conflict",
-	"response.partial",
-	"response.static",
-	"response.move",
-	"response.append",
-	"response.drop",
-	"response.shape",
-	"response.status",
-	"response.body",
-	"response.json",
-	NULL,
-};
-/* How the answer is merged. */
-static const char *const for_own_body[] = {
-	"response.on_conflict",
-	"response.static",
-	"response.move",
-	"response.append",
-	"response.drop",
-	"response.shape",
-	NULL,
-};
 static const char *const meta[] = { "response.partial.meta", NULL };
 static const char *const tunnel[] = { "proxy.tunnel", NULL };
 static const char *const compression[] = { "compress.min_size", "compress.types", "compress.levels", NULL };
@@ -157,6 +136,7 @@ static const char *const answer[] = { "status", "headers", "json", "body", NULL 
 static const char *const delay[] = { "delay", NULL };
 
 #define INSTEAD(key) "has no effect: `" key "` stands in place of the merged answer"
+#define UNMERGED "has no effect: the route's `format` does not merge its parts"
 #define ON(key) "has no effect on a route with `" key "`"
 #define WITHOUT(key) "has no effect without `" key "`"
 
@@ -167,14 +147,16 @@ static const struct rule {
 	bool is_warning;
 	const char *why;
 } rules[] = {
+	{ &route_conf_section, { { "proxy", IS_THERE, NULL } }, merging, false, ON("proxy") },
+	{ &route_conf_section, { { "proxy", IS_THERE, NULL } }, making, false, ON("proxy") },
 	{ &route_conf_section, { { "proxy", IS_THERE, NULL } }, for_proxy, false, ON("proxy") },
 	{ &route_conf_section, { { "reply", IS_THERE, NULL } }, for_reply, false, ON("reply") },
 	{ &route_conf_section, { { "batch", IS_THERE, NULL } }, for_reply, false, ON("batch") },
-	{ &route_conf_section, { { "format", LACKS, "json" } }, for_stream, false,
-	    "has no effect: the route's `format` does not merge its parts" },
-	{ &route_conf_section, { { "response.body", IS_THERE, NULL } }, for_own_body, false, INSTEAD("body") },
+	{ &route_conf_section, { { "format", LACKS, "json" } }, merging, false, UNMERGED },
+	{ &route_conf_section, { { "format", LACKS, "json" } }, making, false, UNMERGED },
+	{ &route_conf_section, { { "response.body", IS_THERE, NULL } }, merging, false, INSTEAD("body") },
 	{ &route_conf_section, { { "response.json", IS_THERE, NULL }, { "response.body", IS_MISSING, NULL } },
-	    for_own_body, false, INSTEAD("json") },
+	    merging, false, INSTEAD("json") },
 	{ &route_conf_section, { { "response.body", IS_THERE, NULL } }, meta, true, INSTEAD("body") },
 	{ &route_conf_section, { { "response.json", IS_THERE, NULL }, { "response.body", IS_MISSING, NULL } },
 	    meta, true, INSTEAD("json") },
