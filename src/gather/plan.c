@@ -190,8 +190,8 @@ static enum err_code
 check_cycles(struct compiler *c)
 {
 	const struct plan *plan = c->plan;
-	uint64_t deps[PLAN_GRAPH_MAX];
-	size_t cycle[PLAN_GRAPH_MAX], n;
+	uint64_t deps[TEMPLATE_MAX_CALLS];
+	size_t cycle[TEMPLATE_MAX_CALLS], n;
 	struct str text = STR("");
 
 	for (size_t i = 0; i < plan->n_calls; i++)

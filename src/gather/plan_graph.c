@@ -34,7 +34,7 @@ visit(struct walk *w, size_t call, uint64_t on_path, size_t *begin)
 }
 
 bool
-plan_graph_find_cycle(const uint64_t *deps, size_t n_calls, size_t cycle[PLAN_GRAPH_MAX], size_t *n)
+plan_graph_find_cycle(const uint64_t *deps, size_t n_calls, size_t cycle[TEMPLATE_MAX_CALLS], size_t *n)
 {
 	struct walk w = { .deps = deps, .n_calls = n_calls, .path = cycle };
 	size_t begin = 0;

@@ -2,16 +2,12 @@
 #ifndef GATHER_PLAN_GRAPH_H
 #define GATHER_PLAN_GRAPH_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define PLAN_GRAPH_MAX 64
+#include "gather/template.h"
 
 /*
  * Looks for calls that wait for each other in a circle; deps[i] are those that call i waits for. True: cycle[0 ..
  * *n) are the calls on it, each waiting for the next, the last for the first.
  */
-bool plan_graph_find_cycle(const uint64_t *deps, size_t n_calls, size_t cycle[PLAN_GRAPH_MAX], size_t *n);
+bool plan_graph_find_cycle(const uint64_t *deps, size_t n_calls, size_t cycle[TEMPLATE_MAX_CALLS], size_t *n);
 
 #endif

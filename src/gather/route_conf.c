@@ -2,6 +2,7 @@
 #include "gather/route_conf.h"
 
 #include "base/compiler.h"
+#include "gather/template.h"
 
 /* Heads, templates, the glue of an answer. */
 #define ARENA_SLACK_BYTES (UINT64_C(4) << 20)
@@ -217,7 +218,7 @@ static const struct conf_row rows[] = {
 	    .section = &call_conf_section,
 	    .is_optional = true,
 	    .min = 1,
-	    .max = 64,
+	    .max = TEMPLATE_MAX_CALLS,
 	    .since = "0.1",
 	    .doc = "The calls, by name. Their results are merged in the order of the file. Exactly "
 		   "one of `calls`, `proxy`, `reply` and `batch` must be there.",

@@ -72,7 +72,7 @@ struct template {
 	struct template_uses uses;
 };
 
-#define TEMPLATE_MAX_CALLS 64 /* bits of template_uses.calls */
+#define TEMPLATE_MAX_CALLS 64 /* of a route: a bit each, here and in the graph of its calls */
 
 /* What a template may refer to, beside the request. */
 struct template_params {
