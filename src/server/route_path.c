@@ -45,7 +45,7 @@ add_name(struct parse *p, struct str name)
 
 	if (!is_name(name))
 		return refuse(p, name, "a parameter's name is letters, digits, _ and -");
-	if (str_eq(name, STR("body")) || str_eq(name, STR("item")))
+	if (str_eq(name, STR("body")) || str_eq(name, STR("item")) || str_eq(name, STR("items")))
 		return refuse(p, name, "this name means something else in templates");
 	for (size_t i = 0; i < params->n; i++)
 		if (str_eq(p->names[i], name))

@@ -223,6 +223,8 @@ START_TEST(refuses_what_is_no_path)
 		{ "/..", "", "9:11 this segment cannot be part of a path; percent-encode it" },
 		{ "/a", "GET,P OST", "0:0 a method is a token such as GET" },
 		{ "/a", "CONNECT", "0:0 CONNECT and TRACE are not served" },
+		{ "/{item}", "", "12:12 this name means something else in templates" },
+		{ "/{items}", "", "13:12 this name means something else in templates" },
 	};
 
 	setup();
