@@ -158,7 +158,7 @@ zip(enum conflict_policy policy, struct str place, struct json_value root)
 static void
 reshape(const struct response_conf *conf, struct json_value root)
 {
-	struct iovec iov = { (void *)(uintptr_t)root.text.p, root.text.n };
+	struct iovec iov = str_iov(root.text);
 	struct answer_shape_input in = { .iov = &iov,
 		.n = 1,
 		.bytes = root.text.n,

@@ -370,7 +370,7 @@ on_answer(void)
 		answer(arena_printf(&arena, "plan %s", fault.reason));
 		return;
 	}
-	iov = (struct iovec){ (void *)(uintptr_t)text.p, text.n };
+	iov = str_iov(text);
 	in.iov = &iov;
 	in.bytes = text.n;
 	if (shape != NULL)

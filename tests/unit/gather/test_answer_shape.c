@@ -76,8 +76,7 @@ static void
 apply(const struct program *p, const char *in, const char *meta, const char *want)
 {
 	size_t half = strlen(in) / 2;
-	struct iovec iov[2] = { { (void *)(uintptr_t)in, half },
-		{ (void *)(uintptr_t)(in + half), strlen(in) - half } };
+	struct iovec iov[2] = { str_iov(str_of(in, half)), str_iov(str_c(in + half)) };
 	struct answer_shape_input input = { .iov = iov,
 		.n = 2,
 		.bytes = strlen(in),

@@ -563,7 +563,7 @@ static void
 open_half(size_t n, struct str first)
 {
 	static const struct mem_listener_events events = { .on_accept = on_accept_half };
-	struct iovec iov = { (void *)(uintptr_t)first.p, first.n };
+	struct iovec iov = str_iov(first);
 	size_t put;
 
 	n_half = 0;
@@ -626,7 +626,7 @@ END_TEST
 
 START_TEST(a_turn_makes_few_steps_of_handshakes)
 {
-	struct iovec iov = { (void *)(uintptr_t)HALF_HELLO.p, HALF_HELLO.n };
+	struct iovec iov = str_iov(HALF_HELLO);
 	size_t put;
 
 	set_up();

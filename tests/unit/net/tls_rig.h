@@ -180,8 +180,7 @@ static inline void
 rig_send(struct rig_end *e)
 {
 	while (e->n_sent < e->out.n) {
-		struct iovec iov = { (void *)(uintptr_t)(e->out.p + e->n_sent),
-			e->out.n - e->n_sent };
+		struct iovec iov = str_iov(str_of(e->out.p + e->n_sent, e->out.n - e->n_sent));
 		size_t put;
 		enum io_status io = stream_writev(e->stream, &iov, 1, &put);
 

@@ -288,7 +288,7 @@ rig_connect(struct rig *r, size_t i)
 static inline void
 rig_put(struct rig_end *end, struct str text)
 {
-	struct iovec iov = { (void *)(uintptr_t)text.p, text.n };
+	struct iovec iov = str_iov(text);
 	size_t put;
 
 	ck_assert_int_eq(stream_writev(end->stream, &iov, 1, &put), IO_OK);

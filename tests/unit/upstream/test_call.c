@@ -47,7 +47,7 @@ static void
 peer_answer(struct peer *p)
 {
 	const struct script *s = &f.script[f.n_requests < f.n_script ? f.n_requests : f.n_script - 1];
-	struct iovec v = { (void *)(uintptr_t)s->answer, s->answer == NULL ? 0 : strlen(s->answer) };
+	struct iovec v = str_iov(s->answer == NULL ? str_none() : str_c(s->answer));
 	size_t put;
 
 	f.n_requests++;
@@ -329,7 +329,7 @@ END_TEST
 START_TEST(an_answer_that_nobody_asked_for_closes_the_connection)
 {
 	static const struct script script[] = { { fine, false } };
-	struct iovec v = { (void *)(uintptr_t)fine, sizeof fine - 1 };
+	struct iovec v = str_iov(str_of(fine, sizeof fine - 1));
 	size_t put;
 
 	setup(script, 1);
@@ -352,7 +352,7 @@ START_TEST(an_answer_that_came_before_its_request_is_not_believed)
 {
 	static const struct script script[] = { { fine, false } };
 	static const char evil[] = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
-	struct iovec v = { (void *)(uintptr_t)evil, sizeof evil - 1 };
+	struct iovec v = str_iov(str_of(evil, sizeof evil - 1));
 	struct uconn *uc;
 	size_t put;
 

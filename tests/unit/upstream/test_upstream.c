@@ -50,7 +50,7 @@ static void
 answer(struct peer *p)
 {
 	static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-	struct iovec v = { (void *)(uintptr_t)text, sizeof text - 1 };
+	struct iovec v = str_iov(str_of(text, sizeof text - 1));
 	size_t put;
 
 	ck_assert_int_eq(stream_writev(p->stream, &v, 1, &put), IO_OK);
