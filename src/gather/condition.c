@@ -1,8 +1,6 @@
 /* Conditions: a recursive-descent compiler and a walk over the tree. Read-only when shared. */
 #include "gather/condition.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,20 +57,6 @@ struct parser {
 	struct template_error *error;
 };
 
-static enum err_code fault(struct parser *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
-
-static enum err_code
-fault(struct parser *p, const char *fmt, ...)
-{
-	va_list ap;
-
-	p->error->offset = p->at;
-	va_start(ap, fmt);
-	vsnprintf(p->error->message, sizeof p->error->message, fmt, ap);
-	va_end(ap);
-	return ERR_BAD_CONFIG;
-}
-
 static void
 skip_space(struct parser *p)
 {
@@ -117,7 +101,7 @@ parse_reference(struct parser *p, struct operand *out)
 	enum err_code e;
 
 	if (begin + n == p->text.n)
-		return fault(p, "a reference that begins with { has no }");
+		return template_fault(p->error, p->at, "a reference that begins with { has no }");
 	e = template_compile(p->arena, str_of(p->text.p + begin, n + 1), TEMPLATE_TEXT, p->params,
 	    &out->reference, p->error);
 	if (e != ERR_NONE) {
@@ -125,7 +109,7 @@ parse_reference(struct parser *p, struct operand *out)
 		return e;
 	}
 	if (!template_is_reference(&out->reference))
-		return fault(p, "a reference is expected");
+		return template_fault(p->error, p->at, "a reference is expected");
 	p->at += n + 1;
 	return ERR_NONE;
 }
@@ -138,7 +122,7 @@ parse_quoted(struct parser *p, struct operand *out)
 	size_t n = str_find(rest, quote);
 
 	if (n == rest.n)
-		return fault(p, "a text that begins with %c does not end", quote);
+		return template_fault(p->error, p->at, "a text that begins with %c does not end", quote);
 	out->literal = (struct json_value){ JSON_STRING,
 		json_write_str(p->arena, str_of(rest.p, n)) };
 	p->at += n + 2;
@@ -153,7 +137,8 @@ parse_word(struct parser *p, struct operand *out)
 	struct json_value v;
 
 	if (word.n == 0)
-		return fault(p, "a reference, a text, a number, true, false or null is expected");
+		return template_fault(p->error, p->at,
+		    "a reference, a text, a number, true, false or null is expected");
 	if (json_scan_once(word, &v, NULL) != ERR_NONE)
 		v = (struct json_value){ JSON_STRING, json_write_str(p->arena, word) };
 	out->literal = v;
@@ -167,7 +152,7 @@ parse_scalar(struct parser *p, struct operand *out)
 	skip_space(p);
 	*out = (struct operand){ .literal = { .kind = JSON_NONE } };
 	if (p->at == p->text.n)
-		return fault(p, "the condition ends where a value is expected");
+		return template_fault(p->error, p->at, "the condition ends where a value is expected");
 	if (p->text.p[p->at] == '{')
 		return parse_reference(p, out);
 	if (p->text.p[p->at] == '"' || p->text.p[p->at] == '\'')
@@ -186,12 +171,12 @@ parse_list(struct parser *p, struct operand *out)
 		enum err_code e;
 
 		if (out->n_list == MAX_LIST)
-			return fault(p, "a list of more than %d values", MAX_LIST);
+			return template_fault(p->error, p->at, "a list of more than %d values", MAX_LIST);
 		e = parse_scalar(p, &out->list[out->n_list++]);
 		if (e != ERR_NONE)
 			return e;
 	} while (take(p, STR(",")));
-	return take(p, STR("]")) ? ERR_NONE : fault(p, "] or , is expected");
+	return take(p, STR("]")) ? ERR_NONE : template_fault(p->error, p->at, "] or , is expected");
 }
 
 static enum err_code
@@ -236,14 +221,14 @@ check_types(struct parser *p, const struct condition *c)
 	const struct operand *both[] = { &c->a, &c->b };
 
 	if (c->a.is_list || (c->b.is_list && c->kind != NODE_IN))
-		return fault(p, "a list can only stand on the right of in");
+		return template_fault(p->error, p->at, "a list can only stand on the right of in");
 	for (size_t i = 0; orders && i < ARRAY_LEN(both); i++)
 		if (both[i]->literal.kind != JSON_NONE && both[i]->literal.kind != JSON_NUMBER &&
 		    both[i]->literal.kind != JSON_STRING)
-			return fault(p, "true, false and null have no order");
+			return template_fault(p->error, p->at, "true, false and null have no order");
 	if (orders && c->a.literal.kind != JSON_NONE && c->b.literal.kind != JSON_NONE &&
 	    c->a.literal.kind != c->b.literal.kind)
-		return fault(p, "a number and a text have no order");
+		return template_fault(p->error, p->at, "a number and a text have no order");
 	return ERR_NONE;
 }
 
@@ -256,7 +241,7 @@ parse_comparison(struct parser *p, struct condition *c)
 		c->kind = NODE_EXISTS;
 		skip_space(p);
 		if (p->at == p->text.n || p->text.p[p->at] != '{')
-			return fault(p, "a reference is expected after exists");
+			return template_fault(p->error, p->at, "a reference is expected after exists");
 		return parse_reference(p, &c->a);
 	}
 	c->kind = NODE_TRUE;
@@ -276,14 +261,14 @@ parse_not(struct parser *p, struct condition **out)
 
 	*out = c;
 	if (++p->depth > MAX_DEPTH)
-		return fault(p, "nested too deeply");
+		return template_fault(p->error, p->at, "nested too deeply");
 	if (take(p, STR("not"))) {
 		c->kind = NODE_NOT;
 		e = parse_not(p, &c->left);
 	} else if (take(p, STR("("))) {
 		e = parse_or(p, out);
 		if (e == ERR_NONE && !take(p, STR(")")))
-			e = fault(p, ") is expected");
+			e = template_fault(p->error, p->at, ") is expected");
 	} else {
 		e = parse_comparison(p, c);
 	}
@@ -329,7 +314,7 @@ condition_compile(struct arena *arena, struct str text, const struct template_pa
 
 	skip_space(&p);
 	if (e == ERR_NONE && p.at != text.n)
-		return fault(&p, "and, or, an operator or the end is expected");
+		return template_fault(p.error, p.at, "and, or, an operator or the end is expected");
 	return e;
 }
 

@@ -24,17 +24,14 @@ struct compiler {
 	struct template_error *error;
 };
 
-static enum err_code fault(struct compiler *c, size_t offset, const char *fmt, ...)
-    PRINTF_LIKE(3, 4);
-
-static enum err_code
-fault(struct compiler *c, size_t offset, const char *fmt, ...)
+enum err_code
+template_fault(struct template_error *error, size_t offset, const char *fmt, ...)
 {
 	va_list ap;
 
-	c->error->offset = offset;
+	error->offset = offset;
 	va_start(ap, fmt);
-	vsnprintf(c->error->message, sizeof c->error->message, fmt, ap);
+	vsnprintf(error->message, sizeof error->message, fmt, ap);
 	va_end(ap);
 	return ERR_BAD_CONFIG;
 }
@@ -43,7 +40,7 @@ static enum err_code
 add_op(struct compiler *c, const struct template_op *op)
 {
 	if (c->out->n == TEMPLATE_MAX_OPS)
-		return fault(c, c->at, "more than %d literals and references", TEMPLATE_MAX_OPS);
+		return template_fault(c->error, c->at, "more than %d literals and references", TEMPLATE_MAX_OPS);
 	c->out->ops[c->out->n++] = *op;
 	return ERR_NONE;
 }
@@ -105,7 +102,7 @@ say_unknown(struct compiler *c, struct str name, size_t offset)
 	if (!str_is_none(meant))
 		near.best = meant;
 	hint = near_hint(&near);
-	return fault(c, offset, "unknown reference {%.*s}; %.*s", STR_FMT(name), STR_FMT(hint));
+	return template_fault(c->error, offset, "unknown reference {%.*s}; %.*s", STR_FMT(name), STR_FMT(hint));
 }
 
 static enum err_code
@@ -137,7 +134,7 @@ name_path(struct compiler *c, struct str path, size_t offset, struct template_op
 	}
 	e = json_path_compile(c->arena, arena_str(c->arena, path), &op->path, &where);
 	if (e != ERR_NONE)
-		return fault(c, offset + where.offset, "%s", where.reason);
+		return template_fault(c->error, offset + where.offset, "%s", where.reason);
 	op->has_each = json_path_each(&op->path) < op->path.n;
 	return ERR_NONE;
 }
@@ -157,7 +154,7 @@ name_field(struct compiler *c, struct str name, size_t offset, struct template_o
 {
 	op->text = arena_str(c->arena, name);
 	if (!header_is_token(op->text))
-		return fault(c, offset, "the name of a header field is expected");
+		return template_fault(c->error, offset, "the name of a header field is expected");
 	op->header = http_table_header(op->text);
 	return ERR_NONE;
 }
@@ -169,7 +166,8 @@ name_call_value(struct compiler *c, struct str what, size_t offset, struct templ
 	struct str path;
 
 	if (is_head && (c->params->calls_many >> op->call & 1) != 0)
-		return fault(c, offset, "a for_each has many answers, so neither a status nor fields of its own");
+		return template_fault(c->error, offset,
+		    "a for_each has many answers, so neither a status nor fields of its own");
 	if (str_eq(what, STR("status"))) {
 		op->kind = TEMPLATE_CALL_STATUS;
 		return ERR_NONE;
@@ -187,7 +185,7 @@ name_call_value(struct compiler *c, struct str what, size_t offset, struct templ
 		op->kind = TEMPLATE_CALL_RESULT;
 		return name_path(c, path, offset + 6, op);
 	}
-	return fault(c, offset, "of a call there are body, result, status and header.NAME");
+	return template_fault(c->error, offset, "of a call there are body, result, status and header.NAME");
 }
 
 static enum err_code
@@ -201,11 +199,11 @@ name_call(struct compiler *c, struct str name, size_t offset, struct template_op
 		if (str_eq(c->params->calls[op->call], call))
 			break;
 	if (c->params->n_calls == 0)
-		return fault(c, offset, "calls can only be referred to within the calls of a route");
+		return template_fault(c->error, offset, "calls can only be referred to within the calls of a route");
 	if (op->call == c->params->n_calls)
-		return fault(c, offset + 6, "the route has no call %.*s", STR_FMT(call));
+		return template_fault(c->error, offset + 6, "the route has no call %.*s", STR_FMT(call));
 	if (str_is_none(rest))
-		return fault(c, offset, "of a call there are body, result, status and header.NAME");
+		return template_fault(c->error, offset, "of a call there are body, result, status and header.NAME");
 	bit = UINT64_C(1) << op->call;
 	c->out->uses.calls |= bit;
 	if (!op->has_fallback)
@@ -314,7 +312,8 @@ compile_reference(struct compiler *c)
 	enum err_code e;
 
 	if (n == rest.n)
-		return fault(c, c->at, "a reference that begins with { has no }; write {{ for a brace");
+		return template_fault(c->error, c->at,
+		    "a reference that begins with { has no }; write {{ for a brace");
 	rest.n = n;
 	c->at = offset + n + 1;
 	str_split(&rest, '|', &name);
@@ -339,7 +338,8 @@ check_path(struct compiler *c)
 	is_fine = uri_check_path(buf_str(&sample));
 	buf_fini(&sample);
 	if (!is_fine)
-		return fault(c, 0, "not a path: it begins with / and holds no space, ?, # or dot segment");
+		return template_fault(c->error, 0,
+		    "not a path: it begins with / and holds no space, ?, # or dot segment");
 	return ERR_NONE;
 }
 
@@ -348,7 +348,7 @@ check_header(struct compiler *c)
 {
 	for (size_t i = 0; i < c->out->n; i++)
 		if (c->out->ops[i].kind == TEMPLATE_LITERAL && !header_is_value(c->out->ops[i].text))
-			return fault(c, 0, "control characters cannot stand in a header field");
+			return template_fault(c->error, 0, "control characters cannot stand in a header field");
 	return ERR_NONE;
 }
 

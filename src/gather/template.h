@@ -91,6 +91,9 @@ struct template_error {
 	char message[200];
 };
 
+/* Sets it. Always ERR_BAD_CONFIG. */
+enum err_code template_fault(struct template_error *error, size_t offset, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 /* Compiles into the arena. ERR_BAD_CONFIG with *error set when the text is not a template. */
 enum err_code template_compile(struct arena *arena, struct str text, enum template_place place,
     const struct template_params *params, struct template *out, struct template_error *error);

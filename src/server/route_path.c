@@ -1,8 +1,6 @@
 /* Parses the paths of routes. Owns nothing; at load, any thread. */
 #include "server/route_path.h"
 
-#include <stdio.h>
-
 #include "base/compiler.h"
 #include "codec/uri.h"
 
@@ -18,9 +16,7 @@ struct parse {
 static enum err_code
 refuse(struct parse *p, struct str at, const char *message)
 {
-	p->error->offset = (size_t)(at.p - p->text.p);
-	snprintf(p->error->message, sizeof(p->error->message), "%s", message);
-	return ERR_BAD_CONFIG;
+	return template_fault(p->error, (size_t)(at.p - p->text.p), "%s", message);
 }
 
 static bool
