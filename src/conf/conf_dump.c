@@ -1,7 +1,6 @@
 /* Trees as block YAML. No state; as deep as the tree, which is bounded. */
 #include "conf/conf_dump.h"
 
-
 #define STEP 2
 
 static void put_map(const struct yaml_node *map, size_t indent, bool is_inline, struct buf *out);
