@@ -277,13 +277,16 @@ apply_item(struct applier *ap, const struct conf_section *section, const struct 
 		apply_map(ap, section, node, item);
 }
 
-static void
-check_count(struct applier *ap, const struct conf_row *row, const struct yaml_node *node)
+/* How many are read: what is made of them relies on the limit, also where other mistakes are looked for. */
+static size_t
+count_of(struct applier *ap, const struct conf_row *row, const struct yaml_node *node)
 {
 	if (node->n < row->min)
 		conf_error_add(ap->errors, node->pos, "must not be empty");
-	if (row->max != 0 && node->n > row->max)
-		conf_error_add(ap->errors, node->pos, "at most %u are allowed", (unsigned)row->max);
+	if (row->max == 0 || node->n <= row->max)
+		return node->n;
+	conf_error_add(ap->errors, node->pos, "at most %u are allowed", (unsigned)row->max);
+	return (size_t)row->max;
 }
 
 static void
@@ -293,6 +296,7 @@ apply_items(
 	struct yaml_entry only = { .value = (struct yaml_node *)node };
 	struct yaml_node one = { .kind = YAML_LIST, .pos = node->pos, .entries = &only, .n = 1 };
 	char *items;
+	size_t n;
 
 	/* What can be said with one text is the list of that one. */
 	if (row->type == CONF_ITEMS && node->kind == YAML_SCALAR && row->section->short_key != NULL)
@@ -301,11 +305,11 @@ apply_items(
 		expected(ap, node, conf_row_type_text(row->type));
 		return;
 	}
-	check_count(ap, row, node);
-	items = arena_calloc(ap->arena, node->n, row->section->size);
+	n = count_of(ap, row, node);
+	items = arena_calloc(ap->arena, n, row->section->size);
 	*(void **)field(base, row->offset) = items;
-	*(size_t *)field(base, row->count_offset) = node->n;
-	for (size_t i = 0; i < node->n; i++) {
+	*(size_t *)field(base, row->count_offset) = n;
+	for (size_t i = 0; i < n; i++) {
 		const struct yaml_node *value = node->entries[i].value;
 
 		if (row->type == CONF_NAMED && !is_name(node->entries[i].key))
