@@ -472,6 +472,32 @@ h1_frame_feed(struct h1_frame *frame, struct str in, size_t *used, struct str *p
 	return frame->state == STATE_DONE ? H1_DONE : H1_MORE;
 }
 
+enum h1_progress
+h1_frame_feed_all(struct h1_frame *frame, char *bytes, size_t n, size_t *used, struct str *payload)
+{
+	enum h1_progress progress;
+
+	*used = 0;
+	*payload = str_of(bytes, 0);
+	do {
+		struct str piece;
+		size_t part;
+		char *to;
+
+		progress = h1_frame_feed(frame, str_of(bytes + *used, n - *used), &part, &piece);
+		*used += part;
+		if (piece.n == 0)
+			continue;
+		if (payload->n == 0)
+			*payload = str_of(piece.p, 0);
+		to = bytes + (payload->p - bytes) + payload->n;
+		if (to != piece.p)
+			memmove(to, piece.p, piece.n);
+		payload->n += piece.n;
+	} while (progress == H1_MORE && *used < n);
+	return progress;
+}
+
 bool
 h1_frame_is_done(const struct h1_frame *frame)
 {

@@ -1,7 +1,7 @@
 /*
  * Where a message ends: the one function per direction that decides the length of a body (RFC 9112
- * 6), and the decoder that takes a body of that length off a stream of bytes. No memory, no copies:
- * payload is handed out as slices of the input.
+ * 6), and the decoder that takes a body of that length off a stream of bytes. No memory: payload is
+ * handed out as slices of the input.
  *
  *     e = h1_frame_request(&frame, &head);
  *     while (in.n > 0) {
@@ -78,6 +78,12 @@ enum err_code h1_frame_response(struct h1_frame *frame, const struct h1_head *he
  * forbids merging them into the header section).
  */
 enum h1_progress h1_frame_feed(struct h1_frame *frame, struct str in, size_t *used,
+    struct str *payload);
+/*
+ * The same for all of the n bytes, which are the caller's: the pieces of payload are moved together, over the framing
+ * between them. For readers to whom each piece costs something, since nothing bounds how small a sender makes them.
+ */
+enum h1_progress h1_frame_feed_all(struct h1_frame *frame, char *bytes, size_t n, size_t *used,
     struct str *payload);
 
 /* True when the message is complete. */

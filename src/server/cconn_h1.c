@@ -309,29 +309,26 @@ on_body_progress(struct cconn *c, enum h1_progress progress)
 	    &stream->exchange, progress == H1_DONE ? ERR_NONE : stream->frame.error);
 }
 
-/* Hands the exchange what it wants of the body. Returns how many bytes were used. */
+/* Hands the exchange what it wants of the body; the bytes are this connection's. Returns how many were used. */
 static size_t
 feed_body(struct cconn *c, struct str bytes)
 {
 	struct cconn_h1_stream *stream = c->h1;
 	enum h1_progress progress = H1_MORE;
-	struct str rest = bytes;
+	struct str payload;
+	size_t used = 0;
 
 	stream->is_feeding = true;
-	while (stream->is_body_wanted && rest.n > 0 && progress == H1_MORE) {
-		struct str payload;
-		size_t used;
-
-		progress = h1_frame_feed(&stream->frame, rest, &used, &payload);
+	if (stream->is_body_wanted && bytes.n > 0) {
+		progress = h1_frame_feed_all(
+		    &stream->frame, (char *)(uintptr_t)bytes.p, bytes.n, &used, &payload);
 		stream->exchange.bytes_in += used;
-		rest.p += used;
-		rest.n -= used;
 		if (payload.n > 0)
-			exchange_on_body(&stream->exchange, payload);
+			exchange_on_body(&stream->exchange, payload, progress == H1_DONE);
 	}
 	stream->is_feeding = false;
 	on_body_progress(c, progress);
-	return bytes.n - rest.n;
+	return used;
 }
 
 static void

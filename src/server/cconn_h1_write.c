@@ -152,11 +152,21 @@ collect(struct cconn_h1_stream *stream, struct str piece, struct str end)
 	loop_flush_later(stream->exchange.server->loop, &stream->conn->later);
 }
 
+/* What stands behind a piece: the last chunk, too, where nothing comes in between. */
+static struct str
+end_of_piece(const struct cconn_h1_stream *stream)
+{
+	if (!stream->is_chunked)
+		return str_none();
+	return stream->exchange.is_last_piece ? STR(H1_WRITE_CHUNK_END H1_WRITE_LAST_CHUNK)
+					      : STR(H1_WRITE_CHUNK_END);
+}
+
 static size_t
 send_piece(struct exchange *x, struct str piece)
 {
 	struct cconn_h1_stream *stream = stream_of(x);
-	struct str end = stream->is_chunked ? STR(H1_WRITE_CHUNK_END) : str_none();
+	struct str end = end_of_piece(stream);
 
 	if (stream->conn->out.is_dead || piece.n == 0)
 		return piece.n;
@@ -183,7 +193,7 @@ send_end(struct exchange *x)
 	struct cconn_h1_stream *stream = stream_of(x);
 
 	stream->answer = CCONN_H1_ENDED;
-	stream->is_last_chunk_due = stream->is_chunked;
+	stream->is_last_chunk_due = stream->is_chunked && !x->is_last_piece;
 	loop_defer(x->server->loop, &stream->conn->later);
 }
 

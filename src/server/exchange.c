@@ -55,6 +55,7 @@ exchange_init(struct exchange *x, const struct exchange_ops *ops, struct listene
 	x->compress = NULL;
 	x->outer = NULL;
 	x->proxy = NULL;
+	x->is_last_piece = false;
 	x->answer = (struct answer){ 0 };
 	x->reason = ERR_NONE;
 	x->status = 0;
@@ -543,11 +544,11 @@ reserve_body(struct exchange *x, size_t n)
 }
 
 void
-exchange_on_body(struct exchange *x, struct str piece)
+exchange_on_body(struct exchange *x, struct str piece, bool is_last)
 {
 	TAG_CHECK(x, EXCHANGE_TAG);
 	if (x->state == EXCHANGE_PROXY) {
-		proxy_on_body(x->proxy, piece);
+		proxy_on_body(x->proxy, piece, is_last);
 		return;
 	}
 	if (x->state != EXCHANGE_BODY)

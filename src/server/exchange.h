@@ -114,6 +114,7 @@ struct exchange {
 	struct batch *batch;   /* likewise */
 	struct compress *compress; /* likewise; NULL: the answer leaves as it is */
 	struct exchange *outer; /* the batch that it is an entry of, which outlives it; NULL: none */
+	bool is_last_piece; /* of a streamed answer: send_end() follows it for certain */
 	struct answer answer;
 
 	/* what the access log and the metrics tell */
@@ -135,8 +136,8 @@ void exchange_init(struct exchange *x, const struct exchange_ops *ops, struct li
 void exchange_start(struct exchange *x);
 /* The head was refused, or did not come in time: answers with a problem. */
 void exchange_start_refused(struct exchange *x, enum err_code e);
-/* A piece of the body, after want_body; all of it is taken. */
-void exchange_on_body(struct exchange *x, struct str piece);
+/* A piece of the body, after want_body; all of it is taken. is_last: exchange_on_body_end() follows at once. */
+void exchange_on_body(struct exchange *x, struct str piece, bool is_last);
 /* The body is complete, or will never be (e). */
 void exchange_on_body_end(struct exchange *x, enum err_code e);
 /* A streamed answer may go on. */

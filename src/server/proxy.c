@@ -162,7 +162,7 @@ push_upload(struct proxy *p)
 }
 
 void
-proxy_on_body(struct proxy *p, struct str piece)
+proxy_on_body(struct proxy *p, struct str piece, bool is_last)
 {
 	if (p->is_chunked) {
 		char *to = buf_reserve(&p->upload, H1_WRITE_CHUNK_BYTES);
@@ -175,7 +175,8 @@ proxy_on_body(struct proxy *p, struct str piece)
 
 		buf_add(&p->upload, str_of(piece.p + taken, piece.n - taken));
 	}
-	if (has_upload(p))
+	/* The end is known already: it leaves with the piece. */
+	if (has_upload(p) && !is_last)
 		push_upload(p);
 }
 
@@ -252,7 +253,11 @@ on_body(struct call *c, struct str piece)
 {
 	struct proxy *p = c->owner;
 
-	return compress_send_piece(p->exchange, piece);
+	struct exchange *x = p->exchange;
+
+	/* With compression the end of the answer is another one. */
+	x->is_last_piece = x->compress == NULL && h1_frame_is_done(&c->attempt.frame);
+	return compress_send_piece(x, piece);
 }
 
 void

@@ -38,7 +38,7 @@ enum err_code proxy_start(struct exchange *x);
 /* No more events; harmless when done. */
 void proxy_cancel(struct proxy *p);
 /* The client's side: a piece of the body, its end, and room for more of the answer. */
-void proxy_on_body(struct proxy *p, struct str piece);
+void proxy_on_body(struct proxy *p, struct str piece, bool is_last);
 void proxy_on_body_end(struct proxy *p, enum err_code e);
 void proxy_on_writable(struct proxy *p);
 

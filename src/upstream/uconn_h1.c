@@ -295,34 +295,56 @@ complete(struct uconn_h1 *x)
 	end(x, e, is_clean(x, x->is_persistent));
 }
 
-/* Decodes what is in the buffer. False when the answer has ended or reading is paused. */
-static bool
-decode(struct uconn_h1 *x)
+/* What there is of the payload is one piece, and where the end is in the buffer its reader can tell. */
+static enum h1_progress
+stream_on(struct uconn_h1 *x)
 {
 	enum h1_progress progress;
 	struct str payload;
-	enum err_code e = ERR_NONE;
 	size_t used;
 
+	progress = h1_frame_feed_all(
+	    &x->frame, x->in + x->raw_at, x->in_n - x->raw_at, &used, &payload);
+	x->raw_at += used;
+	x->bytes_in += payload.n;
+	if (payload.n != 0)
+		hand_on(x, payload);
+	return progress;
+}
+
+static enum h1_progress
+collect_on(struct uconn_h1 *x, enum err_code *e)
+{
+	enum h1_progress progress;
+
 	do {
-		struct str raw = str_of(x->in + x->raw_at, x->in_n - x->raw_at);
+		struct str raw = str_of(x->in + x->raw_at, x->in_n - x->raw_at), payload;
+		size_t used;
 
 		progress = h1_frame_feed(&x->frame, raw, &used, &payload);
 		x->raw_at += used;
 		x->bytes_in += payload.n;
-		if (progress == H1_REFUSED)
-			e = x->frame.error;
-		else if (x->is_collecting)
-			e = collect(x, payload);
-		else if (payload.n != 0)
-			hand_on(x, payload);
-		if (!is_live(x))
-			return false;
-		if (e != ERR_NONE) {
-			fail(x, e);
-			return false;
-		}
-	} while (progress == H1_MORE && x->raw_at < x->in_n && !x->is_paused);
+		if (progress != H1_REFUSED)
+			*e = collect(x, payload);
+	} while (progress == H1_MORE && *e == ERR_NONE && x->raw_at < x->in_n);
+	return progress;
+}
+
+/* Decodes what is in the buffer. False when the answer has ended or reading is paused. */
+static bool
+decode(struct uconn_h1 *x)
+{
+	enum err_code e = ERR_NONE;
+	enum h1_progress progress = x->is_collecting ? collect_on(x, &e) : stream_on(x);
+
+	if (!is_live(x))
+		return false;
+	if (progress == H1_REFUSED)
+		e = x->frame.error;
+	if (e != ERR_NONE) {
+		fail(x, e);
+		return false;
+	}
 	if (x->is_paused)
 		return false;
 	if (progress == H1_DONE) {

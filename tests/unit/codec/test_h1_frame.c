@@ -178,6 +178,49 @@ START_TEST(tells_cut_off_messages)
 }
 END_TEST
 
+/* In two parts, cut at every offset: what stands before `behind` is one piece of each part. */
+static void
+check_together(const char *text, const char *want, const char *behind)
+{
+	for (size_t cut = 0; cut <= strlen(text); cut++) {
+		struct h1_frame frame = { .kind = H1_FRAME_CHUNKED };
+		struct buf in = BUF_INIT, out = BUF_INIT;
+		enum h1_progress progress;
+		struct str payload;
+		size_t first, used;
+
+		buf_add_c(&in, text);
+		progress = h1_frame_feed_all(&frame, in.p, cut, &first, &payload);
+		ck_assert(progress == H1_DONE || first == cut);
+		buf_add(&out, payload);
+		if (progress == H1_MORE) {
+			progress = h1_frame_feed_all(&frame, in.p + first, in.n - first, &used, &payload);
+			buf_add(&out, payload);
+			first += used;
+		}
+		ck_assert_int_eq(progress, H1_DONE);
+		ck_assert_str_eq(buf_c(&out), want);
+		ck_assert_str_eq(text + first, behind);
+		buf_fini(&in);
+		buf_fini(&out);
+	}
+}
+
+START_TEST(moves_tiny_chunks_together)
+{
+	struct h1_frame frame = { .kind = H1_FRAME_CHUNKED };
+	char bad[] = "1\r\na\r\n1\r\nb\r\nX";
+	struct str payload;
+	size_t used;
+
+	check_together("1\r\na\r\n1;x=y\r\nb\r\n3\r\ncde\r\n0\r\nT: 1\r\n\r\nGET", "abcde", "GET");
+	check_together("0\r\n\r\n", "", "");
+	ck_assert_int_eq(h1_frame_feed_all(&frame, bad, sizeof(bad) - 1, &used, &payload), H1_REFUSED);
+	ck_assert(str_eq(payload, STR("ab")));
+}
+END_TEST
+
 UNIT_MAIN("h1_frame", counts_lengths, decodes_chunks, refuses_bad_chunks, refuses_bad_trailers,
     bounds_what_is_not_payload, is_done_before_the_first_byte_without_a_body,
+    moves_tiny_chunks_together,
     ends_responses_by_the_rules, tells_cut_off_messages)

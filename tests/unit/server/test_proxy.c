@@ -221,6 +221,48 @@ START_TEST(chunked_bodies_are_streamed_up)
 }
 END_TEST
 
+/* Each would otherwise be a write of its own, and nothing bounds how many a client makes of its body. */
+START_TEST(tiny_chunks_of_one_read_become_one)
+{
+	setup();
+	rig_ask(&r, "POST /p/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+	rig_say(&r, &r.client[0], "1\r\na\r\n1\r\nb\r\n1\r\nc\r\n");
+	rig_assert_ends(&r.up[0], "\r\n\r\n3\r\nabc\r\n");
+	rig_say(&r, &r.client[0], "1\r\nd\r\n1\r\ne\r\n0\r\n\r\n");
+	rig_assert_ends(&r.up[0], "\r\n2\r\nde\r\n0\r\n\r\n");
+	rig_say(&r, &r.up[0],
+	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n1\r\ny\r\n");
+	rig_assert_ends(&r.client[0], "\r\n\r\n2\r\nxy\r\n");
+	rig_say(&r, &r.up[0], "1\r\nz\r\n1\r\n!\r\n0\r\n\r\n");
+	rig_assert_ends(&r.client[0], "\r\n2\r\nxy\r\n2\r\nz!\r\n0\r\n\r\n");
+	rig_ask(&r, "GET /p/b HTTP/1.1\r\nHost: x\r\n\r\n");
+	ck_assert_uint_eq(r.n_up, 1);
+	rig_close(&r);
+}
+END_TEST
+
+/* A piece that is sent from where it lies takes the end of the answer with it. */
+START_TEST(a_large_last_chunk_leaves_with_the_end)
+{
+	struct buf answer = BUF_INIT;
+
+	setup();
+	rig_ask(&r, "GET /p/a HTTP/1.1\r\nHost: x\r\n\r\n");
+	buf_add_c(&answer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nbb8\r\n");
+	memset(buf_reserve(&answer, 3000), 'x', 3000);
+	buf_commit(&answer, 3000);
+	buf_add_c(&answer, "\r\n0\r\n\r\n");
+	rig_put(&r.up[0], buf_str(&answer));
+	rig_settle(&r);
+	rig_assert_ends(&r.client[0], "xxx\r\n0\r\n\r\n");
+	rig_assert_lacks(&r.client[0], "0\r\n\r\n0\r\n");
+	rig_ask(&r, "GET /p/b HTTP/1.1\r\nHost: x\r\n\r\n");
+	ck_assert_uint_eq(r.n_up, 1);
+	buf_fini(&answer);
+	rig_close(&r);
+}
+END_TEST
+
 START_TEST(large_bodies_of_known_length)
 {
 	static char big[200000];
@@ -459,7 +501,8 @@ END_TEST
 UNIT_MAIN("proxy", writes_the_request_anew, fields_of_the_route_replace_those_of_the_client,
     a_key_of_the_route_makes_a_post_repeatable, answers_are_framed_anew, chunks_become_chunks,
     close_delimited_answers_become_chunks, http_1_0_clients_get_the_close, answers_without_a_body,
-    small_bodies_go_up_whole, chunked_bodies_are_streamed_up, large_bodies_of_known_length,
+    small_bodies_go_up_whole, chunked_bodies_are_streamed_up, tiny_chunks_of_one_read_become_one,
+    a_large_last_chunk_leaves_with_the_end, large_bodies_of_known_length,
     continue_is_said_when_the_upstream_is_there, slow_readers_slow_the_upstream,
     a_cut_answer_is_never_a_clean_end, a_stop_is_never_a_clean_end,
     an_upload_waits_for_its_permit, upstream_failures_have_their_status,
