@@ -7,6 +7,9 @@
 #include "codec/json_str.h"
 #include "codec/json_write.h"
 
+/* The documents' keys are looked up and never added, so that nobody gains by knowing it. */
+#define TABLE_SEED UINT64_C(0xa0761d6478bd642f)
+
 static enum err_code
 fail(struct json_rule_path *path, const char *reason)
 {
@@ -158,7 +161,10 @@ number_names(struct json_rule *rule, size_t *n_names)
 	for (struct json_rule *m = rule->members; m != NULL; m = m->next) {
 		if (!str_is_none(m->renamed) && m->named->name == JSON_RULE_NO_NAME)
 			m->named->name = (*n_names)++;
+		number_names(m, n_names);
 	}
+	if (rule->each != NULL)
+		number_names(rule->each, n_names);
 }
 
 /* What a walk over a text asks first, of a rule whose members and elements know all about themselves. */
@@ -171,28 +177,57 @@ settle_outline(struct json_rule *rule)
 		rule->lengths |= json_rule_length_bit(m->key.n);
 }
 
+/* Where the rule for a key is, or would be. */
+static struct json_rule **
+table_slot(const struct json_rule *rule, struct str raw_key)
+{
+	size_t at = json_str_hash(raw_key, TABLE_SEED) & rule->table_mask;
+
+	while (rule->table[at] != NULL && !json_str_eq(rule->table[at]->key, raw_key))
+		at = (at + 1) & rule->table_mask;
+	return &rule->table[at];
+}
+
+static void
+settle_table(struct arena *arena, struct json_rule *rule)
+{
+	size_t n = 0, size = 2 * JSON_RULE_FEW;
+
+	for (const struct json_rule *m = rule->members; m != NULL; m = m->next)
+		n++;
+	if (n <= JSON_RULE_FEW)
+		return;
+	while (size < 2 * n)
+		size *= 2;
+	rule->table = arena_calloc(arena, size, sizeof(*rule->table));
+	rule->table_mask = size - 1;
+	for (struct json_rule *m = rule->members; m != NULL; m = m->next)
+		*table_slot(rule, m->key) = m;
+}
+
 /* is_whole: a rule above selects all that is inside. */
 static void
-settle(struct json_rule *rule, const struct json_rule *around, bool is_whole, size_t *n_names)
+settle(struct arena *arena, struct json_rule *rule, const struct json_rule *around, bool is_whole)
 {
 	is_whole = is_whole || rule->is_selected;
 	rule->is_filtered = !is_whole && is_any_selected(rule);
 	rule->is_left_out =
 	    rule->is_dropped || (around != NULL && around->is_filtered && !rule->is_selected && !rule->is_filtered);
-	number_names(rule, n_names);
+	settle_table(arena, rule);
 	if (rule->each != NULL)
-		settle(rule->each, rule, is_whole, n_names);
+		settle(arena, rule->each, rule, is_whole);
 	for (struct json_rule *m = rule->members; m != NULL; m = m->next)
-		settle(m, rule, is_whole, n_names);
+		settle(arena, m, rule, is_whole);
 	settle_outline(rule);
 }
 
 size_t
-json_rule_settle(struct json_rule *root)
+json_rule_settle(struct arena *arena, struct json_rule *root)
 {
 	size_t n_names = 0;
 
-	settle(root, NULL, false, &n_names);
+	settle(arena, root, NULL, false);
+	number_names(root, &n_names);
 	return n_names;
 }
 
@@ -229,6 +264,8 @@ json_rule_of(const struct json_rule *rule, struct str raw_key)
 {
 	struct json_rule *m;
 
+	if (rule->table != NULL)
+		return *table_slot(rule, raw_key);
 	for (m = rule->members; m != NULL; m = m->next) {
 		if (m->key.n == raw_key.n && memcmp(m->key.p, raw_key.p, raw_key.n) == 0)
 			return m;

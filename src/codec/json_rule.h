@@ -13,6 +13,7 @@
 
 #define JSON_RULE_NO_NAME SIZE_MAX
 #define JSON_RULE_EVERY UINT64_MAX /* an index: all elements */
+#define JSON_RULE_FEW 8            /* members that a key is compared with one by one */
 
 /* What is done with the values that one path names. */
 struct json_rule {
@@ -32,6 +33,8 @@ struct json_rule {
 	uint64_t index;         /* `each` is about this element alone; JSON_RULE_EVERY: about all */
 	struct json_rule *members; /* of the members of an object, a list */
 	struct json_rule *next;    /* in that list */
+	struct json_rule **table;  /* of more than JSON_RULE_FEW members, by the hash of their keys; else NULL */
+	size_t table_mask;         /* its size is a power of two, twice the members at least */
 	uint64_t lengths; /* bits: the lengths of their keys, the highest one for all that are longer */
 	/*
 	 * Members that are renamed may get the key of another. Each key that some rename gives has
@@ -56,7 +59,7 @@ enum err_code json_rule_drop(struct json_rule *root, struct json_rule_path *path
 enum err_code json_rule_select(struct json_rule *root, struct json_rule_path *path);
 enum err_code json_rule_rename(struct json_rule *root, struct json_rule_path *path, struct str new_key);
 /* Settles what depends on all rules; returns how many numbers keys have got. */
-size_t json_rule_settle(struct json_rule *root);
+size_t json_rule_settle(struct arena *arena, struct json_rule *root);
 /*
  * The rules of documents of which only the value at `from` (json_path_compile_ref()) is wanted: `root`, which is
  * settled, is about that value from now on.
@@ -79,6 +82,8 @@ json_rule_of_quick(const struct json_rule *rule, const char *p, size_t n)
 
 	if (LIKELY((rule->lengths >> n & 1) == 0))
 		return NULL;
+	if (UNLIKELY(rule->table != NULL))
+		return json_rule_of(rule, str_of(p, n));
 	first = json_str_load8(p);
 	for (struct json_rule *m = rule->members; m != NULL; m = m->next) {
 		if (m->key.n == n && ((first ^ m->first_word) & m->first_mask) == 0 &&

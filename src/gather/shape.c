@@ -96,7 +96,7 @@ shape_compile(struct arena *arena, const struct shape_conf *conf, struct shape *
 		e = add_renames(&c, &conf->rename);
 	if (e != ERR_NONE)
 		return e;
-	shape->rules.n_names = json_rule_settle(shape->root);
+	shape->rules.n_names = json_rule_settle(arena, shape->root);
 	shape->rules.root = json_rule_from(arena, shape->root, &shape->from);
 	if (shape->from.n + conf->drop.n + conf->select.n + conf->rename.n > 0)
 		*out = shape;

@@ -105,7 +105,7 @@ any_rules(void)
 		if (chance(50))
 			(void)json_rule_rename(root, &path, STR("id"));
 	}
-	rules.n_names = json_rule_settle(root);
+	rules.n_names = json_rule_settle(&arena, root);
 	if (chance(30))
 		ck_assert_int_eq(json_path_compile_ref(&arena, chance(50) ? STR("a[1]") : STR("[0].id"), &from, &fault),
 		    ERR_NONE);
@@ -221,7 +221,7 @@ dropping(const char *text)
 	struct json_rules rules = { .root = root };
 
 	ck_assert_int_eq(json_rule_drop(root, &path), ERR_NONE);
-	rules.n_names = json_rule_settle(root);
+	rules.n_names = json_rule_settle(&arena, root);
 	rules.root = json_rule_from(&arena, root, &(struct json_path){ .n = 0 });
 	return rules;
 }
@@ -300,5 +300,40 @@ START_TEST(depth_is_counted_through_rules)
 }
 END_TEST
 
+/* Hundreds of rules for one object are found by hash: a list of them would be gone through at each of its members. */
+START_TEST(many_rules_are_not_compared_one_by_one)
+{
+	enum { N_RULES = 300 };
+	struct json_rule *root = json_rule_root(&arena);
+	struct json_rules rules = { .root = root };
+	struct buf b = BUF_INIT;
+	size_t n_used = 0;
+
+	for (int i = 0; i < N_RULES; i++) {
+		struct json_rule_path path = { .arena = &arena, .text = arena_printf(&arena, "k%d", i) };
+
+		ck_assert_int_eq(json_rule_drop(root, &path), ERR_NONE);
+	}
+	rules.n_names = json_rule_settle(&arena, root);
+	ck_assert_ptr_nonnull(root->table);
+	for (size_t i = 0; i <= root->table_mask; i++)
+		n_used += root->table[i] != NULL;
+	ck_assert_uint_eq(n_used, N_RULES);
+	ck_assert_uint_ge(root->table_mask + 1, 2 * n_used);
+	for (int i = 0; i < 2 * N_RULES; i++) {
+		struct str key = arena_printf(&arena, "%s%d", i % 2 == 0 ? "k" : "\\u006b", i);
+		const struct json_rule *rule = json_rule_of(root, key);
+
+		ck_assert(i < N_RULES ? rule != NULL && rule->is_dropped : rule == NULL);
+		buf_printf(&b, "%s\"%.*s\":%d", i == 0 ? "{" : ",", STR_FMT(key), i);
+	}
+	buf_add_c(&b, ",\"a key that is longer than what is looked up at once\":1}");
+	ck_assert(check_text(&rules, buf_str(&b)));
+	buf_fini(&b);
+	arena_reset(&arena);
+}
+END_TEST
+
 UNIT_MAIN("json_cuts", scanning_and_walking_find_the_same, broken_texts_are_refused_as_without_rules,
-    more_than_the_budget_allows_is_not_kept, a_large_list_is_given_back, depth_is_counted_through_rules)
+    more_than_the_budget_allows_is_not_kept, a_large_list_is_given_back, depth_is_counted_through_rules,
+    many_rules_are_not_compared_one_by_one)
