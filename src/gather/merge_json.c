@@ -10,11 +10,8 @@
  */
 #include "gather/merge_json.h"
 
-#include <stdlib.h>
-
 #include "base/buf.h"
 #include "base/compiler.h"
-#include "base/mem.h"
 #include "codec/json_iter.h"
 #include "codec/json_str.h"
 #include "gather/slices.h"
@@ -39,15 +36,20 @@ struct place {
 	const struct place *parent; /* of the object around it */
 };
 
+/* Memory for the claims to one place; there are as many as objects lie in each other where parts meet. */
+struct claim_room {
+	struct claim_room *next; /* while it is free */
+	struct claim claims[];
+};
+
 struct merger {
 	struct slices out;
+	size_t most_claims; /* to any place */
+	struct claim_room *free;
 	struct json_keys *keys;
 	enum conflict_policy policy;
 	struct merge_result *result;
 };
-
-/* Up to this many claims need no memory. */
-#define FEW_CLAIMS 6
 
 enum claim_shape { SHAPE_SCALAR, SHAPE_ARRAY, SHAPE_OBJECT };
 
@@ -333,6 +335,24 @@ collect(const struct merger *m, const struct object *o, uint64_t link, struct pl
 	}
 }
 
+static struct claim_room *
+room_take(struct merger *m)
+{
+	struct claim_room *room = m->free;
+
+	if (room == NULL)
+		return arena_alloc(m->out.arena, sizeof(*room) + m->most_claims * sizeof(room->claims[0]));
+	m->free = room->next;
+	return room;
+}
+
+static void
+room_give(struct merger *m, struct claim_room *room)
+{
+	room->next = m->free;
+	m->free = room;
+}
+
 static enum err_code
 emit_member(struct merger *m, struct object *o, struct place *place)
 {
@@ -347,19 +367,18 @@ static enum err_code
 emit_linked(struct merger *m, struct object *o, struct str key)
 {
 	uint64_t link = m->keys->at[o->first_link + o->next_link++];
-	struct claim few[FEW_CLAIMS];
-	struct place place = { .claims = few, .key = key, .parent = o->place };
+	struct place place = { .key = key, .parent = o->place };
 	enum err_code e = ERR_NONE;
+	struct claim_room *room;
 
 	if (!json_keys_is_first(link))
 		return ERR_NONE;
-	if (o->place->n > FEW_CLAIMS)
-		place.claims = mem_calloc(o->place->n, sizeof *place.claims);
+	room = room_take(m);
+	place.claims = room->claims;
 	collect(m, o, link, &place);
 	if (!place.claims[place.n - 1].is_meta)
 		e = emit_member(m, o, &place);
-	if (place.claims != few)
-		free(place.claims);
+	room_give(m, room);
 	return e;
 }
 
@@ -554,6 +573,7 @@ merge_json_run(
 
 	root.claims = arena_alloc(in->arena, (plan->spec.n + 1) * sizeof *root.claims);
 	slices_init(&m.out, in->arena, 4 * plan->spec.n + 4);
+	m.most_claims = plan->spec.n + 1;
 	m.keys->n = 0;
 	if (plan->spec.n == 1 && plan->spec.places[0].into.n == 0 &&
 	    in->parts[0].kind != JSON_NONE && in->parts[0].kind != JSON_OBJECT) {
