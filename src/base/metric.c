@@ -74,14 +74,25 @@ metric_layout_init(struct metric_layout *layout, const size_t sizes[DIM_COUNT])
 void
 metric_shard_init(struct metric_shard *shard, const struct metric_layout *layout)
 {
+	size_t lines = layout->n_cells * sizeof(*shard->cells) / CACHE_LINE + 2;
+	uintptr_t at;
+
+	/*
+	 * Not cleared by hand: most cells are for a status or a reason that never comes up, and with thousands of
+	 * routes they are tens of megabytes that the kernel need not back.
+	 */
 	shard->layout = layout;
-	shard->cells = mem_calloc_lines(layout->n_cells, sizeof(*shard->cells));
+	shard->memory = mem_calloc(lines, CACHE_LINE);
+	/* On lines of their own, so that no two workers write to the same one. */
+	at = (uintptr_t)shard->memory;
+	shard->cells = (void *)((char *)shard->memory + (CACHE_LINE - at % CACHE_LINE) % CACHE_LINE);
 }
 
 void
 metric_shard_fini(struct metric_shard *shard)
 {
-	free(shard->cells);
+	free(shard->memory);
+	shard->memory = NULL;
 	shard->cells = NULL;
 }
 

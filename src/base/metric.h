@@ -114,7 +114,8 @@ void metric_layout_init(struct metric_layout *layout, const size_t sizes[DIM_COU
 /* One worker's cells. */
 struct metric_shard {
 	const struct metric_layout *layout; /* borrowed, outlives the shard */
-	_Atomic uint64_t *cells;            /* owned */
+	_Atomic uint64_t *cells;            /* in memory */
+	void *memory;                       /* owned */
 };
 
 void metric_shard_init(struct metric_shard *shard, const struct metric_layout *layout);

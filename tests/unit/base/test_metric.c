@@ -1,5 +1,8 @@
 #include "base/metric.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "unit.h"
 
 static const size_t sizes[DIM_COUNT] = {
@@ -111,5 +114,32 @@ START_TEST(documents_every_metric_and_reason)
 }
 END_TEST
 
+/* Thousands of routes have a cell for each status there is; those that never come up take no memory. */
+START_TEST(cells_that_nobody_writes_take_no_memory)
+{
+	static const size_t many[DIM_COUNT] = { [DIM_LISTENER] = 1, [DIM_ROUTE] = 10000, [DIM_CALL] = 1, [DIM_UPSTREAM] = 1 };
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), n_pages, n_resident = 0;
+	struct metric_layout large;
+	struct metric_shard shard;
+	unsigned char *resident;
+	char *first;
+
+	metric_layout_init(&large, many);
+	metric_shard_init(&shard, &large);
+	ck_assert_uint_eq((uintptr_t)shard.cells % 64, 0);
+	metric_add(&shard, METRIC_REQUESTS, 9999, 100, 1);
+	first = (char *)shard.cells + (page - (uintptr_t)shard.cells % page);
+	n_pages = large.n_cells * sizeof(uint64_t) / page - 1;
+	resident = calloc(n_pages, 1);
+	ck_assert_int_eq(mincore(first, n_pages * page, resident), 0);
+	for (size_t i = 0; i < n_pages; i++)
+		n_resident += resident[i] & 1;
+	ck_assert_uint_gt(n_pages, 10000);
+	ck_assert_uint_lt(n_resident, n_pages / 4);
+	free(resident);
+	metric_shard_fini(&shard);
+}
+END_TEST
+
 UNIT_MAIN("metric", sums_the_shards, escapes_labels, histograms_are_cumulative, cells_do_not_overlap,
-    documents_every_metric_and_reason)
+    cells_that_nobody_writes_take_no_memory, documents_every_metric_and_reason)
