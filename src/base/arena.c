@@ -23,8 +23,8 @@ struct arena_piece {
 };
 
 #define BLOCK_DATA (ARENA_BLOCK_BYTES - sizeof(struct arena_block))
-#define LARGE_BYTES (BLOCK_DATA / 4)
-#define KEPT_MIN_BYTES 4096 /* smaller pieces would waste too much of a kept one */
+/* Without a pool nothing is used again: a larger piece from the heap has just the size that it needs. */
+#define HEAP_PIECE_BYTES (BLOCK_DATA / 4)
 
 void
 arena_pool_init(struct arena_pool *pool, size_t max_free, size_t max_large_bytes)
@@ -95,7 +95,7 @@ block_give(struct arena_pool *pool, struct arena_block *b)
 static struct arena_piece *
 piece_take(struct arena_pool *pool, size_t n)
 {
-	bool is_kept = pool != NULL && n >= KEPT_MIN_BYTES;
+	bool is_kept = pool != NULL;
 	struct arena_piece *p;
 
 	if (n > SIZE_MAX - sizeof *p)
@@ -170,14 +170,19 @@ arena_alloc_slow(struct arena *a, size_t n)
 {
 	size_t rounded = (n + 7) & ~(size_t)7;
 	struct arena_block *b;
+	char *end;
 
-	if (n > LARGE_BYTES)
+	if (n > (a->pool != NULL ? BLOCK_DATA : HEAP_PIECE_BYTES))
 		return alloc_large(a, n);
 	b = block_take(a->pool);
 	b->next = a->blocks;
 	a->blocks = b;
-	a->at = b->data + rounded;
-	a->end = (char *)b + ARENA_BLOCK_BYTES;
+	end = (char *)b + ARENA_BLOCK_BYTES;
+	/* Of the two the one with more room left is for what comes next. */
+	if (a->at == NULL || end - (b->data + rounded) >= a->end - a->at) {
+		a->at = b->data + rounded;
+		a->end = end;
+	}
 	account(a, ARENA_BLOCK_BYTES);
 	return b->data;
 }

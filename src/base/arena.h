@@ -1,8 +1,7 @@
 /*
  * Bump allocation for everything that dies together: an exchange, a configuration generation. Blocks come
  * from a pool (one per worker, not shared by threads) that keeps a bounded number of free ones and gives back what has
- * not been needed for a while; pieces larger than a quarter of a block get memory of their own, large ones from the
- * pool's free lists.
+ * not been needed for a while; pieces larger than a block are from the pool's free lists.
  *
  * Allocation never returns NULL. Going over the budget sets a sticky flag which the owner tests at its next
  * step and answers with ERR_BUDGET: no branch per allocation, no path that is never tested.
@@ -29,7 +28,7 @@ struct arena_pool {
 	size_t n_least;  /* of n_free since the last arena_pool_trim() */
 	size_t max_free; /* blocks kept; more are given back to the heap */
 	size_t n_used;   /* blocks out; 0 at rest */
-	struct freelist large; /* for pieces of several KiB, and for whoever needs such memory outside an arena */
+	struct freelist large; /* for pieces larger than a block, and for whoever needs such memory outside an arena */
 };
 
 /* What is not worth giving back: a thread at rest keeps so much. */

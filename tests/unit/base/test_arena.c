@@ -35,7 +35,7 @@ START_TEST(keeps_large_pieces)
 	arena_init(&a, &pool, 0);
 	small = arena_alloc(&a, 4096);
 	large = arena_alloc(&a, 50000);
-	arena_alloc(&a, 4095); /* not worth keeping */
+	arena_alloc(&a, 4000); /* of a block */
 	arena_reset(&a);
 	ck_assert_uint_eq(pool.large.free_bytes, 16384 + 57344);
 	ck_assert_ptr_eq(arena_alloc(&a, 9000), small);
@@ -127,5 +127,32 @@ START_TEST(copies_and_formats)
 }
 END_TEST
 
-UNIT_MAIN("arena", returns_every_block, keeps_large_pieces, gives_back_what_nobody_needs,
+/* A head of some KiB costs no look at the heap, and what is left of the block before it is not lost. */
+START_TEST(takes_blocks_for_pieces_that_fit_into_one)
+{
+	struct arena_pool pool;
+	struct arena a;
+	char *small, *piece;
+
+	arena_pool_init(&pool, 8, 1 << 20);
+	arena_init(&a, &pool, 0);
+	for (int round = 0; round < 2; round++) {
+		small = arena_alloc(&a, 64);
+		piece = arena_alloc(&a, 4080);
+		ck_assert_ptr_null(a.large);
+		ck_assert_uint_eq(pool.n_used, 2);
+		memset(piece, 'x', 4080);
+		ck_assert_ptr_eq(arena_alloc(&a, 64), small + 64);
+		/* what leaves more room behind it than there was goes on with its own block */
+		(void)arena_alloc(&a, 3800);
+		piece = arena_alloc(&a, 1000);
+		ck_assert_ptr_eq(arena_alloc(&a, 8), piece + 1000);
+		arena_reset(&a);
+		ck_assert_uint_eq(pool.n_free, 3);
+	}
+	arena_pool_fini(&pool);
+}
+END_TEST
+
+UNIT_MAIN("arena", returns_every_block, takes_blocks_for_pieces_that_fit_into_one, keeps_large_pieces, gives_back_what_nobody_needs,
     budget_is_sticky, cleans_up_last_first, copies_and_formats)
