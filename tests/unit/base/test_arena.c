@@ -154,5 +154,6 @@ START_TEST(takes_blocks_for_pieces_that_fit_into_one)
 }
 END_TEST
 
-UNIT_MAIN("arena", returns_every_block, takes_blocks_for_pieces_that_fit_into_one, keeps_large_pieces, gives_back_what_nobody_needs,
+UNIT_MAIN("arena", returns_every_block, takes_blocks_for_pieces_that_fit_into_one,
+    keeps_large_pieces, gives_back_what_nobody_needs,
     budget_is_sticky, cleans_up_last_first, copies_and_formats)

@@ -117,7 +117,9 @@ END_TEST
 /* Thousands of routes have a cell for each status there is; those that never come up take no memory. */
 START_TEST(cells_that_nobody_writes_take_no_memory)
 {
-	static const size_t many[DIM_COUNT] = { [DIM_LISTENER] = 1, [DIM_ROUTE] = 10000, [DIM_CALL] = 1, [DIM_UPSTREAM] = 1 };
+	static const size_t many[DIM_COUNT] = {
+		[DIM_LISTENER] = 1, [DIM_ROUTE] = 10000, [DIM_CALL] = 1, [DIM_UPSTREAM] = 1
+	};
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), n_pages, n_resident = 0;
 	struct metric_layout large;
 	struct metric_shard shard;
