@@ -1,7 +1,8 @@
 /*
  * The access log. A thread of its own writes: a disk or a pipe that does not take the lines blocks
  * neither workers nor the thread that obeys signals. A chunk of lines belongs to its port until it
- * is posted, then to the writer, which frees it.
+ * is posted, then to the writer, which keeps it for the next that a port fills: lines of a steady load go round in the
+ * same memory.
  */
 #include "server/access_log.h"
 
@@ -21,14 +22,23 @@
 #define CHUNK_BYTES ((size_t)64 * 1024)
 /* Most chunks that may wait for the writer (16 MiB); beyond it records are dropped. */
 #define MAX_WAITING 256
-/* How long a record may wait for others. */
+/*
+ * Most empty chunks that are kept for a port: it fills one while the writer empties another, and a writer that is late
+ * leaves it one more. So little is not worth giving back when nothing is logged; beyond it chunks are freed.
+ */
+#define SPARES_PER_PORT 2
+/*
+ * How long a record may wait for others. Each flush costs the system call that wakes the writer: once in so long,
+ * however many requests there are. A writer that looks by itself from time to time would need the call as well, to
+ * begin with it and to end it, or would keep a machine at rest awake.
+ */
 #define FLUSH_NS (50 * NS_PER_MS)
 /* How long access_log_close() waits for a writer that is stuck. */
 #define CLOSE_WAIT_S 1
 
 /* What the writer is to do: write lines, or go on in another file. */
 struct access_log_chunk {
-	STAILQ_ENTRY(access_log_chunk) link; /* in access_log.waiting */
+	STAILQ_ENTRY(access_log_chunk) link; /* in access_log.waiting or spare */
 	struct buf lines;
 	int new_fd; /* owned until the writer takes it; -1: none */
 };
@@ -37,11 +47,14 @@ struct access_log {
 	char *path; /* owned; NULL: a standard stream */
 	pthread_t thread;
 	bool has_thread;
-	_Atomic uint32_t n_chunks; /* filling or waiting, of all ports */
+	_Atomic uint32_t n_posted; /* not written yet, of all ports */
 
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t changed;
 	STAILQ_HEAD(, access_log_chunk) waiting;
+	STAILQ_HEAD(, access_log_chunk) spare; /* empty, of CHUNK_BYTES; the last one given is the first one taken */
+	uint32_t n_spare;
+	uint32_t max_spare;
 	bool is_busy; /* the writer has taken a chunk off and is not done with it */
 	bool is_closing;
 
@@ -90,6 +103,24 @@ chunk_free(struct access_log_chunk *chunk)
 	free(chunk);
 }
 
+/* A chunk that is done. One that a long record made larger is not kept. */
+static void
+give_back(struct access_log *log, struct access_log_chunk *chunk)
+{
+	bool is_kept;
+
+	buf_clear(&chunk->lines);
+	pthread_mutex_lock(&log->lock);
+	is_kept = chunk->lines.cap == CHUNK_BYTES && log->n_spare < log->max_spare;
+	if (is_kept) {
+		STAILQ_INSERT_HEAD(&log->spare, chunk, link);
+		log->n_spare++;
+	}
+	pthread_mutex_unlock(&log->lock);
+	if (!is_kept)
+		chunk_free(chunk);
+}
+
 static void
 obey(struct access_log *log, struct access_log_chunk *chunk)
 {
@@ -98,8 +129,8 @@ obey(struct access_log *log, struct access_log_chunk *chunk)
 	chunk->new_fd = -1;
 	write_lines(log, buf_str(&chunk->lines));
 	log->current = NULL;
-	chunk_free(chunk);
-	atomic_fetch_sub(&log->n_chunks, 1);
+	give_back(log, chunk);
+	atomic_fetch_sub(&log->n_posted, 1);
 }
 
 /* The next chunk, or NULL when the log closes and nothing is left. */
@@ -171,6 +202,7 @@ access_log_new(struct str path)
 	pthread_mutex_init(&log->lock, NULL);
 	pthread_cond_init(&log->changed, NULL);
 	STAILQ_INIT(&log->waiting);
+	STAILQ_INIT(&log->spare);
 	if (str_eq(path, STR("stderr"))) {
 		log->fd = STDERR_FILENO;
 	} else if (str_eq(path, STR("stdout"))) {
@@ -188,6 +220,7 @@ access_log_new(struct str path)
 static void
 enqueue(struct access_log *log, struct access_log_chunk *chunk)
 {
+	atomic_fetch_add(&log->n_posted, 1);
 	pthread_mutex_lock(&log->lock);
 	STAILQ_INSERT_TAIL(&log->waiting, chunk, link);
 	pthread_mutex_unlock(&log->lock);
@@ -196,12 +229,11 @@ enqueue(struct access_log *log, struct access_log_chunk *chunk)
 }
 
 static struct access_log_chunk *
-chunk_new(struct access_log *log)
+chunk_new(void)
 {
 	struct access_log_chunk *chunk = mem_calloc(1, sizeof(*chunk));
 
 	chunk->new_fd = -1;
-	atomic_fetch_add(&log->n_chunks, 1);
 	return chunk;
 }
 
@@ -216,7 +248,7 @@ access_log_reopen(struct access_log *log)
 	fd = open_file(log->path);
 	if (fd < 0)
 		return;
-	chunk = chunk_new(log);
+	chunk = chunk_new();
 	chunk->new_fd = fd;
 	enqueue(log, chunk);
 }
@@ -260,6 +292,7 @@ drop_chunks(struct access_log *log)
 {
 	struct access_log_chunk *chunk;
 
+	STAILQ_CONCAT(&log->waiting, &log->spare);
 	while ((chunk = STAILQ_FIRST(&log->waiting)) != NULL) {
 		STAILQ_REMOVE_HEAD(&log->waiting, link);
 		chunk_free(chunk);
@@ -312,6 +345,9 @@ access_log_port_init(struct access_log_port *port, struct access_log *log, struc
 {
 	*port = (struct access_log_port){ .log = log, .loop = loop, .metrics = metrics };
 	timer_init(&port->timer, on_timer, port);
+	pthread_mutex_lock(&log->lock);
+	log->max_spare += SPARES_PER_PORT;
+	pthread_mutex_unlock(&log->lock);
 }
 
 void
@@ -321,18 +357,37 @@ access_log_port_fini(struct access_log_port *port)
 	loop_timer_drop(port->loop, &port->timer);
 }
 
+/* An empty one, which the port owns. */
+static struct access_log_chunk *
+take_chunk(struct access_log *log)
+{
+	struct access_log_chunk *chunk;
+
+	pthread_mutex_lock(&log->lock);
+	chunk = STAILQ_FIRST(&log->spare);
+	if (chunk != NULL) {
+		STAILQ_REMOVE_HEAD(&log->spare, link);
+		log->n_spare--;
+	}
+	pthread_mutex_unlock(&log->lock);
+	if (chunk == NULL) {
+		chunk = chunk_new();
+		buf_reserve(&chunk->lines, CHUNK_BYTES);
+	}
+	return chunk;
+}
+
 /* Room for another line; false when the writer is too far behind. */
 static bool
 open_chunk(struct access_log_port *port)
 {
 	if (port->chunk != NULL)
 		return true;
-	if (atomic_load(&port->log->n_chunks) >= MAX_WAITING) {
+	if (atomic_load(&port->log->n_posted) >= MAX_WAITING) {
 		metric_add(port->metrics, METRIC_LOG_DROPPED, 0, 0, 1);
 		return false;
 	}
-	port->chunk = chunk_new(port->log);
-	buf_reserve(&port->chunk->lines, CHUNK_BYTES);
+	port->chunk = take_chunk(port->log);
 	loop_timer_set(port->loop, &port->timer, port->loop->now_ns + FLUSH_NS);
 	return true;
 }

@@ -33,8 +33,11 @@ SCENARIOS = {
     "B": ("gather 3", 3, "/agg3/7"),
     "C": ("gather 10", 10, "/agg10/7"),
     "B-shape": ("gather 3, select and rename in every call", 3, "/agg3/7"),
+    "A-log": ("proxy, with an access log", 1, "/proxy/7"),
+    "C-log": ("gather 10, with an access log", 10, "/agg10/7"),
 }
 SHAPED = {"B-shape"}
+LOGGED = {"A-log", "C-log"}
 SHAPING = 'select: [ id, "items[].sku", "items[].price", note ], rename: { note: remark, "items[].sku": article }'
 TOTAL = "instructions"
 ALLOCATORS = {"malloc", "calloc", "realloc", "reallocarray", "posix_memalign", "aligned_alloc", "memalign"}
@@ -74,10 +77,12 @@ def listen():
     return s, str(s.getsockname()[1])
 
 
-def configuration(folder, name, ports, is_shaped):
+def configuration(folder, name, ports, scenario):
     with open(os.path.join(HERE, "peers", "gatherd", "gatherd.yaml"), encoding="utf-8") as f:
         text = f.read().replace("@PORT@", "0")
-    if is_shaped:
+    if scenario in LOGGED:
+        text = text.replace("access_log: { path: none }", "access_log: { path: /dev/null }")
+    if scenario in SHAPED:
         text = re.sub(r'^( {6}\w+: \{ upstream: .*?) \}$', r"\1, %s }" % SHAPING, text, flags=re.M)
     for i, port in enumerate(ports):
         text = text.replace("@UP%d@" % i, port)
@@ -107,15 +112,15 @@ def tally(path):
     return calls
 
 
-def run(folder, name, n_requests):
-    _, n_calls, target = SCENARIOS[name]
-    is_shaped = name in SHAPED
+def run(folder, scenario, n_requests):
+    _, n_calls, target = SCENARIOS[scenario]
     sockets = [listen() for _ in range(11)]
-    name = "%s-%d" % (name, n_requests)
-    conf = configuration(folder, name, [port for _, port in sockets[1:]], is_shaped)
+    name = "%s-%d" % (scenario, n_requests)
+    conf = configuration(folder, name, [port for _, port in sockets[1:]], scenario)
     fds = [s.fileno() for s, _ in sockets]
     out = os.path.join(folder, name + ".callgrind")
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out, "--toggle-collect=turn_counted",
+               "--zero-before=counting_begins",
                PROGRAM, conf, n_calls, WARM, n_requests, target] + fds
     done = subprocess.run([str(word) for word in command], pass_fds=fds, capture_output=True, text=True)
     for s, _ in sockets:
