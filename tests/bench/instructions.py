@@ -40,7 +40,7 @@ SHAPED = {"B-shape"}
 LOGGED = {"A-log", "C-log"}
 SHAPING = 'select: [ id, "items[].sku", "items[].price", note ], rename: { note: remark, "items[].sku": article }'
 TOTAL = "instructions"
-ALLOCATORS = {"malloc", "calloc", "realloc", "reallocarray", "posix_memalign", "aligned_alloc", "memalign"}
+ALLOCATIONS = "allocations"
 # glibc's functions that enter the kernel
 SYSTEM_CALLS = {"read", "write", "readv", "writev", "recv", "recvfrom", "recvmsg", "send", "sendto", "sendmsg",
                 "epoll_wait", "epoll_ctl", "ioctl", "getsockopt", "setsockopt", "timerfd_settime", "fcntl",
@@ -120,14 +120,15 @@ def run(folder, scenario, n_requests):
     fds = [s.fileno() for s, _ in sockets]
     out = os.path.join(folder, name + ".callgrind")
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out, "--toggle-collect=turn_counted",
-               "--zero-before=counting_begins",
                PROGRAM, conf, n_calls, WARM, n_requests, target] + fds
     done = subprocess.run([str(word) for word in command], pass_fds=fds, capture_output=True, text=True)
     for s, _ in sockets:
         s.close()
     if done.returncode != 0:
         sys.exit("%s: bench_turns failed:\n%s" % (name, done.stderr))
-    return tally(out)
+    counts = tally(out)
+    counts[ALLOCATIONS] = int(done.stdout)
+    return counts
 
 
 def measure(folder, name):
@@ -136,7 +137,7 @@ def measure(folder, name):
     each = {function: (n - few.get(function, 0)) / (MANY - FEW) for function, n in many.items()}
     system = ["%s %.3g" % (function, n) for function, n in sorted(each.items())
               if function in SYSTEM_CALLS and n >= 0.5]
-    return each[TOTAL], sum(each.get(function, 0) for function in ALLOCATORS), " ".join(system)
+    return each[TOTAL], each[ALLOCATIONS], " ".join(system)
 
 
 def measure_all(folder):
