@@ -213,17 +213,35 @@ trim_later(struct loop *loop)
 		loop_timer_set(loop, &loop->trim, loop->now_ns + TRIM_NS);
 }
 
+/* Stalls come in swarms; a line a second tells of all of them. */
+static void
+tell_stalls(struct loop *loop, uint64_t now_ns)
+{
+	if (loop->stalls.told_ns != 0 && now_ns - loop->stalls.told_ns < NS_PER_SEC)
+		return;
+	log_warn("loop: %" PRIu64 " turn(s) of a worker took more than %" PRIu64 " ms, the longest %" PRIu64
+		 " ms, and its other requests waited; are there too few processors, or very large answers?",
+	    loop->stalls.n, loop->stall_ns / NS_PER_MS, loop->stalls.longest_ns / NS_PER_MS);
+	loop->stalls.n = 0;
+	loop->stalls.longest_ns = 0;
+	loop->stalls.told_ns = now_ns;
+}
+
 static void
 note_stall(struct loop *loop)
 {
-	uint64_t took_ns;
+	uint64_t now_ns, took_ns;
 
 	if (loop->stall_ns == 0)
 		return;
-	took_ns = loop->ops->mono(loop) - loop->now_ns;
-	if (UNLIKELY(took_ns > loop->stall_ns))
-		log_warn(
-		    "loop: turn %" PRIu64 " took %" PRIu64 " ms", loop->turns, took_ns / NS_PER_MS);
+	now_ns = loop->ops->mono(loop);
+	took_ns = now_ns - loop->now_ns;
+	if (LIKELY(took_ns <= loop->stall_ns))
+		return;
+	loop->stalls.n++;
+	if (took_ns > loop->stalls.longest_ns)
+		loop->stalls.longest_ns = took_ns;
+	tell_stalls(loop, now_ns);
 }
 
 static uint64_t

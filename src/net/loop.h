@@ -125,7 +125,12 @@ struct loop {
 	TAILQ_HEAD(, defer) flushes;
 	SLIST_HEAD(, grave) graves;
 	uint64_t turns;    /* begun, this one included */
-	uint64_t stall_ns; /* a turn longer than this is logged; 0: never */
+	uint64_t stall_ns; /* a turn longer than this is a stall, which is logged; 0: none is */
+	struct {
+		uint64_t n; /* not told yet */
+		uint64_t longest_ns;
+		uint64_t told_ns; /* when the last line was written */
+	} stalls;
 	/* What other threads write: away from what this one uses all the time. */
 	_Alignas(CACHE_LINE) _Atomic(struct msg *) inbox; /* newest first; taken whole */
 	atomic_bool is_stopping;

@@ -24,7 +24,7 @@ _Static_assert(LINE_OF(struct limiter_slot, inflight) == LINE_OF(struct limiter_
     "taking a permit touches one line");
 
 /* What others write does not take the lines away that the owner works on. */
-_Static_assert(LINE_OF(struct loop, inbox) > (END_OF(struct loop, stall_ns) - 1) / CACHE_LINE,
+_Static_assert(LINE_OF(struct loop, inbox) > (END_OF(struct loop, stalls) - 1) / CACHE_LINE,
     "messages come to a line of their own");
 _Static_assert(LINE_OF(struct limiter, kick) > (END_OF(struct limiter, share) - 1) / CACHE_LINE,
     "so do kicks");

@@ -1,6 +1,7 @@
 #include "net/loop.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "unit.h"
@@ -383,7 +384,60 @@ START_TEST(free_memory_is_given_back_in_time)
 }
 END_TEST
 
+static void
+on_slow_work(void *arg)
+{
+	struct scene *s = arg;
+
+	s->world.now_ns += 30 * NS_PER_MS;
+}
+
+/* What ten turns of 30 ms say on standard error. */
+static size_t
+ten_stalls(struct scene *s, char *to, size_t n)
+{
+	int pipe_fd[2], standard_error = dup(STDERR_FILENO);
+	ssize_t got;
+
+	ck_assert_int_eq(pipe(pipe_fd), 0);
+	dup2(pipe_fd[1], STDERR_FILENO);
+	for (int i = 0; i < 10; i++) {
+		scene_ready(s, on_slow_work);
+		loop_turn(s->loop, 0);
+	}
+	dup2(standard_error, STDERR_FILENO);
+	close(standard_error);
+	close(pipe_fd[1]);
+	got = read(pipe_fd[0], to, n - 1);
+	close(pipe_fd[0]);
+	ck_assert_int_ge(got, 0);
+	to[got] = '\0';
+	return (size_t)got;
+}
+
+START_TEST(stalls_are_told_once_a_second)
+{
+	struct scene s;
+	char text[1024];
+
+	scene_open(&s);
+	s.loop->stall_ns = 30 * NS_PER_MS;
+	ck_assert_uint_eq(ten_stalls(&s, text, sizeof text), 0);
+	s.loop->stall_ns = 20 * NS_PER_MS;
+	ten_stalls(&s, text, sizeof text);
+	ck_assert_msg(strstr(text, "loop: 1 turn(s) of a worker took more than 20 ms, the longest 30 ms") != NULL, "%s",
+	    text);
+	ck_assert_msg(strchr(text, '\n') == text + strlen(text) - 1, "one line: %s", text);
+	ck_assert_uint_eq(ten_stalls(&s, text, sizeof text), 0);
+	s.world.now_ns += NS_PER_SEC;
+	ten_stalls(&s, text, sizeof text);
+	ck_assert_msg(strstr(text, "loop: 20 turn(s)") != NULL, "%s", text);
+	loop_free(s.loop);
+}
+END_TEST
+
 UNIT_MAIN("loop", one_turn_has_an_order, time_is_taken_once_a_turn,
     waits_until_the_next_timer_or_not_at_all, a_timer_cannot_hold_the_turn,
     cancelled_work_does_not_run, messages_keep_their_order_and_wake_once,
-    nothing_is_freed_under_the_caller, free_memory_is_given_back_in_time)
+    nothing_is_freed_under_the_caller, free_memory_is_given_back_in_time,
+    stalls_are_told_once_a_second)
