@@ -62,6 +62,15 @@ str_trim(struct str s)
 }
 
 bool
+str_is_word(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!str_is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '_')
+			return false;
+	return s.n != 0;
+}
+
+bool
 str_split(struct str *rest, char sep, struct str *head)
 {
 	size_t at;

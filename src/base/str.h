@@ -75,6 +75,15 @@ struct str str_trim(struct str s);
  * the separator. False when *rest was none; a trailing separator yields one last empty part.
  */
 bool str_split(struct str *rest, char sep, struct str *head);
+/* A letter or digit of ASCII, whatever the locale. */
+static inline bool
+str_is_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* Such ones, '-' and '_' only, and some. */
+bool str_is_word(struct str s);
 /* Digits only, the whole slice, no overflow; false otherwise and *out is untouched. */
 bool str_to_u64(struct str s, uint64_t *out);
 

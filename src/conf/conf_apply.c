@@ -245,14 +245,7 @@ apply_json(struct applier *ap, const struct conf_row *row, const struct yaml_nod
 static bool
 is_name(struct str name)
 {
-	for (size_t i = 0; i < name.n; i++) {
-		char c = name.p[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-			c == '_' || c == '-'))
-			return false;
-	}
-	return name.n != 0 && name.n <= NAME_MAX_BYTES;
+	return str_is_word(name) && name.n <= NAME_MAX_BYTES;
 }
 
 /* One element of a map of names or of a list. */

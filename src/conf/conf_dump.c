@@ -11,10 +11,8 @@ is_word(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
-		bool is_alnum =
-		    (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 
-		if (!is_alnum && c != '_' && (i == 0 || (c != '-' && c != '.')))
+		if (!str_is_alnum(c) && c != '_' && (i == 0 || (c != '-' && c != '.')))
 			return false;
 	}
 	return s.n != 0;

@@ -101,14 +101,8 @@ expand_file(struct expander *x, const struct yaml_node *node, struct str path, s
 static bool
 is_env_name(struct str name)
 {
-	for (size_t i = 0; i < name.n; i++) {
-		char c = name.p[i];
-		bool is_letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
-
-		if (!is_letter && (i == 0 || c < '0' || c > '9'))
-			return false;
-	}
-	return name.n != 0;
+	return str_is_word(name) && str_find(name, '-') == name.n &&
+	       !(name.p[0] >= '0' && name.p[0] <= '9');
 }
 
 static bool

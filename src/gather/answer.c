@@ -23,30 +23,19 @@ set_problem(struct answer *out, struct arena *arena, const struct meta_problem *
 	    out, arena, STR("application/problem+json"), meta_of_problem(arena, problem));
 }
 
-static struct meta_problem
-problem_of(enum err_code e)
-{
-	return (struct meta_problem){
-		.status = err_status(e),
-		.error = e,
-	};
-}
-
 void
 answer_problem(struct answer *out, struct arena *arena, enum err_code e, struct str call)
 {
-	struct meta_problem problem = problem_of(e);
+	const struct meta_problem problem = { .status = err_status(e), .error = e, .call = call };
 
-	problem.call = call;
 	set_problem(out, arena, &problem);
 }
 
 void
 answer_problem_because(struct answer *out, struct arena *arena, enum err_code e, struct str why)
 {
-	struct meta_problem problem = problem_of(e);
+	const struct meta_problem problem = { .status = err_status(e), .error = e, .detail = why };
 
-	problem.detail = why;
 	set_problem(out, arena, &problem);
 }
 
@@ -54,9 +43,12 @@ void
 answer_problem_of(struct answer *out, struct arena *arena, enum err_code e, struct str call,
     const struct meta_detail *detail)
 {
-	struct meta_problem problem = problem_of(e);
+	const struct meta_problem problem = {
+		.status = err_status(e),
+		.error = e,
+		.call = call,
+		.upstream = *detail,
+	};
 
-	problem.call = call;
-	problem.upstream = *detail;
 	set_problem(out, arena, &problem);
 }

@@ -67,8 +67,7 @@ skip_space(struct parser *p)
 static bool
 is_word_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	    c == '_' || c == '-' || c == '.' || c == '+' || c == '/' || c == ':';
+	return str_is_alnum(c) || c == '_' || c == '-' || c == '.' || c == '+' || c == '/' || c == ':';
 }
 
 static struct str

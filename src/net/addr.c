@@ -119,19 +119,6 @@ addr_of_ip(struct str ip, unsigned port, struct addr *out)
 	return ERR_NONE;
 }
 
-static bool
-is_label(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-			c == '-' || c == '_'))
-			return false;
-	}
-	return s.n != 0 && s.n <= 63;
-}
-
 bool
 addr_is_name(struct str s)
 {
@@ -142,7 +129,7 @@ addr_is_name(struct str s)
 	if (s.n == 0 || s.n > 253)
 		return false;
 	while (str_split(&s, '.', &label))
-		if (!is_label(label))
+		if (!str_is_word(label) || label.n > 63)
 			return false;
 	return true;
 }

@@ -22,16 +22,7 @@ refuse(struct parse *p, struct str at, const char *message)
 static bool
 is_name(struct str s)
 {
-	if (s.n == 0 || (s.p[0] >= '0' && s.p[0] <= '9'))
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-			c == '_' || c == '-'))
-			return false;
-	}
-	return true;
+	return str_is_word(s) && !(s.p[0] >= '0' && s.p[0] <= '9');
 }
 
 static enum err_code

@@ -59,5 +59,16 @@ START_TEST(trims_both_ends)
 }
 END_TEST
 
-UNIT_MAIN("str", compares_without_case, takes_digits_only,
+START_TEST(tells_words)
+{
+	ck_assert(str_is_word(STR("a-Z_09")));
+	ck_assert(!str_is_word(STR("")));
+	ck_assert(!str_is_word(STR("a.b")));
+	ck_assert(!str_is_word(STR("\xc3\xa4")));
+	for (const char *p = "/:@[`{"; *p != '\0'; p++) /* the neighbours of digits and letters */
+		ck_assert(!str_is_alnum(*p));
+}
+END_TEST
+
+UNIT_MAIN("str", compares_without_case, tells_words, takes_digits_only,
     splits_at_separator, writes_numbers, trims_both_ends)
