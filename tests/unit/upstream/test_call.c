@@ -1,11 +1,9 @@
 /* Calls against a scripted server in the memory world: what an answer becomes, and what happens to connections. */
 #include "upstream/call.h"
 
-#include "net/mem_world.h"
 #include "net/stream.h"
-#include "unit.h"
 #include "upstream/uconn.h"
-#include "upstream/upstream.h"
+#include "upstream_rig.h"
 
 /* What the server does with each request, in turn; the last one repeats. */
 struct script {
@@ -19,16 +17,8 @@ struct peer {
 };
 
 struct fixture {
-	struct mem_world *world;
-	struct loop *loop;
 	struct mem_listener *listener;
-	struct upstream_slots slots;
 	struct addr addr;
-	struct server_conf server;
-	struct upstream_conf conf;
-	struct metric_layout layout;
-	struct metric_shard metrics;
-	struct upstream up;
 	struct arena arena;
 	const struct script *script;
 	size_t n_script;
@@ -37,6 +27,7 @@ struct fixture {
 	struct peer *peers;
 };
 
+static struct rig r;
 static struct fixture f;
 static struct call call;
 static int n_done;
@@ -111,37 +102,22 @@ static const struct call_events collecting = { .on_done = on_done };
 static void
 setup(const struct script *script, size_t n_script)
 {
-	size_t sizes[DIM_COUNT] = { 0 };
-
 	memset(&f, 0, sizeof f);
-	for (size_t i = 0; i < DIM_COUNT; i++)
-		sizes[i] = 1;
 	f.script = script;
 	f.n_script = n_script;
-	f.world = mem_world_new(1);
-	f.loop = mem_world_loop(f.world);
+	rig_open(&r);
 	ck_assert_int_eq(addr_parse(STR("10.0.0.1:80"), &f.addr), ERR_NONE);
-	f.listener = mem_world_listen(f.world, f.loop, &f.addr, &listener_events, &f);
-	f.server = (struct server_conf){ .host = STR("users"), .addrs = &f.addr, .n_addrs = 1,
-		.weight = 1 };
-	f.conf = (struct upstream_conf){
-		.servers = &f.server, .n_servers = 1,
-		.pool = { .max_connections = 2, .max_idle = 2, .idle_timeout_ns = 10 * NS_PER_SEC },
-		.timeouts = { .connect_ns = NS_PER_SEC, .first_byte_ns = 2 * NS_PER_SEC,
-		    .total_ns = 3 * NS_PER_SEC },
-		.limits = { .header_bytes = 4096, .headers = 20 },
-	};
-	upstream_slots_init(&f.slots, &f.conf);
-	metric_layout_init(&f.layout, sizes);
-	metric_shard_init(&f.metrics, &f.layout);
-	upstream_init(&f.up, &f.conf, 0, &f.slots, 0, f.loop, &f.metrics);
-	arena_init(&f.arena, &f.loop->blocks, 0);
+	f.listener = mem_world_listen(r.world, r.loop, &f.addr, &listener_events, &f);
+	r.server.addrs = &f.addr;
+	r.server.n_addrs = 1;
+	rig_start(&r);
+	arena_init(&f.arena, &r.loop->blocks, 0);
 }
 
 static void
 teardown(void)
 {
-	upstream_close(&f.up);
+	upstream_close(&r.up);
 	mem_world_unlisten(&f.listener);
 	while (f.peers != NULL) {
 		struct peer *p = f.peers;
@@ -151,20 +127,16 @@ teardown(void)
 		free(p);
 	}
 	arena_reset(&f.arena);
-	loop_turn(f.loop, 0);
-	upstream_fini(&f.up);
-	metric_shard_fini(&f.metrics);
-	loop_free(f.loop);
-	mem_world_free(f.world);
+	rig_close(&r);
 }
 
 static void
 start_request(const struct h1_request *request)
 {
 	n_done = 0;
-	call_init(&call, &f.up, &f.arena, &collecting, NULL);
+	call_init(&call, &r.up, &f.arena, &collecting, NULL);
 	call.max_body_bytes = 1000;
-	call_start(&call, request, f.loop->now_ns + 100 * NS_PER_SEC);
+	call_start(&call, request, r.loop->now_ns + 100 * NS_PER_SEC);
 	ck_assert_int_eq(n_done, 0);
 }
 
@@ -172,12 +144,12 @@ static void
 finish_request(void)
 {
 	while (n_done == 0)
-		ck_assert(mem_world_step(f.world));
+		ck_assert(mem_world_step(r.world));
 	ck_assert_int_eq(n_done, 1);
 	ck_assert_int_eq(call.state, CALL_DONE);
-	ck_assert_uint_eq(limiter_inflight(&f.up.limiter), 0);
-	ck_assert_uint_eq(f.up.endpoints[0]->active, 0);
-	ck_assert_uint_eq(f.up.endpoints[0]->pool.n_busy, 0);
+	ck_assert_uint_eq(limiter_inflight(&r.up.limiter), 0);
+	ck_assert_uint_eq(r.up.endpoints[0]->active, 0);
+	ck_assert_uint_eq(r.up.endpoints[0]->pool.n_busy, 0);
 }
 
 static void
@@ -262,8 +234,8 @@ START_TEST(an_answer_becomes_what_it_is)
 		if (rows[i].want == ERR_NONE)
 			ck_assert_msg(str_eq(call.body, str_c(rows[i].body)), "row %zu: body \"%.*s\"",
 			    i, STR_FMT(call.body));
-		ck_assert_msg(f.up.endpoints[0]->pool.n_idle == (rows[i].keeps ? 1u : 0u),
-		    "row %zu: %zu idle connections", i, f.up.endpoints[0]->pool.n_idle);
+		ck_assert_msg(r.up.endpoints[0]->pool.n_idle == (rows[i].keeps ? 1u : 0u),
+		    "row %zu: %zu idle connections", i, r.up.endpoints[0]->pool.n_idle);
 		teardown();
 	}
 }
@@ -335,8 +307,8 @@ START_TEST(an_answer_that_nobody_asked_for_closes_the_connection)
 	setup(script, 1);
 	run_request(&get);
 	ck_assert_int_eq(stream_writev(f.peers->stream, &v, 1, &put), IO_OK);
-	while (f.up.endpoints[0]->pool.n_idle != 0)
-		ck_assert(mem_world_step(f.world));
+	while (r.up.endpoints[0]->pool.n_idle != 0)
+		ck_assert(mem_world_step(r.world));
 	run_request(&get);
 	ck_assert_int_eq(call.error, ERR_NONE);
 	ck_assert_uint_eq(f.n_connections, 2);
@@ -359,7 +331,7 @@ START_TEST(an_answer_that_came_before_its_request_is_not_believed)
 	setup(script, 1);
 	run_request(&get);
 	ck_assert_int_eq(stream_writev(f.peers->stream, &v, 1, &put), IO_OK);
-	uc = TAILQ_FIRST(&f.up.endpoints[0]->pool.idle);
+	uc = TAILQ_FIRST(&r.up.endpoints[0]->pool.idle);
 	start_request(&get);
 	ck_assert_int_eq(uc->state, UCONN_BUSY);
 	uc->stream->events->on_readable(uc);
@@ -379,10 +351,10 @@ START_TEST(idle_connections_age_out)
 
 	setup(script, 1);
 	run_request(&get);
-	begin = f.loop->now_ns;
-	while (f.up.endpoints[0]->pool.n_idle != 0)
-		ck_assert(mem_world_step(f.world));
-	ck_assert_uint_ge(f.loop->now_ns - begin, f.conf.pool.idle_timeout_ns);
+	begin = r.loop->now_ns;
+	while (r.up.endpoints[0]->pool.n_idle != 0)
+		ck_assert(mem_world_step(r.world));
+	ck_assert_uint_ge(r.loop->now_ns - begin, r.conf.pool.idle_timeout_ns);
 	teardown();
 }
 END_TEST
@@ -404,7 +376,7 @@ START_TEST(a_silent_connect_times_out)
 	static const struct script script[] = { { fine, false } };
 
 	setup(script, 1);
-	f.world->faults.silent_chance = MEM_WORLD_CHANCE;
+	r.world->faults.silent_chance = MEM_WORLD_CHANCE;
 	run_request(&get);
 	ck_assert_int_eq(call.error, ERR_CONNECT_TIMEOUT);
 	teardown();
@@ -418,18 +390,18 @@ START_TEST(cancel_leaves_nothing_behind)
 	for (int steps = 0; steps < 12; steps++) {
 		setup(script, 1);
 		n_done = 0;
-		call_init(&call, &f.up, &f.arena, &collecting, NULL);
-		call_start(&call, &get, f.loop->now_ns + NS_PER_SEC);
+		call_init(&call, &r.up, &f.arena, &collecting, NULL);
+		call_start(&call, &get, r.loop->now_ns + NS_PER_SEC);
 		for (int i = 0; i < steps && n_done == 0; i++)
-			mem_world_step(f.world);
+			mem_world_step(r.world);
 		if (n_done == 0)
 			call_cancel(&call);
 		call_cancel(&call);
 		ck_assert_int_eq(call.state, CALL_DONE);
-		ck_assert_uint_eq(limiter_inflight(&f.up.limiter), 0);
-		ck_assert_uint_eq(f.up.endpoints[0]->pool.n_waiting, 0);
-		ck_assert_uint_eq(f.up.endpoints[0]->pool.n_busy, 0);
-		while (mem_world_step(f.world))
+		ck_assert_uint_eq(limiter_inflight(&r.up.limiter), 0);
+		ck_assert_uint_eq(r.up.endpoints[0]->pool.n_waiting, 0);
+		ck_assert_uint_eq(r.up.endpoints[0]->pool.n_busy, 0);
+		while (mem_world_step(r.world))
 			;
 		ck_assert_int_le(n_done, 1);
 		teardown();

@@ -1,11 +1,9 @@
 /* Leases and connections, on the memory world: who waits, who is served, what is closed. */
 #include "upstream/pool.h"
 
-#include "net/mem_world.h"
 #include "net/stream.h"
-#include "unit.h"
 #include "upstream/uconn.h"
-#include "upstream/upstream.h"
+#include "upstream_rig.h"
 
 #define MAX_PEERS 16
 
@@ -16,22 +14,15 @@ struct asker {
 };
 
 struct fixture {
-	struct mem_world *world;
-	struct loop *loop;
 	struct mem_listener *listener;
-	struct upstream_slots slots;
 	struct addr addr;
-	struct server_conf server;
-	struct upstream_conf conf;
-	struct metric_layout layout;
-	struct metric_shard metrics;
-	struct upstream up;
 	struct pool *pool;
 	struct asker askers[4];
 	struct stream *peers[MAX_PEERS]; /* the server's ends, in the order of connecting */
 	size_t n_peers;
 };
 
+static struct rig r;
 static struct fixture f;
 
 static void
@@ -69,30 +60,16 @@ static const struct lease_events lease_events = {
 static void
 setup(uint64_t max_connections, uint64_t max_idle)
 {
-	size_t sizes[DIM_COUNT];
-
 	memset(&f, 0, sizeof f);
-	for (size_t i = 0; i < DIM_COUNT; i++)
-		sizes[i] = 1;
-	f.world = mem_world_new(1);
-	f.loop = mem_world_loop(f.world);
+	rig_open(&r);
 	ck_assert_int_eq(addr_parse(STR("10.0.0.1:80"), &f.addr), ERR_NONE);
-	f.listener = mem_world_listen(f.world, f.loop, &f.addr, &listener_events, &f);
-	f.server =
-	    (struct server_conf){ .host = STR("s"), .addrs = &f.addr, .n_addrs = 1, .weight = 1 };
-	f.conf = (struct upstream_conf){
-		.servers = &f.server,
-		.n_servers = 1,
-		.pool = { .max_connections = max_connections,
-		    .max_idle = max_idle,
-		    .idle_timeout_ns = 10 * NS_PER_SEC },
-		.timeouts = { .connect_ns = NS_PER_SEC },
-	};
-	upstream_slots_init(&f.slots, &f.conf);
-	metric_layout_init(&f.layout, sizes);
-	metric_shard_init(&f.metrics, &f.layout);
-	upstream_init(&f.up, &f.conf, 0, &f.slots, 0, f.loop, &f.metrics);
-	f.pool = &f.up.endpoints[0]->pool;
+	f.listener = mem_world_listen(r.world, r.loop, &f.addr, &listener_events, &f);
+	r.server.addrs = &f.addr;
+	r.server.n_addrs = 1;
+	r.conf.pool.max_connections = max_connections;
+	r.conf.pool.max_idle = max_idle;
+	rig_start(&r);
+	f.pool = &r.up.endpoints[0]->pool;
 }
 
 static void
@@ -101,15 +78,11 @@ teardown(void)
 	for (size_t i = 0; i < ARRAY_LEN(f.askers); i++)
 		if (f.askers[i].lease.pool != NULL)
 			pool_unlease(&f.askers[i].lease, false);
-	upstream_close(&f.up);
+	upstream_close(&r.up);
 	mem_world_unlisten(&f.listener);
 	for (size_t i = 0; i < f.n_peers; i++)
 		stream_close(&f.peers[i]);
-	loop_turn(f.loop, 0);
-	upstream_fini(&f.up);
-	metric_shard_fini(&f.metrics);
-	loop_free(f.loop);
-	mem_world_free(f.world);
+	rig_close(&r);
 }
 
 /* Until nothing happens any more but what time alone brings. */
@@ -117,7 +90,7 @@ static void
 settle(void)
 {
 	for (int i = 0; i < 20; i++)
-		loop_turn(f.loop, NS_PER_MS);
+		loop_turn(r.loop, NS_PER_MS);
 }
 
 static struct lease *
@@ -243,7 +216,7 @@ START_TEST(a_refused_connection_fails_one_lease)
 	ask(0);
 	ask(1);
 	while (f.askers[0].n_told == 0)
-		loop_turn(f.loop, NS_PER_MS);
+		loop_turn(r.loop, NS_PER_MS);
 	ck_assert_int_eq(f.askers[0].told, ERR_CONNECT_REFUSED);
 	ck_assert_int_eq(lease(0)->state, LEASE_NONE);
 	ck_assert_int_eq(f.askers[1].n_told, 0);

@@ -1,10 +1,9 @@
 /* Endpoints of a name: they come, stay and go while calls are on them. In the memory world. */
 #include "upstream/upstream.h"
 
-#include "net/mem_world.h"
 #include "net/stream.h"
-#include "unit.h"
 #include "upstream/call.h"
+#include "upstream_rig.h"
 
 #define N 3 /* servers that listen, at 10.0.0.1 to 10.0.0.3 */
 
@@ -14,21 +13,14 @@ struct peer {
 };
 
 struct fixture {
-	struct mem_world *world;
-	struct loop *loop;
 	struct mem_listener *listeners[N];
 	struct peer peers[16];
 	size_t n_peers;
 	bool is_silent; /* servers take requests and do not answer */
-	struct upstream_slots slots;
-	struct server_conf server;
-	struct upstream_conf conf;
-	struct metric_layout layout;
-	struct metric_shard metrics;
-	struct upstream up;
 	struct arena arena;
 };
 
+static struct rig r;
 static struct fixture f;
 static struct call call;
 static int n_done;
@@ -99,50 +91,28 @@ static const struct mem_listener_events listener_events = { .on_accept = on_acce
 static void
 setup(void)
 {
-	size_t sizes[DIM_COUNT];
-
 	memset(&f, 0, sizeof f);
-	for (size_t i = 0; i < DIM_COUNT; i++)
-		sizes[i] = 1;
-	f.world = mem_world_new(1);
-	f.loop = mem_world_loop(f.world);
+	rig_open(&r);
 	for (unsigned i = 0; i < N; i++) {
 		struct addr at = addr_of(i + 1);
 
-		f.listeners[i] = mem_world_listen(f.world, f.loop, &at, &listener_events, &f);
+		f.listeners[i] = mem_world_listen(r.world, r.loop, &at, &listener_events, &f);
 	}
-	f.server = (struct server_conf){ .host = STR("users"), .weight = 1 };
-	f.conf = (struct upstream_conf){
-		.servers = &f.server,
-		.n_servers = 1,
-		.balance = BALANCE_ROUND_ROBIN,
-		.pool = { .max_connections = 2, .max_idle = 2, .idle_timeout_ns = 10 * NS_PER_SEC },
-		.timeouts = { .connect_ns = NS_PER_SEC,
-		    .first_byte_ns = 2 * NS_PER_SEC,
-		    .total_ns = 3 * NS_PER_SEC },
-		.limits = { .header_bytes = 4096, .headers = 20 },
-	};
-	upstream_slots_init(&f.slots, &f.conf);
-	metric_layout_init(&f.layout, sizes);
-	metric_shard_init(&f.metrics, &f.layout);
-	upstream_init(&f.up, &f.conf, 0, &f.slots, 0, f.loop, &f.metrics);
-	arena_init(&f.arena, &f.loop->blocks, 0);
+	r.conf.balance = BALANCE_ROUND_ROBIN;
+	rig_start(&r);
+	arena_init(&f.arena, &r.loop->blocks, 0);
 }
 
 static void
 teardown(void)
 {
-	upstream_close(&f.up);
+	upstream_close(&r.up);
 	for (size_t i = 0; i < N; i++)
 		mem_world_unlisten(&f.listeners[i]);
 	for (size_t i = 0; i < f.n_peers; i++)
 		stream_close(&f.peers[i].stream);
 	arena_reset(&f.arena);
-	loop_turn(f.loop, 0);
-	upstream_fini(&f.up);
-	metric_shard_fini(&f.metrics);
-	loop_free(f.loop);
-	mem_world_free(f.world);
+	rig_close(&r);
 }
 
 /* The name has these addresses, by their last digit; a digit behind it is the priority. */
@@ -158,7 +128,7 @@ set_places(const char *digits)
 			places[n].priority = (unsigned)(*digits++ - '0');
 		n++;
 	}
-	upstream_set_places(&f.up, 0, places, n, ERR_CONNECT_FAILED);
+	upstream_set_places(&r.up, 0, places, n, ERR_CONNECT_FAILED);
 }
 
 static void
@@ -169,10 +139,10 @@ assert_endpoints(const char *digits)
 	for (; digits[n] != '\0'; n++) {
 		struct addr want = addr_of((unsigned)(digits[n] - '0'));
 
-		ck_assert_uint_lt(n, f.up.n_endpoints);
-		ck_assert(addr_eq(&f.up.endpoints[n]->addr, &want));
+		ck_assert_uint_lt(n, r.up.n_endpoints);
+		ck_assert(addr_eq(&r.up.endpoints[n]->addr, &want));
 	}
-	ck_assert_uint_eq(f.up.n_endpoints, n);
+	ck_assert_uint_eq(r.up.n_endpoints, n);
 }
 
 /* ---- calls */
@@ -196,9 +166,9 @@ static void
 start_call(void)
 {
 	n_done = 0;
-	call_init(&call, &f.up, &f.arena, &collecting, NULL);
+	call_init(&call, &r.up, &f.arena, &collecting, NULL);
 	call.max_body_bytes = 1000;
-	call_start(&call, &get, f.loop->now_ns + 100 * NS_PER_SEC);
+	call_start(&call, &get, r.loop->now_ns + 100 * NS_PER_SEC);
 	ck_assert_int_eq(n_done, 0);
 }
 
@@ -206,17 +176,17 @@ static void
 finish_call(enum err_code want, const char *server)
 {
 	while (n_done == 0)
-		ck_assert(mem_world_step(f.world));
+		ck_assert(mem_world_step(r.world));
 	ck_assert_int_eq(call.error, want);
 	ck_assert_str_is(call.server, server);
-	ck_assert_uint_eq(limiter_inflight(&f.up.limiter), 0);
+	ck_assert_uint_eq(limiter_inflight(&r.up.limiter), 0);
 }
 
 static void
 settle(void)
 {
 	for (int i = 0; i < 10; i++)
-		loop_turn(f.loop, 0);
+		loop_turn(r.loop, 0);
 }
 
 START_TEST(addresses_come_stay_and_go)
@@ -227,12 +197,12 @@ START_TEST(addresses_come_stay_and_go)
 	assert_endpoints("");
 	set_places("1 2");
 	assert_endpoints("12");
-	second = f.up.endpoints[1];
+	second = r.up.endpoints[1];
 	set_places("3 2");
 	assert_endpoints("23");
-	ck_assert_ptr_eq(f.up.endpoints[0], second);
+	ck_assert_ptr_eq(r.up.endpoints[0], second);
 	settle();
-	ck_assert(LIST_EMPTY(&f.up.leaving));
+	ck_assert(LIST_EMPTY(&r.up.leaving));
 	set_places("");
 	assert_endpoints("23");
 	teardown();
@@ -243,10 +213,10 @@ START_TEST(an_address_that_comes_draws_no_more_calls_than_others)
 {
 	setup();
 	set_places("1 2");
-	endpoint_note_latency(f.up.endpoints[0], 4 * NS_PER_MS);
+	endpoint_note_latency(r.up.endpoints[0], 4 * NS_PER_MS);
 	set_places("1 2 3");
-	ck_assert_uint_eq(f.up.endpoints[1]->latency_ewma_ns, 0);
-	ck_assert_uint_eq(f.up.endpoints[2]->latency_ewma_ns, 4 * NS_PER_MS);
+	ck_assert_uint_eq(r.up.endpoints[1]->latency_ewma_ns, 0);
+	ck_assert_uint_eq(r.up.endpoints[2]->latency_ewma_ns, 4 * NS_PER_MS);
 	teardown();
 }
 END_TEST
@@ -275,11 +245,11 @@ START_TEST(a_call_tries_all_of_a_priority_before_the_next)
 	set_places("90 80 70 60 50 41");
 	start_call();
 	while (n_done == 0)
-		ck_assert(mem_world_step(f.world));
+		ck_assert(mem_world_step(r.world));
 	ck_assert_int_eq(call.error, ERR_CONNECT_REFUSED);
 	start_call();
 	while (n_done == 0)
-		ck_assert(mem_world_step(f.world));
+		ck_assert(mem_world_step(r.world));
 	ck_assert_int_eq(call.error, ERR_CONNECT_REFUSED);
 	ck_assert_uint_le(call.n_redispatches, 3);
 	teardown();
@@ -289,9 +259,9 @@ END_TEST
 START_TEST(without_an_address_a_call_fails_at_once)
 {
 	setup();
-	upstream_set_places(&f.up, 0, NULL, 0, ERR_CONNECT_TIMEOUT);
+	upstream_set_places(&r.up, 0, NULL, 0, ERR_CONNECT_TIMEOUT);
 	start_call();
-	loop_turn(f.loop, 0);
+	loop_turn(r.loop, 0);
 	ck_assert_int_eq(n_done, 1);
 	finish_call(ERR_CONNECT_TIMEOUT, "");
 	set_places("1");
@@ -311,11 +281,11 @@ START_TEST(a_call_ends_where_it_is_when_its_address_goes)
 	set_places("2");
 	settle();
 	ck_assert_uint_eq(f.n_peers, 1);
-	ck_assert(!LIST_EMPTY(&f.up.leaving));
+	ck_assert(!LIST_EMPTY(&r.up.leaving));
 	answer(&f.peers[0]);
 	finish_call(ERR_NONE, "10.0.0.1:80");
 	settle();
-	ck_assert(LIST_EMPTY(&f.up.leaving));
+	ck_assert(LIST_EMPTY(&r.up.leaving));
 	ck_assert_ptr_null(f.peers[0].stream);
 	f.is_silent = false;
 	start_call();
@@ -330,11 +300,11 @@ START_TEST(idle_connections_to_an_address_that_goes_are_closed)
 	set_places("1");
 	start_call();
 	finish_call(ERR_NONE, "10.0.0.1:80");
-	ck_assert_uint_eq(f.up.endpoints[0]->pool.n_idle, 1);
+	ck_assert_uint_eq(r.up.endpoints[0]->pool.n_idle, 1);
 	set_places("2");
 	settle();
 	ck_assert_ptr_null(f.peers[0].stream);
-	ck_assert(LIST_EMPTY(&f.up.leaving));
+	ck_assert(LIST_EMPTY(&r.up.leaving));
 	teardown();
 }
 END_TEST
@@ -348,7 +318,7 @@ START_TEST(a_call_that_cannot_connect_goes_on_to_the_address_that_came)
 	set_places("3");
 	finish_call(ERR_NONE, "10.0.0.3:80");
 	settle();
-	ck_assert(LIST_EMPTY(&f.up.leaving));
+	ck_assert(LIST_EMPTY(&r.up.leaving));
 	teardown();
 }
 END_TEST
@@ -356,16 +326,16 @@ END_TEST
 START_TEST(a_call_that_waits_is_cancelled_and_its_endpoint_goes)
 {
 	setup();
-	f.world->faults.silent_chance = MEM_WORLD_CHANCE;
+	r.world->faults.silent_chance = MEM_WORLD_CHANCE;
 	set_places("1");
 	start_call();
 	settle();
 	set_places("2");
 	settle();
-	ck_assert(!LIST_EMPTY(&f.up.leaving));
+	ck_assert(!LIST_EMPTY(&r.up.leaving));
 	call_cancel(&call);
 	settle();
-	ck_assert(LIST_EMPTY(&f.up.leaving));
+	ck_assert(LIST_EMPTY(&r.up.leaving));
 	teardown();
 }
 END_TEST
@@ -373,11 +343,11 @@ END_TEST
 START_TEST(an_address_that_comes_while_draining_keeps_no_connection)
 {
 	setup();
-	upstream_drain(&f.up);
+	upstream_drain(&r.up);
 	set_places("1");
 	start_call();
 	finish_call(ERR_NONE, "10.0.0.1:80");
-	ck_assert_uint_eq(f.up.endpoints[0]->pool.n_idle, 0);
+	ck_assert_uint_eq(r.up.endpoints[0]->pool.n_idle, 0);
 	teardown();
 }
 END_TEST
@@ -392,7 +362,7 @@ set_pair(unsigned first, unsigned other)
 		.has_other = true,
 		.weight = 1 };
 
-	upstream_set_places(&f.up, 0, &at, 1, ERR_NONE);
+	upstream_set_places(&r.up, 0, &at, 1, ERR_NONE);
 }
 
 START_TEST(the_other_address_is_taken_when_the_first_one_fails)
@@ -402,7 +372,7 @@ START_TEST(the_other_address_is_taken_when_the_first_one_fails)
 	start_call();
 	finish_call(ERR_NONE, "10.0.0.2:80");
 	ck_assert_uint_lt(call.times.leased - call.times.started, 10 * NS_PER_MS);
-	ck_assert_uint_gt(f.up.endpoints[0]->other_first_until_ns, f.loop->now_ns);
+	ck_assert_uint_gt(r.up.endpoints[0]->other_first_until_ns, r.loop->now_ns);
 	start_call();
 	finish_call(ERR_NONE, "10.0.0.2:80");
 	ck_assert_uint_eq(f.n_peers, 1);
@@ -438,9 +408,9 @@ START_TEST(the_other_address_is_taken_when_the_first_one_is_slow)
 {
 	setup();
 	set_pair(1, 2);
-	f.world->faults.silent_chance = MEM_WORLD_CHANCE;
+	r.world->faults.silent_chance = MEM_WORLD_CHANCE;
 	start_call();
-	f.world->faults.silent_chance = 0;
+	r.world->faults.silent_chance = 0;
 	finish_call(ERR_NONE, "10.0.0.2:80");
 	ck_assert_uint_ge(call.times.leased - call.times.started, 250 * NS_PER_MS);
 	ck_assert_uint_lt(call.times.leased - call.times.started, 260 * NS_PER_MS);
@@ -456,7 +426,7 @@ START_TEST(the_first_address_is_taken_when_it_answers_in_time)
 	finish_call(ERR_NONE, "10.0.0.1:80");
 	settle();
 	ck_assert_uint_eq(f.n_peers, 1);
-	ck_assert_uint_eq(f.up.endpoints[0]->other_first_until_ns, 0);
+	ck_assert_uint_eq(r.up.endpoints[0]->other_first_until_ns, 0);
 	teardown();
 }
 END_TEST
@@ -467,7 +437,7 @@ START_TEST(a_race_that_nobody_wins_fails_the_call)
 	set_pair(8, 9);
 	start_call();
 	finish_call(ERR_CONNECT_REFUSED, "10.0.0.8:80");
-	f.world->faults.silent_chance = MEM_WORLD_CHANCE;
+	r.world->faults.silent_chance = MEM_WORLD_CHANCE;
 	start_call();
 	finish_call(ERR_CONNECT_TIMEOUT, "10.0.0.8:80");
 	teardown();
@@ -478,14 +448,14 @@ START_TEST(a_race_is_given_up_with_its_call)
 {
 	setup();
 	set_pair(1, 2);
-	f.world->faults.silent_chance = MEM_WORLD_CHANCE;
+	r.world->faults.silent_chance = MEM_WORLD_CHANCE;
 	start_call();
-	while (timer_heap_count_set(&f.loop->timers) > 2)
-		ck_assert(mem_world_step(f.world));
+	while (timer_heap_count_set(&r.loop->timers) > 2)
+		ck_assert(mem_world_step(r.world));
 	set_places("3");
 	call_cancel(&call);
 	settle();
-	ck_assert(LIST_EMPTY(&f.up.leaving));
+	ck_assert(LIST_EMPTY(&r.up.leaving));
 	teardown();
 }
 END_TEST
