@@ -9,12 +9,9 @@
 static struct json_value
 scan(struct str text)
 {
-	struct json_scan js;
 	struct json_value root;
 
-	json_scan_init(&js, 1);
-	ck_assert_int_eq(json_scan_text(&js, text, 0, &root, NULL), ERR_NONE);
-	json_scan_fini(&js);
+	ck_assert_int_eq(json_scan_once(text, &root, NULL), ERR_NONE);
 	return root;
 }
 

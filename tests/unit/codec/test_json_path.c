@@ -131,11 +131,9 @@ START_TEST(finds_values)
 		{ "x.y", NULL },
 		{ "items[]", NULL },
 	};
-	struct json_scan js;
 	struct json_value root, found;
 
-	json_scan_init(&js, 1);
-	ck_assert_int_eq(json_scan_text(&js, text, 0, &root, NULL), ERR_NONE);
+	ck_assert_int_eq(json_scan_once(text, &root, NULL), ERR_NONE);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		ck_assert_int_eq(compile(json_path_compile, rows[i].path), ERR_NONE);
 		found = json_path_find(&path, root);
@@ -145,7 +143,6 @@ START_TEST(finds_values)
 	}
 	ck_assert_int_eq(compile(json_path_compile, "."), ERR_NONE);
 	ck_assert(str_eq(json_path_find(&path, root).text, text));
-	json_scan_fini(&js);
 	arena_reset(&arena);
 }
 END_TEST

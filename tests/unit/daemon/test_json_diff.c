@@ -12,16 +12,13 @@ expect(const char *a, const char *b, size_t n, const char *lines)
 {
 	struct json_value expected, got;
 	struct buf out = BUF_INIT;
-	struct json_scan js;
 
-	json_scan_init(&js, 1);
-	ck_assert_int_eq(json_scan_text(&js, str_c(a), 0, &expected, NULL), ERR_NONE);
-	ck_assert_int_eq(json_scan_text(&js, str_c(b), 0, &got, NULL), ERR_NONE);
+	ck_assert_int_eq(json_scan_once(str_c(a), &expected, NULL), ERR_NONE);
+	ck_assert_int_eq(json_scan_once(str_c(b), &got, NULL), ERR_NONE);
 	ck_assert_uint_eq(json_diff_put(&out, STR("x"), expected, got), n);
 	if (lines != NULL)
 		ck_assert_str_eq(buf_c(&out), lines);
 	buf_fini(&out);
-	json_scan_fini(&js);
 }
 
 START_TEST(equal_values_do_not_differ)
