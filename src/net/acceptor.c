@@ -141,7 +141,7 @@ on_listen_event(evutil_socket_t fd, short what, void *arg)
 struct acceptor *
 acceptor_new(struct loop *loop, int fd, const struct acceptor_events *events, void *owner)
 {
-	struct acceptor *a = mem_calloc(1, sizeof *a);
+	struct acceptor *a = mem_calloc_lines(1, sizeof *a);
 	int rc;
 
 	sock_set_nodelay(fd); /* accepted sockets inherit it, which spares a call for each */

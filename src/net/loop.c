@@ -32,7 +32,7 @@ loop_new(const struct loop_ops *ops, void *world)
 
 	loop->ops = ops;
 	loop->world = world;
-	loop->scratch = mem_alloc(LOOP_SCRATCH_BYTES);
+	loop->scratch = mem_calloc_lines(1, LOOP_SCRATCH_BYTES);
 	arena_pool_init(&loop->blocks, BLOCKS_KEPT, LARGE_BYTES_KEPT);
 	timer_init(&loop->trim, on_trim, loop);
 	TAILQ_INIT(&loop->deferred);

@@ -190,7 +190,7 @@ watch(struct loop_real *w, struct event *ev, int fd, event_callback_fn fn)
 struct loop *
 loop_real_new(void)
 {
-	struct loop_real *w = mem_calloc(1, sizeof *w);
+	struct loop_real *w = mem_calloc_lines(1, sizeof *w);
 
 	w->armed_ns = TIMER_NEVER;
 	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -209,7 +209,7 @@ method_new(void)
 struct tls_io *
 tls_io_new(void)
 {
-	struct tls_io *io = mem_calloc(1, sizeof *io);
+	struct tls_io *io = mem_calloc_lines(1, sizeof *io);
 
 	io->method = method_new();
 	io->bio = BIO_new(io->method);

@@ -197,7 +197,7 @@ open_file(const char *path)
 struct access_log *
 access_log_new(struct str path)
 {
-	struct access_log *log = mem_calloc(1, sizeof(*log));
+	struct access_log *log = mem_calloc_lines(1, sizeof(*log));
 
 	pthread_mutex_init(&log->lock, NULL);
 	pthread_cond_init(&log->changed, NULL);

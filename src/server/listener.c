@@ -60,7 +60,7 @@ open_gate(struct listener *l, const struct listener_setup *setup)
 		.owner = l,
 	};
 
-	l->tls = mem_calloc(1, sizeof *l->tls);
+	l->tls = mem_calloc_lines(1, sizeof *l->tls);
 	tls_gate_init(l->tls, &gate);
 }
 
@@ -83,7 +83,7 @@ listener_use_certificates(struct listener *l, struct tls_ctx *ctx)
 struct listener *
 listener_new(struct server *server, const struct listener_setup *setup)
 {
-	struct listener *l = mem_calloc(1, sizeof(*l));
+	struct listener *l = mem_calloc_lines(1, sizeof(*l));
 
 	l->server = server;
 	l->conf = setup->conf;

@@ -24,7 +24,7 @@ server_lend_fields(struct server *s, size_t n)
 		return;
 	/* Nobody holds on to the old ones: they are lent for the length of one call. */
 	free(s->fields);
-	s->fields = mem_calloc(n, sizeof(*s->fields));
+	s->fields = mem_calloc_lines(n, sizeof(*s->fields));
 	s->n_fields = n;
 }
 

@@ -13,7 +13,7 @@
 struct endpoint *
 endpoint_new(struct upstream *up, const struct server_conf *server, const struct place *at)
 {
-	struct endpoint *ep = mem_calloc(1, sizeof *ep);
+	struct endpoint *ep = mem_calloc_lines(1, sizeof *ep);
 
 	ep->upstream = up;
 	ep->server = server;
@@ -45,7 +45,7 @@ endpoint_use_tls(struct endpoint *ep, struct tls_client *client)
 {
 	struct str wanted = ep->upstream->conf->tls.server_name.s;
 
-	ep->tls = mem_calloc(1, sizeof *ep->tls);
+	ep->tls = mem_calloc_lines(1, sizeof *ep->tls);
 	tls_client_peer_init(ep->tls, client, wanted.n != 0 ? wanted : ep->server->name);
 }
 

@@ -28,9 +28,9 @@ make_endpoint(struct upstream *up, const struct server_conf *server, const struc
 static void
 make_room(struct upstream *up, size_t n)
 {
-	up->endpoints = mem_calloc(n, sizeof(*up->endpoints));
+	up->endpoints = mem_calloc_lines(n, sizeof(*up->endpoints));
 	free(up->candidates);
-	up->candidates = mem_calloc(n, sizeof(*up->candidates));
+	up->candidates = mem_calloc_lines(n, sizeof(*up->candidates));
 	up->n_endpoints = 0;
 }
 
@@ -189,7 +189,7 @@ upstream_init(struct upstream *up, const struct upstream_conf *conf, size_t inde
 	limiter_init(&up->limiter, &slots->permits, worker, loop);
 	limiter_init(&up->turn, &slots->turn, worker, loop);
 	rnd_init(&up->rnd, loop->wall_ns ^ (uint64_t)worker << 32 ^ index);
-	up->fields = mem_calloc(conf->limits.headers, sizeof *up->fields);
+	up->fields = mem_calloc_lines(conf->limits.headers, sizeof *up->fields);
 	add_endpoints(up);
 }
 

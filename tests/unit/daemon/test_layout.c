@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "daemon/shared.h"
 #include "daemon/worker.h"
+#include "net/loop_real.h"
 #include "server/cconn.h"
 #include "server/exchange.h"
 #include "unit.h"
@@ -53,6 +54,87 @@ START_TEST(worker_memory_has_lines_of_its_own)
 }
 END_TEST
 
+#define CONFIG \
+	"version: 1\n" \
+	"workers: 2\n" \
+	"listeners: { one: { address: 127.0.0.1:8080 }, other: { address: 127.0.0.1:8081 } }\n" \
+	"upstreams: { u: { servers: [ http://127.0.0.1:1 ], concurrency: { limit: 3 } } }\n" \
+	"routes: [ { path: /, proxy: { upstream: u } } ]\n"
+
+static void
+assert_lines(const void *p)
+{
+	ck_assert_ptr_nonnull(p);
+	ck_assert_uint_eq((uintptr_t)p % CACHE_LINE, 0);
+}
+
+/* All that is written for requests and was not made by the worker itself. */
+static void
+assert_worker_lines(struct worker *w)
+{
+	assert_lines(w);
+	assert_lines(w->loop);
+	assert_lines(w->loop->world);
+	assert_lines(w->loop->scratch);
+	assert_lines(w->tls_io);
+	assert_lines(w->server.fields);
+	for (size_t i = 0; i < w->n_listeners; i++) {
+		assert_lines(w->listeners[i]);
+		assert_lines(w->listeners[i]->shared);
+	}
+	for (size_t i = 0; i < w->n_upstreams; i++) {
+		struct upstream *up = &w->upstreams[i];
+
+		assert_lines(up);
+		assert_lines(up->limiter.slot);
+		assert_lines(up->turn.slot);
+		assert_lines(up->fields);
+		assert_lines(up->endpoints);
+		assert_lines(up->candidates);
+		ck_assert_uint_gt(up->n_endpoints, 0);
+		assert_lines(up->endpoints[0]);
+	}
+}
+
+static void
+free_worker(struct worker *w)
+{
+	struct loop *loop = w->loop;
+
+	worker_close(w);
+	loop_turn(loop, 0);
+	worker_free(w);
+	loop_free(loop);
+}
+
+/* The main thread makes all of them, one after the other: what it makes for one is no neighbour of another's. */
+START_TEST(workers_share_no_line_but_what_they_share)
+{
+	struct generation *gen = generation_load_text(STR(CONFIG));
+	struct worker *workers[2];
+	struct shared shared;
+
+	ck_assert_ptr_nonnull(gen);
+	shared_init(&shared, gen, 2);
+	assert_lines(shared.admission);
+	for (unsigned i = 0; i < 2; i++) {
+		struct worker_setup setup = { .index = i, .shared = &shared, .loop = loop_real_new() };
+
+		workers[i] = worker_new(&setup);
+		assert_lines(shared.shards[i].cells);
+	}
+	for (size_t l = 0; l < 2; l++)
+		for (unsigned i = 0; i < 2; i++)
+			worker_listen(workers[i], l, -1, NULL);
+	for (unsigned i = 0; i < 2; i++)
+		assert_worker_lines(workers[i]);
+	for (unsigned i = 0; i < 2; i++)
+		free_worker(workers[i]);
+	shared_fini(&shared);
+	generation_free(gen);
+}
+END_TEST
+
 START_TEST(shards_of_metrics_do_not_meet)
 {
 	struct metric_layout layout;
@@ -69,10 +151,11 @@ START_TEST(shards_of_metrics_do_not_meet)
 	b = (uintptr_t)other.cells;
 	ck_assert_uint_eq(a % CACHE_LINE, 0);
 	ck_assert_uint_eq(b % CACHE_LINE, 0);
-	ck_assert_uint_ge(a > b ? a - b : b - a, layout.n_cells * sizeof *one.cells);
+	ck_assert_uint_ge((a > b ? a - b : b - a) / CACHE_LINE, (layout.n_cells * sizeof *one.cells + 63) / CACHE_LINE);
 	metric_shard_fini(&one);
 	metric_shard_fini(&other);
 }
 END_TEST
 
-UNIT_MAIN("layout", worker_memory_has_lines_of_its_own, shards_of_metrics_do_not_meet)
+UNIT_MAIN("layout", worker_memory_has_lines_of_its_own, workers_share_no_line_but_what_they_share,
+    shards_of_metrics_do_not_meet)
