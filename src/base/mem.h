@@ -12,9 +12,9 @@ void *mem_alloc(size_t n);
 /* count * size bytes, cleared; aborts when the product overflows. */
 void *mem_calloc(size_t count, size_t size);
 /*
- * As mem_calloc(), on cache lines that nothing else is on: for what threads share, and for what the main thread makes
- * for a worker that writes to it, since its neighbours on the heap belong to others. What a worker makes by itself comes
- * from a heap of its own.
+ * As mem_calloc(), on cache lines that nothing else is on: for what threads share, and for what the main
+ * thread makes for a worker that writes to it, since its neighbours on the heap belong to others. What a
+ * worker makes by itself comes from a heap of its own.
  */
 void *mem_calloc_lines(size_t count, size_t size);
 /* As realloc(3). */
