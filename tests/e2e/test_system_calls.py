@@ -69,8 +69,8 @@ def route_of(calls):
 @pytest.fixture
 def counted(gatherd, upstream, traced):
     """counted(calls, workers): the system calls of REQUESTS requests on one connection; the other worker has none."""
-    def run(calls, workers, **options):
-        ups = {"u%d" % i: upstream(json_reply(b'{"id":%d,"text":"%s"}' % (i, b"x" * 400)))
+    def run(calls, workers, body_bytes=400, **options):
+        ups = {"u%d" % i: upstream(json_reply(b'{"id":%d,"text":"%s"}' % (i, b"x" * body_bytes)))
                for i in range(max(1, calls))}
         d = gatherd([route_of(calls)], ups, workers=workers, **options)
 
@@ -100,6 +100,24 @@ def test_a_request_is_read_written_and_waited_for(counted, calls, workers):
         limit = timers if name in PER_SECOND else 0
         assert name in STEADY or count <= limit, "%d of %s in %d requests" % (count, name, REQUESTS)
     check_messages(counts, calls, timers)
+
+
+@pytest.mark.parametrize("calls", [0, 3])
+def test_a_longer_answer_is_read_at_once_too(counted, calls):
+    counts = counted(calls, 1, body_bytes=16000, observe={"access_log": {"path": "none"}})
+    check_messages(counts, calls, 2 * counts["seconds"] + 5)
+
+
+def test_pieces_of_one_turn_leave_in_one_write(gatherd, upstream, traced):
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"64\r\n%s\r\n" % (b"x" * 100) * 10 + b"0\r\n\r\n"
+    d = gatherd([route_of(0)], {"u0": upstream(lambda conn: conn.send(chunked))}, observe={"access_log": {"path": "none"}})
+    with d.client() as client:
+        def ask(count):
+            for _ in range(count):
+                assert client.request("/x").body == b"x" * 1000
+        ask(20)
+        counts = traced(d.process, lambda: ask(REQUESTS))
+    check_messages(counts, 0, 2 * counts["seconds"] + 5)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
