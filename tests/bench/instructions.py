@@ -137,7 +137,7 @@ def measure(folder, name):
     each = {function: (n - few.get(function, 0)) / (MANY - FEW) for function, n in many.items()}
     system = ["%s %.3g" % (function, n) for function, n in sorted(each.items())
               if function in SYSTEM_CALLS and n >= 0.5]
-    return each[TOTAL], each[ALLOCATIONS], " ".join(system)
+    return each[TOTAL], max(each[ALLOCATIONS], 0), " ".join(system)
 
 
 def measure_all(folder):
