@@ -95,9 +95,10 @@ is_integer(const char *first, const char *end)
 
 /*
  * p at the minus or the first digit. Digits and a fraction are counted in the window, from the second byte on: where
- * the number ends must not have to wait for what its first byte is.
+ * the number ends must not have to wait for what its first byte is. Forced, as scan_key() is: optimised over all files,
+ * the compiler leaves them alone, which costs a gather a tenth of its instructions.
  */
-static inline const char *
+static inline __attribute__((always_inline)) const char *
 scan_number(struct json_run *r, const char *p)
 {
 	uint64_t others = json_run_bits_from(r, &r->masks.others, p + 1);
@@ -157,7 +158,7 @@ scan_scalar(struct json_run *r, const char *p)
 }
 
 /* A key, p at its opening quote. It is noted; is_quick: it has no escapes and at most JSON_STR_SHORT bytes. */
-static inline const char *
+static inline __attribute__((always_inline)) const char *
 scan_key(struct json_run *r, const char *p, bool *is_quick)
 {
 	size_t n;
