@@ -165,7 +165,9 @@ void
 proxy_on_body(struct proxy *p, struct str piece, bool is_last)
 {
 	if (p->is_chunked) {
-		char *to = buf_reserve(&p->upload, H1_WRITE_CHUNK_BYTES);
+		/* Room for all of it at once, also for the last chunk that may follow. */
+		char *to = buf_reserve(&p->upload, piece.n + H1_WRITE_CHUNK_BYTES +
+			sizeof(H1_WRITE_CHUNK_END H1_WRITE_LAST_CHUNK));
 
 		buf_commit(&p->upload, h1_write_chunk(to, piece.n));
 		buf_add(&p->upload, piece);
