@@ -12,6 +12,8 @@
 #define KEPT_MIN_BYTES ((size_t)8192)
 /* Room made for output at a time. */
 #define OUT_BYTES ((size_t)16384)
+/* As long as there is this much room the output need not grow. */
+#define OUT_LEAST_BYTES ((size_t)1024)
 
 /* ---- names */
 
@@ -284,21 +286,32 @@ clamp(size_t n)
 	return n < ((size_t)1 << 30) ? (uInt)n : (uInt)1 << 30;
 }
 
+/* Where the next output goes, and how much of it. */
+static char *
+output_room(struct buf *out, size_t *n)
+{
+	size_t left = out->cap - out->n;
+
+	*n = left >= OUT_LEAST_BYTES && left < OUT_BYTES ? left : OUT_BYTES;
+	return buf_reserve(out, *n);
+}
+
 static void
 encode_gzip(struct coding_encoder *e, struct str in, int flush, struct buf *out)
 {
 	z_stream *z = &e->z;
+	size_t room;
 	int status;
 
 	do {
 		z->next_in = (Bytef *)(uintptr_t)in.p;
 		z->avail_in = clamp(in.n);
-		z->next_out = (Bytef *)buf_reserve(out, OUT_BYTES);
-		z->avail_out = (uInt)OUT_BYTES;
+		z->next_out = (Bytef *)output_room(out, &room);
+		z->avail_out = (uInt)room;
 		status = deflate(z, z->avail_in < in.n ? Z_NO_FLUSH : flush);
 		/* A flush with nothing to flush is a Z_BUF_ERROR, which changes nothing. */
 		assert(status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR);
-		buf_commit(out, OUT_BYTES - z->avail_out);
+		buf_commit(out, room - z->avail_out);
 		in = str_of((const char *)z->next_in, in.n - (size_t)((const char *)z->next_in - in.p));
 	} while (in.n > 0 || z->avail_out == 0 || (flush == Z_FINISH && status == Z_OK));
 }
@@ -310,14 +323,15 @@ encode_br(struct coding_encoder *e, struct str in, BrotliEncoderOperation op, st
 	size_t avail_in = in.n;
 
 	do {
-		uint8_t *next_out = (uint8_t *)buf_reserve(out, OUT_BYTES);
-		size_t avail_out = OUT_BYTES;
+		size_t room;
+		uint8_t *next_out = (uint8_t *)output_room(out, &room);
+		size_t avail_out = room;
 		BROTLI_BOOL is_fine = BrotliEncoderCompressStream(
 		    e->br, op, &avail_in, &next_in, &avail_out, &next_out, NULL);
 
 		assert(is_fine); /* it fails for want of memory only, and lend() never does */
 		(void)is_fine;
-		buf_commit(out, OUT_BYTES - avail_out);
+		buf_commit(out, room - avail_out);
 	} while (avail_in > 0 || BrotliEncoderHasMoreOutput(e->br));
 }
 

@@ -417,6 +417,34 @@ coding_of(const char *first, const char *second, enum coding *out)
 	return coding_of_fields(&list, out);
 }
 
+/* What comes out in several steps shares its room: a small body does not move to a larger one at each of them. */
+START_TEST(output_grows_only_when_it_is_full)
+{
+	static const enum coding codings[] = { CODING_GZIP, CODING_BR };
+
+	setup();
+	for (size_t i = 0; i < ARRAY_LEN(codings); i++) {
+		const struct coding_setup how = { codings[i], 5, 0 };
+		struct coding_encoder *e = coding_encoder_new(&store, &how);
+		struct buf text = BUF_INIT, out = BUF_INIT;
+		size_t cap;
+
+		fill(&text, 500);
+		coding_encode(e, buf_str(&text), CODING_HOLD, &out);
+		cap = out.cap;
+		for (int part = 0; part < 4; part++)
+			coding_encode(e, buf_str(&text), CODING_FLUSH, &out);
+		coding_encode(e, str_none(), CODING_FINISH, &out);
+		ck_assert_uint_gt(out.n, 0);
+		ck_assert_uint_eq(out.cap, cap);
+		coding_encoder_free(&e);
+		buf_fini(&text);
+		buf_fini(&out);
+	}
+	teardown();
+}
+END_TEST
+
 START_TEST(one_coding_is_understood)
 {
 	static const struct {
@@ -453,4 +481,4 @@ UNIT_MAIN("coding", whole_bodies_come_back, flushed_input_can_be_read_at_once,
     bombs_are_refused_by_ratio_and_by_size, limits_are_exact,
     a_decoder_takes_no_more_memory_than_it_may, no_compressor_takes_more_than_it_is_charged,
     the_store_has_a_ceiling, a_small_body_needs_little,
-    one_coding_is_understood)
+    output_grows_only_when_it_is_full, one_coding_is_understood)
