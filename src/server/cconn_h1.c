@@ -33,7 +33,8 @@ stream_take(struct server *s)
 
 	if (stream != NULL) {
 		SLIST_REMOVE_HEAD(&s->free_streams, link);
-		s->n_free_streams--;
+		if (--s->n_free_streams < s->n_least_streams)
+			s->n_least_streams = s->n_free_streams;
 		return stream;
 	}
 	stream = mem_calloc(1, sizeof(*stream));
@@ -63,6 +64,7 @@ stream_give(struct server *s, struct cconn_h1_stream *stream)
 	}
 	SLIST_INSERT_HEAD(&s->free_streams, stream, link);
 	s->n_free_streams++;
+	server_trim_later(s);
 }
 
 static struct cconn_h1_stream *

@@ -18,7 +18,8 @@ buffer_new(struct server *s, size_t cap)
 
 	if (cap <= INBUF_BYTES && in != NULL) {
 		SLIST_REMOVE_HEAD(&s->free_inbufs, link);
-		s->n_free_inbufs--;
+		if (--s->n_free_inbufs < s->n_least_inbufs)
+			s->n_least_inbufs = s->n_free_inbufs;
 	} else {
 		if (cap < INBUF_BYTES)
 			cap = INBUF_BYTES;
@@ -44,6 +45,7 @@ inbuf_drop(struct server *s, struct inbuf **in)
 	}
 	SLIST_INSERT_HEAD(&s->free_inbufs, old, link);
 	s->n_free_inbufs++;
+	server_trim_later(s);
 }
 
 /* Behind the bytes that are there; first by moving them to the front, then by taking a larger buffer. */

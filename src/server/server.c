@@ -7,6 +7,43 @@
 #include "server/cconn_h1.h"
 #include "server/inbuf.h"
 
+static void
+free_streams(struct server *s, size_t n)
+{
+	s->n_free_streams -= n;
+	while (n-- > 0) {
+		struct cconn_h1_stream *stream = SLIST_FIRST(&s->free_streams);
+
+		SLIST_REMOVE_HEAD(&s->free_streams, link);
+		cconn_h1_free_stream(s, stream);
+	}
+	s->n_least_streams = s->n_free_streams;
+}
+
+static void
+free_inbufs(struct server *s, size_t n)
+{
+	s->n_free_inbufs -= n;
+	while (n-- > 0) {
+		struct inbuf *in = SLIST_FIRST(&s->free_inbufs);
+
+		SLIST_REMOVE_HEAD(&s->free_inbufs, link);
+		free(in);
+	}
+	s->n_least_inbufs = s->n_free_inbufs;
+}
+
+/* Half of what has been free all the time, as arenas do it. */
+static void
+on_trim(void *arg)
+{
+	struct server *s = arg;
+
+	free_streams(s, (s->n_least_streams + 1) / 2);
+	free_inbufs(s, (s->n_least_inbufs + 1) / 2);
+	server_trim_later(s);
+}
+
 void
 server_init(struct server *s, const struct server_setup *setup)
 {
@@ -14,6 +51,7 @@ server_init(struct server *s, const struct server_setup *setup)
 	TAILQ_INIT(&s->listeners);
 	SLIST_INIT(&s->free_streams);
 	SLIST_INIT(&s->free_inbufs);
+	timer_init(&s->trim, on_trim, s);
 	rnd_init(&s->rnd, setup->seed);
 }
 
@@ -31,18 +69,10 @@ server_lend_fields(struct server *s, size_t n)
 void
 server_fini(struct server *s)
 {
-	struct cconn_h1_stream *stream;
-	struct inbuf *in;
-
 	assert(TAILQ_EMPTY(&s->listeners) && s->n_exchanges == 0);
-	while ((stream = SLIST_FIRST(&s->free_streams)) != NULL) {
-		SLIST_REMOVE_HEAD(&s->free_streams, link);
-		cconn_h1_free_stream(s, stream);
-	}
-	while ((in = SLIST_FIRST(&s->free_inbufs)) != NULL) {
-		SLIST_REMOVE_HEAD(&s->free_inbufs, link);
-		free(in);
-	}
+	loop_timer_drop(s->loop, &s->trim);
+	free_streams(s, s->n_free_streams);
+	free_inbufs(s, s->n_free_inbufs);
 	free(s->fields);
 	s->fields = NULL;
 }

@@ -43,13 +43,19 @@ struct server {
 	size_t n_fields;
 	SLIST_HEAD(, cconn_h1_stream) free_streams;
 	size_t n_free_streams;
+	size_t n_least_streams; /* of n_free_streams since the last look: so many were not needed */
 	struct {
 		uint64_t turn; /* of the loop, in which `bytes` went into compressors */
 		size_t bytes;
 	} compressed;
 	SLIST_HEAD(, inbuf) free_inbufs;
 	size_t n_free_inbufs;
+	size_t n_least_inbufs; /* likewise */
+	struct timer trim;     /* the next look, while more is free than a worker at rest keeps */
 };
+
+/* Streams and buffers that are not worth giving back. */
+#define SERVER_REST_FREE 64
 
 void server_init(struct server *s, const struct server_setup *setup);
 /* Every listener is closed and a turn has passed since. */
@@ -64,6 +70,13 @@ void server_drain(struct server *s);
 bool server_is_idle(const struct server *s);
 /* For listeners: the head parser needs n header fields. */
 void server_lend_fields(struct server *s, size_t n);
+/* For who has put something on a free list: what nobody needs for a while goes back to the heap. */
+static inline void
+server_trim_later(struct server *s)
+{
+	if (UNLIKELY(s->n_free_streams + s->n_free_inbufs > SERVER_REST_FREE) && !timer_is_set(&s->trim))
+		loop_timer_set(s->loop, &s->trim, s->loop->now_ns + NS_PER_SEC);
+}
 /* Closes all listeners and connections at once; requests in flight are cancelled. */
 void server_close(struct server *s);
 

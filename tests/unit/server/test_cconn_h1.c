@@ -1,5 +1,6 @@
 #include "server/cconn_h1.h"
 
+#include "server/inbuf.h"
 #include "server/server_rig.h"
 
 static struct rig r;
@@ -449,6 +450,32 @@ START_TEST(leaving_clients_end_their_exchange)
 }
 END_TEST
 
+/* What a crowd has used and nobody needs any more; a few are kept. */
+START_TEST(free_buffers_are_given_back_in_time)
+{
+	struct inbuf *in[100] = { NULL };
+
+	rig_open(&r);
+	rig_start(&r);
+	for (size_t i = 0; i < ARRAY_LEN(in); i++)
+		inbuf_add(&r.server, &in[i], STR("x"));
+	for (size_t i = 0; i < ARRAY_LEN(in); i++)
+		inbuf_drop(&r.server, &in[i]);
+	rig_wait(&r, NS_PER_SEC + NS_PER_MS); /* they have just been in use */
+	ck_assert_uint_eq(r.server.n_free_inbufs, 100);
+	inbuf_add(&r.server, &in[0], STR("x"));
+	inbuf_add(&r.server, &in[1], STR("x"));
+	inbuf_drop(&r.server, &in[0]);
+	inbuf_drop(&r.server, &in[1]);
+	rig_wait(&r, NS_PER_SEC); /* half of the 98 that have lain there all the time */
+	ck_assert_uint_eq(r.server.n_free_inbufs, 51);
+	ck_assert(!timer_is_set(&r.server.trim));
+	server_close(&r.server);
+	rig_settle(&r);
+	rig_close(&r);
+}
+END_TEST
+
 UNIT_MAIN("cconn_h1", answers_and_keeps_the_connection, idle_connections_hold_nothing,
     takes_heads_byte_by_byte, answers_pipelined_requests_in_order, thousand_pipelined_requests,
     closes_when_asked, http_1_0_closes_unless_told, head_has_no_body, refuses_and_lingers,
@@ -459,4 +486,5 @@ UNIT_MAIN("cconn_h1", answers_and_keeps_the_connection, idle_connections_hold_no
     a_client_that_takes_nothing_is_cut_off, large_answers_arrive_whole, limits_connections,
     draining_closes_after_the_answer, draining_gives_idle_connections_a_second,
     draining_right_after_an_answer_closes, closing_cancels_what_is_under_way,
-    leaving_clients_end_their_exchange)
+    leaving_clients_end_their_exchange,
+    free_buffers_are_given_back_in_time)
