@@ -6,7 +6,8 @@
 
 bench_turns is the whole daemon without its process; only its turns of the loop are counted, so that the figures
 are the same every time. They hold for one compiler, its flags and one kind of processor, which the file names:
-with others nothing is compared.
+with others nothing is compared. It has a block for each kind of build: as configured by default, and with
+--enable-release.
 """
 import argparse
 import os
@@ -150,32 +151,47 @@ def least(row, other):
     return min(row[0], other[0]), min(row[1], other[1]), row[2]
 
 
+def kind_of_build():
+    return "release" if variable("RELEASE_CFLAGS") else "default"
+
+
 def read_kept():
-    """By name: instructions and allocations; and the conditions under which they were counted."""
-    kept, of = {}, None
-    with open(KEPT, encoding="utf-8") as f:
-        for line in f:
-            fields = line.split()
-            if line.startswith("# for: "):
-                of = line[len("# for: "):].strip()
-            elif fields and not line.startswith("#"):
-                kept[fields[0]] = float(fields[1]), float(fields[3])
-    return kept, of
+    """By kind of build: the conditions under which was counted, and the rows as they are in the file."""
+    kept = {}
+    if os.path.exists(KEPT):
+        with open(KEPT, encoding="utf-8") as f:
+            for line in f:
+                head = re.match(r"# (default|release): (.*)$", line)
+                if head:
+                    rows = []
+                    kept[head.group(1)] = head.group(2), rows
+                elif not line.startswith("#"):
+                    rows.append(line)
+    return kept
 
 
-def write_kept(rows):
+def read_rows(rows):
+    """By name: instructions and allocations."""
+    return {fields[0]: (float(fields[1]), float(fields[3])) for fields in map(str.split, rows)}
+
+
+def write_kept(kept):
     with open(KEPT, "w", encoding="utf-8") as f:
         f.write("# Instructions in user space, allocations and system calls of one request, one at a time, upstream\n"
-                "# bodies of 512 octets. Written by `make bench-instructions`; see instructions.py.\n"
-                "# for: %s\n" % conditions())
-        for name, (instructions, allocations, system) in rows.items():
-            f.write("%-7s %7.0f instructions  %g allocations  %s  (%s)\n"
-                    % (name, instructions, round(allocations, 1), system, SCENARIOS[name][0]))
+                "# bodies of 512 octets. Written by `make bench-instructions`, for its kind of build; see instructions.py.\n")
+        for kind, (of, rows) in sorted(kept.items()):
+            f.write("# %s: %s\n" % (kind, of))
+            f.writelines(rows)
 
 
-def complaints(rows, kept):
+def row_of(name, row):
+    return "%-7s %7.0f instructions  %g allocations  %s  (%s)\n" % (
+        name, row[0], round(row[1], 1), row[2], SCENARIOS[name][0])
+
+
+def complaints(rows, was):
     for name, (instructions, allocations, _) in rows.items():
-        was_instructions, was_allocations = kept.get(name, (0, 0))
+        was_instructions, was_allocations = was.get(name, (0, 0))
         if allocations > was_allocations + 0.05:
             yield ("%s: %g allocations per request, instructions.txt says %g; take memory from the worker's free lists"
                    % (name, allocations, was_allocations))
@@ -222,24 +238,26 @@ def main():
     if args.order:
         write_order(args.order)
         return 0
-    kept, of = read_kept() if os.path.exists(KEPT) else ({}, None)
+    kept = read_kept()
+    of, lines = kept.get(kind_of_build(), (None, []))
     if not args.write and of != conditions():
         skip("the figures are for %s, this is %s" % (of, conditions()))
+    was = read_rows(lines)
     with tempfile.TemporaryDirectory() as folder:
         rows = measure_all(folder)
     for name, row in rows.items():
         print("%-7s %9.0f instructions  %g allocations  %s" % ((name,) + row))
     if args.write:
-        write_kept(rows)
+        write_kept(dict(kept, **{kind_of_build(): (conditions(), [row_of(*item) for item in rows.items()])}))
         return 0
-    found = list(complaints(rows, kept))
+    found = list(complaints(rows, was))
     for _ in range(3):
         if not found:
             break
         # what a busy machine adds (a turn more, a second more) is another thing each time, what the code costs is there always
         with tempfile.TemporaryDirectory() as folder:
             rows = {name: least(row, rows[name]) for name, row in measure_all(folder).items()}
-        found = list(complaints(rows, kept))
+        found = list(complaints(rows, was))
     print("\n".join(found))
     return 1 if found else 0
 
