@@ -25,6 +25,19 @@ on_trim(void *arg)
 	arena_pool_trim(&loop->blocks);
 }
 
+static void
+on_tell_stalls(void *arg)
+{
+	struct loop *loop = arg;
+
+	log_warn("loop: %" PRIu64 " turn(s) of a worker took more than %" PRIu64 " ms, the longest %" PRIu64
+		 " ms, and its other requests waited; are there too few processors, or very large answers?",
+	    loop->stalls.n, loop->stall_ns / NS_PER_MS, loop->stalls.longest_ns / NS_PER_MS);
+	loop->stalls.n = 0;
+	loop->stalls.longest_ns = 0;
+	loop->stalls.told_ns = loop->now_ns;
+}
+
 struct loop *
 loop_new(const struct loop_ops *ops, void *world)
 {
@@ -35,6 +48,7 @@ loop_new(const struct loop_ops *ops, void *world)
 	loop->scratch = mem_calloc_lines(1, LOOP_SCRATCH_BYTES);
 	arena_pool_init(&loop->blocks, BLOCKS_KEPT, LARGE_BYTES_KEPT);
 	timer_init(&loop->trim, on_trim, loop);
+	timer_init(&loop->stalls.tell, on_tell_stalls, loop);
 	TAILQ_INIT(&loop->deferred);
 	TAILQ_INIT(&loop->flushes);
 	SLIST_INIT(&loop->graves);
@@ -213,35 +227,22 @@ trim_later(struct loop *loop)
 		loop_timer_set(loop, &loop->trim, loop->now_ns + TRIM_NS);
 }
 
-/* Stalls come in swarms; a line a second tells of all of them. */
-static void
-tell_stalls(struct loop *loop, uint64_t now_ns)
-{
-	if (loop->stalls.told_ns != 0 && now_ns - loop->stalls.told_ns < NS_PER_SEC)
-		return;
-	log_warn("loop: %" PRIu64 " turn(s) of a worker took more than %" PRIu64 " ms, the longest %" PRIu64
-		 " ms, and its other requests waited; are there too few processors, or very large answers?",
-	    loop->stalls.n, loop->stall_ns / NS_PER_MS, loop->stalls.longest_ns / NS_PER_MS);
-	loop->stalls.n = 0;
-	loop->stalls.longest_ns = 0;
-	loop->stalls.told_ns = now_ns;
-}
-
+/* They come in swarms: a line a second tells of all of them, the first one at once and none of them hours later. */
 static void
 note_stall(struct loop *loop)
 {
-	uint64_t now_ns, took_ns;
+	uint64_t took_ns;
 
 	if (loop->stall_ns == 0)
 		return;
-	now_ns = loop->ops->mono(loop);
-	took_ns = now_ns - loop->now_ns;
+	took_ns = loop->ops->mono(loop) - loop->now_ns;
 	if (LIKELY(took_ns <= loop->stall_ns))
 		return;
 	loop->stalls.n++;
 	if (took_ns > loop->stalls.longest_ns)
 		loop->stalls.longest_ns = took_ns;
-	tell_stalls(loop, now_ns);
+	if (!timer_is_set(&loop->stalls.tell))
+		loop_timer_set(loop, &loop->stalls.tell, loop->stalls.told_ns + NS_PER_SEC);
 }
 
 static uint64_t

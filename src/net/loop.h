@@ -130,6 +130,7 @@ struct loop {
 		uint64_t n; /* not told yet */
 		uint64_t longest_ns;
 		uint64_t told_ns; /* when the last line was written */
+		struct timer tell; /* while there are some */
 	} stalls;
 	/* What other threads write: away from what this one uses all the time. */
 	_Alignas(CACHE_LINE) _Atomic(struct msg *) inbox; /* newest first; taken whole */
