@@ -1,6 +1,7 @@
 /*
- * Any bytes as a body of any framing. However the bytes are cut into pieces, the same payload comes out, the
- * same bytes are taken, and the end is the same; a chunked body written anew decodes to the same payload.
+ * Any bytes as a body of any framing. However the bytes are cut into pieces, and whether the payload of each is
+ * moved together or not, the same payload comes out, the same bytes are taken, and the end is the same; a chunked
+ * body written anew decodes to the same payload.
  */
 #include "base/buf.h"
 #include "base/compiler.h"
@@ -65,6 +66,27 @@ feed(struct outcome *o, struct str piece)
 	free(fresh);
 }
 
+/* The same with all payload as one slice. What is behind the message stays as it was. */
+static void
+feed_all(struct outcome *o, struct str piece)
+{
+	char *fresh = malloc(piece.n == 0 ? 1 : piece.n);
+	struct str payload;
+	size_t used;
+
+	MUST(fresh != NULL);
+	if (piece.n > 0)
+		memcpy(fresh, piece.p, piece.n);
+	o->progress = h1_frame_feed_all(&o->frame, fresh, piece.n, &used, &payload);
+	MUST(used <= piece.n && payload.n <= used);
+	MUST(payload.p >= fresh && payload.p + payload.n <= fresh + used);
+	MUST(o->progress != H1_MORE || used == piece.n);
+	MUST(memcmp(fresh + used, piece.p + used, piece.n - used) == 0);
+	buf_add(&o->payload, payload);
+	o->used += used;
+	free(fresh);
+}
+
 static void
 must_agree(const struct outcome *a, const struct outcome *b)
 {
@@ -101,7 +123,7 @@ must_survive_writing(const struct outcome *o)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct outcome whole, pieces;
+	struct outcome whole, together, pieces;
 	struct str bytes, rest;
 
 	if (size < 2)
@@ -109,18 +131,25 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bytes = rest = str_of((const char *)data + 2, size - 2);
 	init(&whole, data[0]);
 	feed(&whole, bytes);
+	init(&together, data[0]);
+	feed_all(&together, bytes);
+	must_agree(&whole, &together);
 	init(&pieces, data[0]);
 	while (pieces.progress == H1_MORE && rest.n > 0) {
 		size_t n = 1 + data[1] % 16;
 
 		n = n < rest.n ? n : rest.n;
-		feed(&pieces, str_of(rest.p, n));
+		if (data[1] & 16)
+			feed_all(&pieces, str_of(rest.p, n));
+		else
+			feed(&pieces, str_of(rest.p, n));
 		rest = str_of(rest.p + n, rest.n - n);
 	}
 	must_agree(&whole, &pieces);
 	if (whole.progress == H1_DONE)
 		must_survive_writing(&whole);
 	buf_fini(&whole.payload);
+	buf_fini(&together.payload);
 	buf_fini(&pieces.payload);
 	return 0;
 }
