@@ -331,6 +331,38 @@ START_TEST(slow_readers_slow_the_upstream)
 }
 END_TEST
 
+/* The end of the answer is known while the client cannot take its last piece: it is told once, and behind it. */
+START_TEST(a_refused_last_piece_takes_the_end_with_it_later)
+{
+	static char piece[9000];
+	size_t put;
+
+	setup();
+	memset(piece, 'x', sizeof(piece));
+	r.client[0].is_deaf = true;
+	rig_ask(&r, "GET /p/a HTTP/1.1\r\nHost: x\r\n\r\n");
+	rig_say(&r, &r.up[0], "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+	/* Eight fill the window of the client, and some of them waits: the ninth is refused. */
+	for (int i = 0; i < 9; i++) {
+		rig_say(&r, &r.up[0], "2328\r\n");
+		ck_assert_int_eq(
+		    stream_push(r.up[0].stream, str_of(piece, sizeof(piece)), &put), IO_OK);
+		rig_say(&r, &r.up[0], i < 8 ? "\r\n" : "\r\n1\r\n!\r\n0\r\n\r\n");
+	}
+	rig_settle(&r);
+	ck_assert_uint_eq(r.server.n_exchanges, 1);
+	stream_want_read(r.client[0].stream, true);
+	rig_settle(&r);
+	rig_assert_ends(&r.client[0], "!\r\n0\r\n\r\n");
+	rig_assert_lacks(&r.client[0], "0\r\n\r\n0\r\n");
+	ck_assert_uint_gt(r.client[0].in.n, 9 * sizeof(piece));
+	r.client[0].is_deaf = false;
+	rig_ask(&r, "GET /p/b HTTP/1.1\r\nHost: x\r\n\r\n");
+	ck_assert_uint_eq(r.n_up, 1);
+	rig_close(&r);
+}
+END_TEST
+
 START_TEST(a_cut_answer_is_never_a_clean_end)
 {
 	setup();
@@ -504,7 +536,7 @@ UNIT_MAIN("proxy", writes_the_request_anew, fields_of_the_route_replace_those_of
     small_bodies_go_up_whole, chunked_bodies_are_streamed_up, tiny_chunks_of_one_read_become_one,
     a_large_last_chunk_leaves_with_the_end, large_bodies_of_known_length,
     continue_is_said_when_the_upstream_is_there, slow_readers_slow_the_upstream,
-    a_cut_answer_is_never_a_clean_end, a_stop_is_never_a_clean_end,
+    a_refused_last_piece_takes_the_end_with_it_later, a_cut_answer_is_never_a_clean_end, a_stop_is_never_a_clean_end,
     an_upload_waits_for_its_permit, upstream_failures_have_their_status,
     leaving_clients_cancel_the_call,
     nothing_is_done_for_one_who_is_gone, a_broken_upload_ends_the_call,
