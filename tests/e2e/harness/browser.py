@@ -53,9 +53,10 @@ class Browser:
 
     def _debugging_port(self):
         assert self.process.poll() is None, open(self.said, errors="replace").read()
-        with contextlib.suppress(FileNotFoundError, ValueError):
+        with contextlib.suppress(FileNotFoundError):
             with open(os.path.join(self.profile, "DevToolsActivePort")) as f:
-                return f.read().split("\n")[:2]
+                port, _, path = f.read().partition("\n")
+            return (port, path) if path else None  # the file is there before what is in it
         return None
 
     def evaluate(self, url, expression, timeout=wait.PATIENCE):
