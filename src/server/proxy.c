@@ -254,7 +254,6 @@ static size_t
 on_body(struct call *c, struct str piece)
 {
 	struct proxy *p = c->owner;
-
 	struct exchange *x = p->exchange;
 
 	/* With compression the end of the answer is another one. */

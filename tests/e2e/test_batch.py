@@ -230,9 +230,10 @@ def test_slow_clients_of_large_answers(gatherd, upstream):
     up = upstream(json_reply(b'"' + b"x" * 500000 + b'"'))
     d = gatherd(routes(), {"up": up})
     for leaves in (True, False):
+        before = d.metric("gatherd_calls_total")
         with d.client(receive_buffer=65536) as client:
             client.write_request("/batch", "POST", body=json.dumps([{"path": "/calls/1"}] * 20).encode())
-            time.sleep(0.2)
+            wait.until(lambda: d.metric("gatherd_calls_total") == before + 20, "all calls to have ended")
             if leaves:
                 client.reset()
                 continue

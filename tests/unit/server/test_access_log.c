@@ -148,37 +148,6 @@ START_TEST(full_chunks_leave_at_once)
 }
 END_TEST
 
-/* A pipe that nobody reads: records are dropped and counted, and closing does not wait for ever. */
-START_TEST(a_stuck_reader_stops_nobody)
-{
-	int pipe_fd[2], standard_output = dup(STDOUT_FILENO);
-	size_t n;
-
-	ck_assert_int_eq(pipe(pipe_fd), 0);
-	dup2(pipe_fd[1], STDOUT_FILENO);
-	rig_open(&r);
-	rig_reply(&r, "/a/{x}", "GET", "AAA");
-	writer = access_log_new(STR("stdout"));
-	r.access_log = &port;
-	rig_start(&r);
-	access_log_port_init(&port, writer, r.loop, &r.metrics);
-	for (n = 0;
-	     n < 300000 && atomic_load(&r.metrics.cells[r.layout.first[METRIC_LOG_DROPPED]]) == 0;
-	     n++)
-		access_log_record(&port, &example);
-	ck_assert_uint_lt(n, 300000);
-	ck_assert(!access_log_flush(writer, 0));
-	server_close(&r.server);
-	access_log_port_fini(&port);
-	access_log_close(&writer);
-	dup2(standard_output, STDOUT_FILENO);
-	close(standard_output);
-	close(pipe_fd[0]);
-	close(pipe_fd[1]);
-	rig_close(&r);
-}
-END_TEST
-
 START_TEST(fills_the_chunk_that_was_written)
 {
 	struct access_log_chunk *chunk;
@@ -197,6 +166,51 @@ START_TEST(fills_the_chunk_that_was_written)
 }
 END_TEST
 
+/* ---- a log that is a pipe: standard output */
+
+static int pipe_fd[2], standard_output;
+
+static void
+setup_pipe(void)
+{
+	standard_output = dup(STDOUT_FILENO);
+	ck_assert_int_eq(pipe(pipe_fd), 0);
+	dup2(pipe_fd[1], STDOUT_FILENO);
+	rig_open(&r);
+	writer = access_log_new(STR("stdout"));
+	rig_start(&r);
+	access_log_port_init(&port, writer, r.loop, &r.metrics);
+}
+
+static void
+teardown_pipe(void)
+{
+	server_close(&r.server);
+	access_log_port_fini(&port);
+	access_log_close(&writer);
+	dup2(standard_output, STDOUT_FILENO);
+	close(standard_output);
+	close(pipe_fd[0]);
+	close(pipe_fd[1]);
+	rig_close(&r);
+}
+
+/* Nobody reads: records are dropped and counted, and closing does not wait for ever. */
+START_TEST(a_stuck_reader_stops_nobody)
+{
+	size_t n;
+
+	setup_pipe();
+	for (n = 0;
+	     n < 300000 && atomic_load(&r.metrics.cells[r.layout.first[METRIC_LOG_DROPPED]]) == 0;
+	     n++)
+		access_log_record(&port, &example);
+	ck_assert_uint_lt(n, 300000);
+	ck_assert(!access_log_flush(writer, 0));
+	teardown_pipe();
+}
+END_TEST
+
 /* Reads what the writer has not been able to write; it is all in a pipe. */
 static void
 drain(int fd)
@@ -210,29 +224,16 @@ drain(int fd)
 
 START_TEST(frees_what_piled_up_behind_a_late_reader)
 {
-	int pipe_fd[2], standard_output = dup(STDOUT_FILENO);
 	size_t before;
 
-	ck_assert_int_eq(pipe(pipe_fd), 0);
-	dup2(pipe_fd[1], STDOUT_FILENO);
-	rig_open(&r);
-	writer = access_log_new(STR("stdout"));
-	rig_start(&r);
-	access_log_port_init(&port, writer, r.loop, &r.metrics);
+	setup_pipe();
 	before = mallinfo2().uordblks;
 	for (int i = 0; i < 10000; i++)
 		access_log_record(&port, &example);
 	drain(pipe_fd[0]);
 	/* Some 40 chunks were in use; two are kept, and one is filling. A sanitizer's heap is not looked at. */
 	ck_assert_uint_lt(mallinfo2().uordblks, before + 4 * 65536);
-	server_close(&r.server);
-	access_log_port_fini(&port);
-	access_log_close(&writer);
-	dup2(standard_output, STDOUT_FILENO);
-	close(standard_output);
-	close(pipe_fd[0]);
-	close(pipe_fd[1]);
-	rig_close(&r);
+	teardown_pipe();
 }
 END_TEST
 
