@@ -3,7 +3,7 @@
 
     shapes.py                        every shape, every server that is installed
     shapes.py --shapes 5x2k,3x200k --rounds 6 --seconds 2 --out shapes.json
-    shapes.py --latency              one request at a time: latency above an upstream that takes 5 ms
+    shapes.py --latency              what is added to an upstream that takes 5 ms, one request at a time and 300 a second
     shapes.py --workers              what a second worker adds to the cost of a request, with an upstream limit in force
     shapes.py --list
 
@@ -36,7 +36,8 @@ TICK = os.sysconf("SC_CLK_TCK")
 REALTIME = bool(os.environ.get("BENCH_REALTIME"))  # before all else on the machine: for latency while it is busy
 WARM_SECONDS = 0.3
 PACED_SECONDS = 2  # at least, where clients send little
-STARTS = 5  # with --workers: a process keeps for its life what luck it has with its addresses
+STARTS = 5  # with --workers and --latency: a process keeps for its life what luck it has with its addresses
+DELAY_US = 5000  # of the upstreams, with --latency
 SETTLE_SECONDS = 0.05  # for the server to accept the connections
 SERVER_CORE, LOAD_CORE = 0, (os.cpu_count() or 1) - 1
 
@@ -328,28 +329,43 @@ def behind(of_shapes):
                     name, peer, row["cpu_us"], row[by], of["gatherd"]["cpu_us"], of["gatherd"][by])
 
 
+def measure_latency(bench, args, load, above):
+    """Adds to the lists of `above`, by server, a row's p50 less the upstreams' time for each round."""
+    servers = started(bench, args.peers.split(","))
+    try:
+        for number in range(args.rounds // STARTS):
+            for server in servers[number % len(servers):] + servers[:number % len(servers)]:
+                above[server.name].append(bench.measure(server, args.seconds, *load)["p50"] - DELAY_US)
+    finally:
+        for server in servers:
+            server.stop()
+
+
 def run_latency(args, folder):
-    """Above an upstream that takes 5 ms, p50 in µs; the servers in turns."""
+    """
+    What servers add to an upstream that takes 5 ms, in µs: the floor's p50, and what the others add to it. The machine has
+    other minutes and a process its own luck, so rounds are short and take turns, and each server is started several times.
+    """
     rows = {}
-    for name, calls in (("A", 1), ("B", 3), ("C", 10)):
-        bench = Bench("latency-" + name, SHAPES[name]._replace(clients=1), folder, 5000)
-        servers = started(bench, args.peers.split(","))
-        try:
-            for load, clients, rate in (("one at a time", 1, 0), ("300 per second", 64, 300)):
-                p50 = collections.defaultdict(list)
-                for number in range(args.rounds):
-                    for server in servers[number % len(servers):] + servers[:number % len(servers)]:
-                        p50[server.name].append(bench.measure(server, args.seconds, clients, rate)["p50"] - 5000)
-                rows["%s, %s" % (SHAPES[name].title, load)] = p50
-        finally:
-            for server in servers:
-                server.stop()
-            bench.close()
     names = args.peers.split(",")
-    print("\n| µs above the upstreams' 5 ms, p50 | %s |" % " | ".join(NAMES[n] for n in names))
+    print("\n| µs above the upstreams' 5 ms, p50 | %s | %s |" % (
+        NAMES[names[0]], " | ".join(NAMES[n] + ", above that" for n in names[1:])))
     print("| --- | %s |" % " | ".join("--:" for _ in names))
-    for title, p50 in rows.items():
-        print("| %s | %s |" % (title, " | ".join("%.0f" % statistics.median(p50[n]) if p50[n] else "" for n in names)))
+    for name in ("A", "B", "C"):
+        bench = Bench("latency-" + name, SHAPES[name]._replace(clients=1), folder, DELAY_US)
+        try:
+            for title, load in (("one at a time", (1, 0)), ("300 per second", (64, 300))):
+                above = collections.defaultdict(list)
+                for _ in range(STARTS):
+                    measure_latency(bench, args, load, above)
+                first = above[names[0]]
+                added = [statistics.median(a - b for a, b in zip(above[n], first)) if above[n] else None for n in names[1:]]
+                title = "%s, %s" % (SHAPES[name].title, title)
+                print("| %s | %.0f | %s |" % (title, statistics.median(first),
+                                              " | ".join("" if a is None else "%+.0f" % a for a in added)), flush=True)
+                rows[title] = above
+        finally:
+            bench.close()
     return {"what": "latency", "rows": rows}
 
 
