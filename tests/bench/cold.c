@@ -111,20 +111,45 @@ is_wanted(const char *flags, const char *path)
 	       (strstr(path, "/libevent") != NULL || strstr(path, "/libc.") != NULL);
 }
 
+/* Hexadecimal digits; *at is behind them afterwards. */
+static uintptr_t
+take_hex(const char **at)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *digit;
+	uintptr_t n = 0;
+
+	while (**at != '\0' && (digit = strchr(digits, **at)) != NULL) {
+		n = n * 16 + (uintptr_t)(digit - digits);
+		++*at;
+	}
+	return n;
+}
+
+/* A line of the map: begin-end flags ... path */
+static void
+take_line(const char *line)
+{
+	const char *path = strpbrk(line, "/[");
+	uintptr_t begin = take_hex(&line);
+	uintptr_t end;
+
+	line++;
+	end = take_hex(&line);
+	line++;
+	if (is_wanted(line, path == NULL ? "" : path) && end - begin <= MAX_REGION_BYTES)
+		regions[n_regions++] = (struct region){ (char *)begin, end - begin };
+}
+
 static void
 read_map(void)
 {
 	FILE *f = fopen("/proc/self/maps", "r");
-	unsigned long begin, end;
-	char line[512], flags[8], path[400];
+	char line[512];
 
 	n_regions = 0;
-	while (f != NULL && n_regions < MAX_REGIONS && fgets(line, sizeof line, f) != NULL) {
-		path[0] = '\0';
-		if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %399s", &begin, &end, flags, path) >= 3 &&
-		    is_wanted(flags, path) && end - begin <= MAX_REGION_BYTES)
-			regions[n_regions++] = (struct region){ (char *)begin, end - begin };
-	}
+	while (f != NULL && n_regions < MAX_REGIONS && fgets(line, sizeof line, f) != NULL)
+		take_line(line);
 	if (f != NULL)
 		fclose(f);
 }
