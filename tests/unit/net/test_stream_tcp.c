@@ -202,12 +202,42 @@ START_TEST(takes_more_slices_than_the_kernel_does)
 	size_t put;
 
 	for (size_t i = 0; i < ARRAY_LEN(iov); i++)
-		iov[i] = (struct iovec){ "x", 1 };
+		iov[i] = (struct iovec){ "four", 4 };
 	scene_open(&s);
 	ck_assert_int_eq(stream_writev(s.owner.stream, iov, ARRAY_LEN(iov), &put), IO_OK);
 	ck_assert_uint_gt(put, 0);
-	ck_assert_uint_lt(put, ARRAY_LEN(iov));
+	ck_assert_uint_lt(put, 4 * ARRAY_LEN(iov));
 	scene_close(&s);
+}
+END_TEST
+
+static void
+check_order(size_t n)
+{
+	static char begin[20000], end[20000], got[40001];
+	struct iovec iov[4] = { { begin, n }, { "-", 1 }, { NULL, 0 }, { end, n } };
+	struct scene s;
+	size_t put;
+
+	memset(begin, 'b', sizeof begin);
+	memset(end, 'e', sizeof end);
+	scene_open(&s);
+	ck_assert_int_eq(stream_writev(s.owner.stream, iov, ARRAY_LEN(iov), &put), IO_OK);
+	ck_assert_uint_eq(put, 2 * n + 1);
+	ck_assert_int_eq(recv(s.peer, got, 2 * n + 1, MSG_WAITALL), (ssize_t)(2 * n + 1));
+	ck_assert_mem_eq(got, begin, n);
+	ck_assert_int_eq(got[n], '-');
+	ck_assert_mem_eq(got + n + 1, end, n);
+	scene_close(&s);
+}
+
+/* Whether they are short enough to be joined is not to be seen. */
+START_TEST(slices_arrive_in_their_order)
+{
+	static const size_t sizes[] = { 1, 512, 4095, 4096, 8191, 8192, 20000 };
+
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+		check_order(sizes[i]);
 }
 END_TEST
 
@@ -390,6 +420,6 @@ END_TEST
 
 UNIT_MAIN("stream_tcp", reads_only_when_wanted, an_unwanted_byte_does_not_spin_the_loop,
     reports_the_end_and_the_error, a_full_socket_tells_once_when_it_has_room,
-    takes_more_slices_than_the_kernel_does, shutdown_comes_after_the_bytes,
-    may_be_closed_in_its_callback, nothing_is_told_after_close, another_owner_is_told, connects,
+    takes_more_slices_than_the_kernel_does, slices_arrive_in_their_order,
+    shutdown_comes_after_the_bytes, may_be_closed_in_its_callback, nothing_is_told_after_close, another_owner_is_told, connects,
     a_failed_connect_is_told_later_and_once, closing_before_the_outcome_is_silent)
