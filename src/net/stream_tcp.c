@@ -134,7 +134,8 @@ join(char *to, const struct iovec *iov, size_t n)
 	size_t at = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		memcpy(to + at, iov[i].iov_base, iov[i].iov_len);
+		if (iov[i].iov_len > 0)
+			memcpy(to + at, iov[i].iov_base, iov[i].iov_len);
 		at += iov[i].iov_len;
 	}
 	return at;
