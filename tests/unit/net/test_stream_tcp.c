@@ -421,5 +421,6 @@ END_TEST
 UNIT_MAIN("stream_tcp", reads_only_when_wanted, an_unwanted_byte_does_not_spin_the_loop,
     reports_the_end_and_the_error, a_full_socket_tells_once_when_it_has_room,
     takes_more_slices_than_the_kernel_does, slices_arrive_in_their_order,
-    shutdown_comes_after_the_bytes, may_be_closed_in_its_callback, nothing_is_told_after_close, another_owner_is_told, connects,
-    a_failed_connect_is_told_later_and_once, closing_before_the_outcome_is_silent)
+    shutdown_comes_after_the_bytes, may_be_closed_in_its_callback, nothing_is_told_after_close,
+    another_owner_is_told, connects, a_failed_connect_is_told_later_and_once,
+    closing_before_the_outcome_is_silent)
