@@ -29,6 +29,22 @@ str_iov(struct str s)
 	return (struct iovec){ (void *)(uintptr_t)s.p, s.n };
 }
 
+/* Writes the slices one after the other, as far as they go into `room` bytes. Returns how many bytes that were. */
+static inline size_t
+str_copy_iov(char *to, size_t room, const struct iovec *iov, size_t n)
+{
+	size_t have = 0;
+
+	for (size_t i = 0; i < n && have < room; i++) {
+		size_t take = iov[i].iov_len < room - have ? iov[i].iov_len : room - have;
+
+		if (take > 0)
+			memcpy(to + have, iov[i].iov_base, take);
+		have += take;
+	}
+	return have;
+}
+
 static inline struct str
 str_of(const char *p, size_t n)
 {

@@ -76,15 +76,10 @@ slices_add(struct slices *s, struct str bytes)
 struct str
 slices_join(struct arena *a, const struct iovec *iov, size_t n, size_t bytes)
 {
-	char *to, *at;
+	char *to;
 
 	if (n == 1)
 		return str_of(iov[0].iov_base, iov[0].iov_len);
-	to = at = arena_alloc(a, bytes);
-	for (size_t i = 0; i < n; i++) {
-		if (iov[i].iov_len > 0)
-			memcpy(at, iov[i].iov_base, iov[i].iov_len);
-		at += iov[i].iov_len;
-	}
-	return str_of(to, bytes);
+	to = arena_alloc(a, bytes);
+	return str_of(to, str_copy_iov(to, bytes, iov, n));
 }

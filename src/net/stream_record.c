@@ -448,18 +448,12 @@ static void
 add_data(struct stream_record *r, const struct iovec *iov, size_t n_iov)
 {
 	char bytes[RECORD_BYTES] = { 0 };
-	size_t n = stream_total(iov, n_iov), have = 0;
+	size_t n = stream_total(iov, n_iov);
 
 	n = n < RECORD_BYTES ? n : RECORD_BYTES;
 	if (mem_world_chance(world_of(r), world_of(r)->faults.split_chance))
 		n = 1 + (size_t)below(r, n);
-	for (size_t i = 0; i < n_iov && have < n; i++) {
-		size_t part = iov[i].iov_len < n - have ? iov[i].iov_len : n - have;
-
-		if (part > 0)
-			memcpy(bytes + have, iov[i].iov_base, part);
-		have += part;
-	}
+	str_copy_iov(bytes, n, iov, n_iov);
 	add_record(r, KIND_DATA, bytes, n);
 	r->n_owed = n;
 	r->owed_hash = hash_of(iov, n_iov, n);

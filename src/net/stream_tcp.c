@@ -115,44 +115,19 @@ settle_write(struct stream_tcp *t, size_t n, size_t *put)
 	return IO_OK;
 }
 
-static bool
-is_short(const struct iovec *iov, size_t n)
-{
-	size_t left = JOINED_MAX_BYTES;
-
-	for (size_t i = 0; i < n; i++) {
-		if (iov[i].iov_len > left)
-			return false;
-		left -= iov[i].iov_len;
-	}
-	return true;
-}
-
-static size_t
-join(char *to, const struct iovec *iov, size_t n)
-{
-	size_t at = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (iov[i].iov_len > 0)
-			memcpy(to + at, iov[i].iov_base, iov[i].iov_len);
-		at += iov[i].iov_len;
-	}
-	return at;
-}
-
 static ssize_t
 send_slices(int fd, const struct iovec *iov, size_t n)
 {
 	char joined[JOINED_MAX_BYTES];
 	struct msghdr m = { .msg_iov = (struct iovec *)iov };
-	size_t n_joined;
 
 	if (n == 1)
 		return send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
-	n_joined = is_short(iov, n) ? join(joined, iov, n) : 0;
-	if (n_joined > 0)
+	if (stream_total(iov, n) <= JOINED_MAX_BYTES) {
+		size_t n_joined = str_copy_iov(joined, sizeof joined, iov, n);
+
 		return send(fd, joined, n_joined, MSG_NOSIGNAL);
+	}
 	m.msg_iovlen = n < IOV_MAX ? n : IOV_MAX;
 	return sendmsg(fd, &m, MSG_NOSIGNAL);
 }

@@ -263,20 +263,10 @@ tls_io_begin(struct tls_io *io, struct stream *below, struct tls_held *held)
 size_t
 tls_io_gather(struct tls_io *io, const struct iovec *iov, size_t n, const char **from)
 {
-	size_t have = 0;
-
 	if (n > 0 && iov[0].iov_len >= TLS_IO_RECORD_BYTES) {
 		*from = iov[0].iov_base;
 		return TLS_IO_RECORD_BYTES;
 	}
 	*from = io->record;
-	for (size_t i = 0; i < n && have < TLS_IO_RECORD_BYTES; i++) {
-		size_t room = TLS_IO_RECORD_BYTES - have;
-		size_t take = iov[i].iov_len < room ? iov[i].iov_len : room;
-
-		if (take != 0)
-			memcpy(io->record + have, iov[i].iov_base, take);
-		have += take;
-	}
-	return have;
+	return str_copy_iov(io->record, TLS_IO_RECORD_BYTES, iov, n);
 }

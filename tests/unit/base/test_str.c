@@ -70,5 +70,18 @@ START_TEST(tells_words)
 }
 END_TEST
 
-UNIT_MAIN("str", compares_without_case, tells_words, takes_digits_only,
-    splits_at_separator, writes_numbers, trims_both_ends)
+START_TEST(copies_slices_as_far_as_there_is_room)
+{
+	struct iovec iov[] = { { "ab", 2 }, { NULL, 0 }, { "cde", 3 } };
+	char to[6] = "------";
+
+	ck_assert_uint_eq(str_copy_iov(to, 0, iov, 3), 0);
+	ck_assert_uint_eq(str_copy_iov(to, 4, iov, 3), 4);
+	ck_assert_mem_eq(to, "abcd--", 6);
+	ck_assert_uint_eq(str_copy_iov(to, 6, iov, 3), 5);
+	ck_assert_mem_eq(to, "abcde-", 6);
+}
+END_TEST
+
+UNIT_MAIN("str", compares_without_case, tells_words, takes_digits_only, splits_at_separator,
+    writes_numbers, trims_both_ends, copies_slices_as_far_as_there_is_room)
