@@ -31,11 +31,8 @@
 #define MAX_REGION_BYTES ((size_t)8 * 1024 * 1024) /* larger ones are reserved, not used */
 #define TURNS_OF_A_MAP 64 /* after so many it is read again: the heap has grown */
 
-/* In ticks of the processor's clock. */
 struct row {
-	uint32_t user;
-	uint32_t slept; /* in the wait before */
-	uint32_t reads;
+	uint32_t user; /* in ticks of the processor's clock */
 	uint32_t writes;
 };
 
@@ -57,7 +54,8 @@ static __thread struct {
 	uint64_t woken;
 	uint64_t inside; /* of system calls, since then */
 	uint64_t user;   /* up to the end of the last write */
-	struct row row;
+	uint32_t reads;
+	uint32_t writes;
 	bool is_turning;
 } turn;
 
@@ -182,34 +180,29 @@ flush(void)
 static void
 end_turn(void)
 {
-	if (turn.row.writes == 0)
+	if (turn.writes == 0)
 		turn.user = __rdtsc() - turn.woken - turn.inside;
-	turn.row.user = (uint32_t)turn.user;
-	if (turn.row.reads > 0 && rows->n < MAX_ROWS)
-		rows->row[rows->n++] = turn.row;
+	if (turn.reads > 0 && rows->n < MAX_ROWS)
+		rows->row[rows->n++] = (struct row){ (uint32_t)turn.user, turn.writes };
 }
 
 int
 epoll_wait(int fd, struct epoll_event *events, int n, int timeout)
 {
 	static int (*next)(int, struct epoll_event *, int, int);
-	uint64_t asked, slept;
 	int rc;
 
 	if (next == NULL)
 		next = real("epoll_wait");
 	if (rows != NULL && turn.is_turning) {
 		end_turn();
-		if (cold[0] != '\0' && turn.row.writes > 0)
+		if (cold[0] != '\0' && turn.writes > 0)
 			flush();
 	}
-	asked = __rdtsc();
 	rc = next(fd, events, n, timeout);
 	memset(&turn, 0, sizeof turn);
 	turn.is_turning = true;
 	turn.woken = __rdtsc();
-	slept = turn.woken - asked;
-	turn.row.slept = slept > UINT32_MAX ? UINT32_MAX : (uint32_t)slept;
 	return rc;
 }
 
@@ -217,7 +210,7 @@ static ssize_t
 did_read(uint64_t asked, ssize_t rc)
 {
 	turn.inside += __rdtsc() - asked;
-	turn.row.reads++;
+	turn.reads++;
 	return rc;
 }
 
@@ -228,7 +221,7 @@ did_write(uint64_t asked, ssize_t rc)
 
 	turn.inside += now - asked;
 	turn.user = now - turn.woken - turn.inside;
-	turn.row.writes++;
+	turn.writes++;
 	return rc;
 }
 

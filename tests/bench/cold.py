@@ -18,7 +18,7 @@ import tempfile
 
 import shapes
 
-HEADER, ROW = struct.Struct("dQ"), struct.Struct("IIII")
+HEADER, ROW = struct.Struct("dQ"), struct.Struct("II")
 FILE_BYTES = HEADER.size + 65536 * ROW.size
 KINDS = ["", "program", "libraries", "data", "all"]
 
@@ -41,7 +41,7 @@ def read_rows(path, n_calls):
         ticks_per_us, n = HEADER.unpack(f.read(HEADER.size))
         rows = [ROW.unpack(f.read(ROW.size)) for _ in range(n)]
     turns, since, is_asking = ([], []), 0, True
-    for user, _, _, writes in rows:
+    for user, writes in rows:
         since += user
         if writes == 0:
             continue

@@ -270,6 +270,12 @@ def started(bench, names, shape=None):
     return servers
 
 
+def in_turn(servers, number):
+    """The servers of a round: each of them is the first one as often as the others."""
+    first = number % len(servers)
+    return servers[first:] + servers[:first]
+
+
 def run_shape(name, args, folder):
     """Rows, one for each server and round."""
     bench = Bench(name, SHAPES[name], folder)
@@ -280,7 +286,7 @@ def run_shape(name, args, folder):
         for server in servers:
             bench.measure(server, WARM_SECONDS)
         for number in range(args.rounds):
-            for server in servers[number % len(servers):] + servers[:number % len(servers)]:
+            for server in in_turn(servers, number):
                 rows.append(dict(bench.measure(server, seconds), shape=name, round=number))
     finally:
         for server in servers:
@@ -333,8 +339,8 @@ def measure_latency(bench, args, load, above):
     """Adds to the lists of `above`, by server, a row's p50 less the upstreams' time for each round."""
     servers = started(bench, args.peers.split(","))
     try:
-        for number in range(args.rounds // STARTS):
-            for server in servers[number % len(servers):] + servers[:number % len(servers)]:
+        for number in range(max(1, args.rounds // STARTS)):
+            for server in in_turn(servers, number):
                 above[server.name].append(bench.measure(server, args.seconds, *load)["p50"] - DELAY_US)
     finally:
         for server in servers:

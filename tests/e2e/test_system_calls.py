@@ -11,8 +11,7 @@ from harness import tls, wait
 from harness.upstream import json_reply
 
 REQUESTS = 200
-# what belongs to the steady path, and to nothing else
-# (an answer that is too long to be joined leaves by sendmsg)
+# what belongs to the steady path, and to nothing else; what is too long to be joined leaves by sendmsg
 STEADY = {"recvfrom", "sendto", "sendmsg", "epoll_wait"}
 # once a second, however many requests: the timer that gives unused memory back
 PER_SECOND = {"timerfd_settime"}
