@@ -8,7 +8,7 @@
 #include "net/stream_tls.h"
 #include "net/tls_identity.h"
 #include "server/cconn_h1.h"
-#include "server/inbuf.h"
+#include "server/iobuf.h"
 #include "server/peer.h"
 #include "server/server.h"
 
@@ -19,6 +19,8 @@
 #define DRAIN_IDLE_NS NS_PER_SEC
 /* Slices handed to one write; IOV_MAX of Linux is 1024. */
 #define WRITE_SLICES 512
+/* And with what is held before them. */
+#define WRITE_SLICES_HELD 16
 
 _Static_assert(CCONN_CLOSED < LISTENER_STATES, "a list per state");
 
@@ -153,15 +155,58 @@ take_off(struct cconn_out *out, size_t sent)
 	}
 }
 
+/* What is held and the slices behind it, in one write. */
+static enum io_status
+write_with_held(struct cconn *c, size_t *put)
+{
+	struct iovec iov[1 + WRITE_SLICES_HELD];
+	size_t n = 0;
+
+	iov[0] = str_iov(iobuf_str(c->held));
+	for (; n < c->out.n && n < WRITE_SLICES_HELD; n++)
+		iov[1 + n] = c->out.iov[n];
+	return stream_writev(c->stream, iov, 1 + n, put);
+}
+
+/* How much of what was put is of the slices. */
+static size_t
+take_off_held(struct cconn *c, size_t put)
+{
+	size_t held = iobuf_str(c->held).n, n = put < held ? put : held;
+
+	iobuf_take(c->listener->server, &c->held, n);
+	return put - n;
+}
+
+static enum io_status
+write_some(struct cconn *c)
+{
+	struct cconn_out *out = &c->out;
+	enum io_status io;
+	size_t put;
+
+	if (UNLIKELY(c->held != NULL)) {
+		io = write_with_held(c, &put);
+		put = take_off_held(c, put);
+	} else {
+		io = stream_writev(
+		    c->stream, out->iov, out->n < WRITE_SLICES ? out->n : WRITE_SLICES, &put);
+	}
+	if (io == IO_OK) {
+		cconn_h1_on_put(c, put);
+		take_off(out, put);
+	}
+	return io;
+}
+
 /* Write first; what the stream does not take waits for on_writable. */
 static void
 flush(struct cconn *c)
 {
 	struct cconn_out *out = &c->out;
 
-	while (out->n > 0) {
-		size_t n = out->n < WRITE_SLICES ? out->n : WRITE_SLICES, put;
-		enum io_status io = stream_writev(c->stream, out->iov, n, &put);
+	while (out->n > 0 || c->held != NULL) {
+		enum io_status io = write_some(c);
 
 		if (io == IO_AGAIN) {
 			out->is_blocked = true;
@@ -171,10 +216,9 @@ flush(struct cconn *c)
 		if (io != IO_OK) {
 			out->n = 0;
 			out->is_dead = true;
+			iobuf_drop(c->listener->server, &c->held);
 			break;
 		}
-		cconn_h1_on_put(c, put);
-		take_off(out, put);
 	}
 	await_write(c, 0);
 	loop_defer(c->stream->loop, &c->later);
@@ -183,10 +227,21 @@ flush(struct cconn *c)
 void
 cconn_send(struct cconn *c, struct iovec *iov, size_t n)
 {
-	assert(c->out.n == 0);
+	assert(!cconn_is_sending(c));
 	c->out.iov = iov;
 	c->out.n = n;
 	flush(c);
+}
+
+void
+cconn_hold(struct cconn *c, const struct iovec *iov, size_t n)
+{
+	assert(!cconn_is_sending(c));
+	for (size_t i = 0; i < n; i++) {
+		iobuf_add(c->listener->server, &c->held, str_of(iov[i].iov_base, iov[i].iov_len));
+		cconn_h1_on_put(c, iov[i].iov_len);
+	}
+	loop_defer(c->stream->loop, &c->later);
 }
 
 static void
@@ -268,9 +323,12 @@ on_later(void *arg)
 struct stream *
 cconn_lend(struct cconn *c, struct buf *unsent)
 {
+	buf_add(unsent, iobuf_str(c->held));
+	iobuf_drop(c->listener->server, &c->held);
 	for (size_t i = 0; i < c->out.n; i++)
 		buf_add(unsent, str_of(c->out.iov[i].iov_base, c->out.iov[i].iov_len));
 	c->out.n = 0;
+	c->out.is_blocked = false;
 	cconn_await_read(c, 0);
 	await_write(c, 0);
 	if (!c->out.is_dead) /* which is about to end it */
@@ -290,9 +348,9 @@ cconn_take_back(struct cconn *c)
 void
 cconn_linger(struct cconn *c)
 {
-	assert(!cconn_is_sending(c));
+	assert(!cconn_is_sending(c) && c->held == NULL);
 	cconn_h1_drop(c);
-	inbuf_drop(c->listener->server, &c->in);
+	iobuf_drop(c->listener->server, &c->in);
 	cconn_set_state(c, CCONN_LINGER);
 	stream_shutdown_write(c->stream);
 	stream_want_read(c->stream, true);
@@ -324,7 +382,8 @@ cconn_close(struct cconn *c)
 	cconn_set_state(c, CCONN_CLOSED);
 	c->out.n = 0;
 	cconn_h1_drop(c);
-	inbuf_drop(c->listener->server, &c->in);
+	iobuf_drop(c->listener->server, &c->in);
+	iobuf_drop(c->listener->server, &c->held);
 	loop_timer_drop(loop, &c->timer);
 	loop_defer_cancel(loop, &c->later);
 	if (is_cut)

@@ -27,7 +27,7 @@
 
 enum cconn_state { CCONN_HEAD, CCONN_ACTIVE, CCONN_KEEPALIVE, CCONN_TUNNEL, CCONN_LINGER, CCONN_CLOSED };
 
-struct inbuf;
+struct iobuf;
 struct tls_identity;
 struct cconn_h1_stream;
 
@@ -35,7 +35,7 @@ struct cconn_h1_stream;
 struct cconn_out {
 	struct iovec *iov; /* borrowed from the protocol, and changed, until all is sent */
 	size_t n;
-	bool is_blocked; /* on_writable is awaited */
+	bool is_blocked; /* the stream took no more; on_writable is awaited */
 	bool is_dead;    /* the stream failed: closing comes at the end of the turn */
 };
 
@@ -45,7 +45,8 @@ struct cconn {
 	TAILQ_ENTRY(cconn) link;    /* in listener.conns[state] */
 	struct listener *listener;  /* owner */
 	struct stream *stream;      /* owned; NULL when CLOSED */
-	struct inbuf *in;           /* owned; NULL: nothing unread */
+	struct iobuf *in;           /* owned; NULL: nothing unread */
+	struct iobuf *held;         /* owned; answers that leave with the next one; NULL: none */
 	struct cconn_h1_stream *h1; /* owned; NULL: no (part of a) request is here */
 	struct cconn_out out;
 	struct timer timer;    /* of the nearer one of the two below */
@@ -79,11 +80,16 @@ void cconn_set_state(struct cconn *c, enum cconn_state state);
 /* Within `ns` of now something must come; 0: for as long as it takes. */
 void cconn_await_read(struct cconn *c, uint64_t ns);
 /*
- * Sends the slices, of which nothing is under way: now what the stream takes, the rest when it is
- * writable. cconn_h1_on_put() is told of what leaves; cconn_h1_on_later() follows when all of it
- * has.
+ * Nothing is under way: sends what is held, then the slices; now what the stream takes, the rest when it is
+ * writable. cconn_h1_on_put() is told of what leaves of the slices; cconn_h1_on_later() follows when all has
+ * left.
  */
 void cconn_send(struct cconn *c, struct iovec *iov, size_t n);
+/*
+ * Copies the slices, which with what is held already are no more than IOBUF_BYTES, so that they leave with what
+ * is sent next. To cconn_h1_on_put() and cconn_h1_on_later() it is as if they had left.
+ */
+void cconn_hold(struct cconn *c, const struct iovec *iov, size_t n);
 /* No more answers: shuts our direction and waits, for a bounded time, for the client to shut its own. */
 void cconn_linger(struct cconn *c);
 /*
@@ -96,7 +102,7 @@ void cconn_take_back(struct cconn *c);
 static inline bool
 cconn_is_sending(const struct cconn *c)
 {
-	return c->out.n > 0;
+	return c->out.is_blocked;
 }
 
 #endif

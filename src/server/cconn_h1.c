@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "net/tls_identity.h"
 #include "server/cconn_h1_write.h"
-#include "server/inbuf.h"
+#include "server/iobuf.h"
 #include "server/peer.h"
 #include "server/server.h"
 #include "server/upgrade.h"
@@ -254,11 +254,11 @@ on_head_bytes(struct cconn *c, struct str bytes)
 
 	if (c->in == NULL) {
 		used = feed_head(c, bytes);
-		inbuf_add(c->listener->server, &c->in, str_of(bytes.p + used, bytes.n - used));
+		iobuf_add(c->listener->server, &c->in, str_of(bytes.p + used, bytes.n - used));
 	} else {
-		inbuf_add(c->listener->server, &c->in, bytes);
-		used = feed_head(c, inbuf_str(c->in));
-		inbuf_take(c->listener->server, &c->in, used);
+		iobuf_add(c->listener->server, &c->in, bytes);
+		used = feed_head(c, iobuf_str(c->in));
+		iobuf_take(c->listener->server, &c->in, used);
 	}
 	run_head(c);
 }
@@ -338,7 +338,7 @@ on_body_bytes(struct cconn *c, struct str bytes)
 {
 	size_t used = feed_body(c, bytes);
 
-	inbuf_add(c->listener->server, &c->in, str_of(bytes.p + used, bytes.n - used));
+	iobuf_add(c->listener->server, &c->in, str_of(bytes.p + used, bytes.n - used));
 }
 
 /* What is here of a body that nobody wants is dropped, so that the connection may live on. */
@@ -352,9 +352,9 @@ drop_body(struct cconn *c)
 		struct str payload;
 		size_t used;
 
-		progress = h1_frame_feed(&stream->frame, inbuf_str(c->in), &used, &payload);
+		progress = h1_frame_feed(&stream->frame, iobuf_str(c->in), &used, &payload);
 		stream->exchange.bytes_in += used;
-		inbuf_take(c->listener->server, &c->in, used);
+		iobuf_take(c->listener->server, &c->in, used);
 	}
 }
 
@@ -401,17 +401,17 @@ static void
 read_ahead(struct cconn *c)
 {
 	struct server *s = c->listener->server;
-	size_t have = inbuf_str(c->in).n, room, got;
+	size_t have = iobuf_str(c->in).n, room, got;
 	char *to;
 
 	if (have >= READ_AHEAD_BYTES) {
 		stream_want_read(c->stream, false);
 		return;
 	}
-	to = inbuf_reserve(s, &c->in, 1024, &room);
+	to = iobuf_reserve(s, &c->in, 1024, &room);
 	switch (stream_read(c->stream, to, room, &got)) {
 	case IO_OK:
-		inbuf_commit(c->in, got);
+		iobuf_commit(c->in, got);
 		return;
 	case IO_AGAIN:
 		break;
@@ -421,7 +421,7 @@ read_ahead(struct cconn *c)
 		return;
 	}
 	if (have == 0)
-		inbuf_drop(s, &c->in);
+		iobuf_drop(s, &c->in);
 }
 
 void
@@ -459,7 +459,7 @@ cconn_h1_on_read_timeout(struct cconn *c)
 		cconn_close(c);
 		return;
 	}
-	stream->exchange.bytes_in = inbuf_str(c->in).n;
+	stream->exchange.bytes_in = iobuf_str(c->in).n;
 	refuse(stream, ERR_REQUEST_TIMEOUT);
 }
 
@@ -520,9 +520,9 @@ cconn_h1_is_cut(const struct cconn *c)
 static void
 next_request(struct cconn *c)
 {
-	size_t used = feed_head(c, inbuf_str(c->in));
+	size_t used = feed_head(c, iobuf_str(c->in));
 
-	inbuf_take(c->listener->server, &c->in, used);
+	iobuf_take(c->listener->server, &c->in, used);
 	run_head(c);
 }
 
@@ -544,12 +544,22 @@ on_active_later(struct cconn *c)
 		return;
 	}
 	if (stream->is_body_wanted && c->in != NULL) {
-		size_t used = feed_body(c, inbuf_str(c->in));
+		size_t used = feed_body(c, iobuf_str(c->in));
 
-		inbuf_take(c->listener->server, &c->in, used);
+		iobuf_take(c->listener->server, &c->in, used);
 	}
-	if (inbuf_str(c->in).n < READ_AHEAD_BYTES)
+	if (iobuf_str(c->in).n < READ_AHEAD_BYTES)
 		stream_want_read(c->stream, true);
+}
+
+/* Answers wait for one that comes in this turn, not for one that takes its time. */
+static void
+release(struct cconn *c)
+{
+	if (c->held == NULL || cconn_is_sending(c) ||
+	    (c->h1 != NULL && c->h1->answer == CCONN_H1_ENDED))
+		return;
+	cconn_send(c, NULL, 0);
 }
 
 void
@@ -559,4 +569,5 @@ cconn_h1_on_later(struct cconn *c)
 		on_active_later(c);
 	if (c->state == CCONN_KEEPALIVE && c->in != NULL && c->h1 == NULL)
 		next_request(c);
+	release(c);
 }

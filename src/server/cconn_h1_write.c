@@ -1,14 +1,14 @@
 /*
- * Writes answers to HTTP/1.1 clients. A whole answer is sent from where its bytes lie. Of a
- * streamed one, large pieces are sent from where they lie and copied only as far as the socket does
- * not take them; small ones are collected until the turn ends. No more than one piece is ever held.
- * Worker thread.
+ * Writes answers to HTTP/1.1 clients. A whole answer is sent from where its bytes lie; a short one that
+ * has more requests behind it, with the next. Of a streamed one, large pieces are sent from where they
+ * lie and copied only as far as the socket does not take them; small ones are collected until the turn
+ * ends. No more than one piece is ever held. Worker thread.
  */
 #include "server/cconn_h1_write.h"
 
 #include "base/compiler.h"
 #include "codec/h1_write.h"
-#include "server/inbuf.h"
+#include "server/iobuf.h"
 #include "server/respond.h"
 #include "server/server.h"
 
@@ -47,6 +47,16 @@ send_or_queue(struct cconn_h1_stream *stream, struct iovec *iov, size_t n)
 
 /* ---- a whole answer */
 
+/* Another request follows, and may be answered in this very turn. */
+static bool
+can_wait(const struct cconn_h1_stream *stream, const struct iovec *iov, size_t n)
+{
+	const struct cconn *c = stream->conn;
+
+	return c->in != NULL && stream->is_persistent && !cconn_is_sending(c) &&
+	    iobuf_str(c->held).n + stream_total(iov, n) <= IOBUF_BYTES;
+}
+
 static void
 send_answer(struct exchange *x, const struct answer *answer)
 {
@@ -55,6 +65,7 @@ send_answer(struct exchange *x, const struct answer *answer)
 	struct respond_context ctx;
 	struct iovec *iov;
 	struct str head;
+	size_t n = 1;
 
 	if (!cconn_h1_settle_body(stream) || x->server->is_draining)
 		stream->is_persistent = false;
@@ -63,10 +74,15 @@ send_answer(struct exchange *x, const struct answer *answer)
 	head = respond_answer(&ctx, answer, &x->arena);
 	iov = arena_alloc(&x->arena, (answer->n_body + 1) * sizeof(*iov));
 	iov[0] = str_iov(head);
-	if (has_body && answer->n_body > 0)
+	if (has_body && answer->n_body > 0) {
 		memcpy(iov + 1, answer->body, answer->n_body * sizeof(*iov));
+		n += answer->n_body;
+	}
 	stream->answer = CCONN_H1_ENDED;
-	send_or_queue(stream, iov, 1 + (has_body ? answer->n_body : 0));
+	if (can_wait(stream, iov, n))
+		cconn_hold(stream->conn, iov, n);
+	else
+		send_or_queue(stream, iov, n);
 }
 
 /* ---- a streamed one */
@@ -219,8 +235,8 @@ upgrade(struct exchange *x, const struct exchange_head *head, struct buf *from, 
 	assert(h1_frame_is_done(&stream->frame));
 	stream->is_upgraded = true;
 	buf_add(first, respond_upgrade(&ctx, head, &x->arena));
-	buf_add(from, inbuf_str(c->in));
-	inbuf_drop(x->server, &c->in);
+	buf_add(from, iobuf_str(c->in));
+	iobuf_drop(x->server, &c->in);
 	return lent;
 }
 

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "server/cconn_h1.h"
-#include "server/inbuf.h"
+#include "server/iobuf.h"
 
 static void
 free_streams(struct server *s, size_t n)
@@ -21,16 +21,16 @@ free_streams(struct server *s, size_t n)
 }
 
 static void
-free_inbufs(struct server *s, size_t n)
+free_iobufs(struct server *s, size_t n)
 {
-	s->n_free_inbufs -= n;
+	s->n_free_iobufs -= n;
 	while (n-- > 0) {
-		struct inbuf *in = SLIST_FIRST(&s->free_inbufs);
+		struct iobuf *in = SLIST_FIRST(&s->free_iobufs);
 
-		SLIST_REMOVE_HEAD(&s->free_inbufs, link);
+		SLIST_REMOVE_HEAD(&s->free_iobufs, link);
 		free(in);
 	}
-	s->n_least_inbufs = s->n_free_inbufs;
+	s->n_least_iobufs = s->n_free_iobufs;
 }
 
 /* Half of what has been free all the time, as arenas do it. */
@@ -40,7 +40,7 @@ on_trim(void *arg)
 	struct server *s = arg;
 
 	free_streams(s, (s->n_least_streams + 1) / 2);
-	free_inbufs(s, (s->n_least_inbufs + 1) / 2);
+	free_iobufs(s, (s->n_least_iobufs + 1) / 2);
 	server_trim_later(s);
 }
 
@@ -50,7 +50,7 @@ server_init(struct server *s, const struct server_setup *setup)
 	*s = (struct server){ .setup = *setup, .loop = setup->gather->loop };
 	TAILQ_INIT(&s->listeners);
 	SLIST_INIT(&s->free_streams);
-	SLIST_INIT(&s->free_inbufs);
+	SLIST_INIT(&s->free_iobufs);
 	timer_init(&s->trim, on_trim, s);
 	rnd_init(&s->rnd, setup->seed);
 }
@@ -72,7 +72,7 @@ server_fini(struct server *s)
 	assert(TAILQ_EMPTY(&s->listeners) && s->n_exchanges == 0);
 	loop_timer_drop(s->loop, &s->trim);
 	free_streams(s, s->n_free_streams);
-	free_inbufs(s, s->n_free_inbufs);
+	free_iobufs(s, s->n_free_iobufs);
 	free(s->fields);
 	s->fields = NULL;
 }

@@ -17,7 +17,7 @@ struct access_log_port;
 struct admin_view;
 struct coding_store;
 struct cconn_h1_stream;
-struct inbuf;
+struct iobuf;
 
 /* What a worker gives to this floor; all of it is borrowed and outlives the server. */
 struct server_setup {
@@ -48,9 +48,9 @@ struct server {
 		uint64_t turn; /* of the loop, in which `bytes` went into compressors */
 		size_t bytes;
 	} compressed;
-	SLIST_HEAD(, inbuf) free_inbufs;
-	size_t n_free_inbufs;
-	size_t n_least_inbufs; /* likewise */
+	SLIST_HEAD(, iobuf) free_iobufs;
+	size_t n_free_iobufs;
+	size_t n_least_iobufs; /* likewise */
 	struct timer trim;     /* the next look, while more is free than a worker at rest keeps */
 };
 
@@ -74,7 +74,7 @@ void server_lend_fields(struct server *s, size_t n);
 static inline void
 server_trim_later(struct server *s)
 {
-	if (UNLIKELY(s->n_free_streams + s->n_free_inbufs > SERVER_REST_FREE) && !timer_is_set(&s->trim))
+	if (UNLIKELY(s->n_free_streams + s->n_free_iobufs > SERVER_REST_FREE) && !timer_is_set(&s->trim))
 		loop_timer_set(s->loop, &s->trim, s->loop->now_ns + NS_PER_SEC);
 }
 /* Closes all listeners and connections at once; requests in flight are cancelled. */

@@ -120,6 +120,25 @@ def test_pieces_of_one_turn_leave_in_one_write(gatherd, upstream, traced):
     check_messages(counts, 0, 2 * counts["seconds"] + 5)
 
 
+def test_answers_of_one_turn_leave_in_one_write(gatherd, traced):
+    """Sixteen requests that come together, most of them answered by the daemon itself, over and over."""
+    d = gatherd([{"path": "/short", "reply": {"body": "short"}}, {"path": "/long", "reply": {"body": "x" * 20000}}],
+                observe={"access_log": {"path": "none"}})
+    paths = ["/short"] * 14 + ["/long", "/none"]
+    with d.client() as client:
+        def ask(count):
+            for _ in range(count):
+                client.send(b"".join(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode() for path in paths))
+                answers = [client.read_response() for _ in paths]
+                assert [(a.status, len(a.body)) for a in answers[:15]] == [(200, 5)] * 14 + [(200, 20000)]
+                assert answers[15].status == 404
+        ask(20)
+        counts = traced(d.process, lambda: ask(REQUESTS))
+    assert counts["recvfrom"] == REQUESTS
+    # what is short leaves with the long one, and what is behind it by itself
+    assert counts["sendto"] + counts["sendmsg"] == 2 * REQUESTS, counts
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("calls", [0, 3, 10])
 def test_an_access_log_takes_calls_by_time_not_by_request(counted, calls, workers):

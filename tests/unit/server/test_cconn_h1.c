@@ -1,6 +1,6 @@
 #include "server/cconn_h1.h"
 
-#include "server/inbuf.h"
+#include "server/iobuf.h"
 #include "server/server_rig.h"
 
 static struct rig r;
@@ -72,6 +72,97 @@ START_TEST(answers_pipelined_requests_in_order)
 	rig_assert_ends(&r.client[0], "\r\n\r\nAAA");
 	rig_say(&r, &r.client[0], "TP/1.1\r\nHost: x\r\n\r\n");
 	rig_assert_ends(&r.client[0], "\r\n\r\nBBBB");
+	rig_close(&r);
+}
+END_TEST
+
+/* In a pipeline of short answers: one that takes its time, and one that is not whole. */
+START_TEST(answers_wait_only_for_what_comes_in_this_turn)
+{
+	setup();
+	rig_ask(&r, "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n"
+		    "GET /late HTTP/1.1\r\nHost: x\r\n\r\n"
+		    "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HT");
+	rig_assert_has(&r.client[0], "\r\n\r\nAAAHTTP/1.1 200 OK\r\n");
+	rig_assert_ends(&r.client[0], "\r\n\r\nBBBB");
+	rig_wait(&r, 2 * NS_PER_SEC);
+	rig_assert_has(&r.client[0], "\r\n\r\nBBBBHTTP/1.1 200 OK\r\n");
+	rig_assert_has(&r.client[0], "\r\n\r\nLHTTP/1.1 200 OK\r\n");
+	rig_assert_ends(&r.client[0], "\r\n\r\nAAA");
+	rig_close(&r);
+}
+END_TEST
+
+START_TEST(answers_to_bodies_leave_when_nothing_follows)
+{
+	setup();
+	rig_ask(&r, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
+		    "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+		    "2\r\nho\r\n0\r\n\r\n");
+	rig_assert_has(&r.client[0], "\r\n\r\n<hi>HTTP/1.1 200 OK\r\n");
+	rig_assert_ends(&r.client[0], "\r\n\r\n<ho>");
+	ck_assert(!r.client[0].is_ended);
+	rig_ask(&r, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+		    "GET /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	rig_assert_has(&r.client[0], "\r\n\r\nAAAHTTP/1.1 200 OK\r\n");
+	rig_assert_ends(&r.client[0], "\r\n\r\nBBBB");
+	ck_assert(r.client[0].is_ended);
+	rig_close(&r);
+}
+END_TEST
+
+/* What was held for an answer that fills the stream is first, and nothing is lost or sent twice. */
+START_TEST(short_and_long_answers_keep_their_order)
+{
+	static const char ask[] =
+	    "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /big HTTP/1.1\r\nHost: x\r\n\r\n";
+	static char big[300000];
+	size_t one;
+
+	rig_open(&r);
+	memset(big, 'x', sizeof(big) - 1);
+	rig_reply(&r, "/big", "GET", big);
+	rig_reply(&r, "/a", "GET", "AAA");
+	rig_start(&r);
+	rig_ask(&r, ask);
+	rig_assert_has(&r.client[0], "\r\n\r\nAAAHTTP/1.1 200 OK\r\n");
+	one = r.client[0].in.n;
+	r.client[0].is_deaf = true;
+	stream_want_read(r.client[0].stream, false);
+	buf_clear(&r.client[0].in);
+	for (int i = 0; i < 20; i++)
+		rig_say(&r, &r.client[0], ask);
+	stream_want_read(r.client[0].stream, true);
+	rig_wait(&r, NS_PER_SEC);
+	ck_assert_uint_eq(r.client[0].in.n, 20 * one);
+	ck_assert_uint_eq(r.server.n_exchanges, 0);
+	rig_assert_ends(&r.client[0], "xxx");
+	rig_close(&r);
+}
+END_TEST
+
+/* A client that reads nothing: what is held for it waits as well, and is forgotten with it. */
+START_TEST(what_is_held_ends_with_its_client)
+{
+	struct buf all = BUF_INIT;
+
+	setup();
+	for (int i = 0; i < 20000; i++)
+		buf_add_c(&all, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+	r.client[0].is_deaf = true;
+	rig_connect(&r, 0);
+	for (size_t at = 0, put; at < all.n; at += put) {
+		struct iovec iov = str_iov(str_of(all.p + at, all.n - at));
+
+		if (stream_writev(r.client[0].stream, &iov, 1, &put) != IO_OK)
+			break;
+		rig_settle(&r);
+	}
+	ck_assert_ptr_nonnull(TAILQ_FIRST(&r.listener->conns[CCONN_ACTIVE]));
+	ck_assert(cconn_is_sending(TAILQ_FIRST(&r.listener->conns[CCONN_ACTIVE])));
+	rig_wait(&r, 11 * NS_PER_SEC);
+	ck_assert_uint_eq(r.listener->n_conns, 0);
+	buf_fini(&all);
 	rig_close(&r);
 }
 END_TEST
@@ -376,7 +467,8 @@ START_TEST(draining_closes_after_the_answer)
 	rig_wait(&r, 2 * NS_PER_SEC);
 	rig_assert_has(&r.client[0], "Connection: close\r\n");
 	ck_assert(r.client[0].is_ended);
-	/* It may have asked for more before it saw that: closed now, its answer could be lost by a reset. */
+	/* It may have asked for more before it saw that: closed now, its answer could be lost by a
+	 * reset. */
 	ck_assert(!server_is_idle(&r.server));
 	rig_leave(&r, 0);
 	ck_assert(server_is_idle(&r.server));
@@ -453,22 +545,22 @@ END_TEST
 /* What a crowd has used and nobody needs any more; a few are kept. */
 START_TEST(free_buffers_are_given_back_in_time)
 {
-	struct inbuf *in[100] = { NULL };
+	struct iobuf *in[100] = { NULL };
 
 	rig_open(&r);
 	rig_start(&r);
 	for (size_t i = 0; i < ARRAY_LEN(in); i++)
-		inbuf_add(&r.server, &in[i], STR("x"));
+		iobuf_add(&r.server, &in[i], STR("x"));
 	for (size_t i = 0; i < ARRAY_LEN(in); i++)
-		inbuf_drop(&r.server, &in[i]);
+		iobuf_drop(&r.server, &in[i]);
 	rig_wait(&r, NS_PER_SEC + NS_PER_MS); /* they have just been in use */
-	ck_assert_uint_eq(r.server.n_free_inbufs, 100);
-	inbuf_add(&r.server, &in[0], STR("x"));
-	inbuf_add(&r.server, &in[1], STR("x"));
-	inbuf_drop(&r.server, &in[0]);
-	inbuf_drop(&r.server, &in[1]);
+	ck_assert_uint_eq(r.server.n_free_iobufs, 100);
+	iobuf_add(&r.server, &in[0], STR("x"));
+	iobuf_add(&r.server, &in[1], STR("x"));
+	iobuf_drop(&r.server, &in[0]);
+	iobuf_drop(&r.server, &in[1]);
 	rig_wait(&r, NS_PER_SEC); /* half of the 98 that have lain there all the time */
-	ck_assert_uint_eq(r.server.n_free_inbufs, 51);
+	ck_assert_uint_eq(r.server.n_free_iobufs, 51);
 	ck_assert(!timer_is_set(&r.server.trim));
 	server_close(&r.server);
 	rig_settle(&r);
@@ -477,14 +569,15 @@ START_TEST(free_buffers_are_given_back_in_time)
 END_TEST
 
 UNIT_MAIN("cconn_h1", answers_and_keeps_the_connection, idle_connections_hold_nothing,
-    takes_heads_byte_by_byte, answers_pipelined_requests_in_order, thousand_pipelined_requests,
-    closes_when_asked, http_1_0_closes_unless_told, head_has_no_body, refuses_and_lingers,
-    lingering_ends_with_the_client, slow_heads_time_out, silent_connections_close_silently,
-    slow_bodies_time_out, dripping_bodies_time_out,
+    takes_heads_byte_by_byte, answers_pipelined_requests_in_order,
+    answers_wait_only_for_what_comes_in_this_turn, answers_to_bodies_leave_when_nothing_follows,
+    short_and_long_answers_keep_their_order, what_is_held_ends_with_its_client,
+    thousand_pipelined_requests, closes_when_asked, http_1_0_closes_unless_told, head_has_no_body,
+    refuses_and_lingers, lingering_ends_with_the_client, slow_heads_time_out,
+    silent_connections_close_silently, slow_bodies_time_out, dripping_bodies_time_out,
     bodies_of_a_steady_pace_may_take_their_time, says_continue_only_when_the_body_is_wanted,
     bodies_nobody_wants_are_dropped, bounds_bodies, broken_chunks_are_refused,
     a_client_that_takes_nothing_is_cut_off, large_answers_arrive_whole, limits_connections,
     draining_closes_after_the_answer, draining_gives_idle_connections_a_second,
     draining_right_after_an_answer_closes, closing_cancels_what_is_under_way,
-    leaving_clients_end_their_exchange,
-    free_buffers_are_given_back_in_time)
+    leaving_clients_end_their_exchange, free_buffers_are_given_back_in_time)

@@ -1,4 +1,5 @@
-/* Handshakes of upgrades, through a whole server: what crosses, what is refused, what becomes a tunnel. */
+/* Handshakes of upgrades, through a whole server: what crosses, what is refused, what becomes a
+ * tunnel. */
 #include "server/upgrade.h"
 
 #include "server/server_rig.h"
@@ -50,10 +51,11 @@ be_tunnel(void)
 START_TEST(the_offer_and_its_answer_cross)
 {
 	setup();
-	rig_ask(&r,
-	    ASK("Connection: keep-alive, UPGRADE, X-Hop\r\nUpgrade: h2c, WebSocket, tcp\r\nX-Hop: 1\r\n"
-		"Sec-WebSocket-Protocol: chat, super\r\nSec-WebSocket-Extensions: permessage-deflate; "
-		"client_max_window_bits, x\r\n" KEY VERSION));
+	rig_ask(&r, ASK("Connection: keep-alive, UPGRADE, X-Hop\r\nUpgrade: h2c, WebSocket, "
+			"tcp\r\nX-Hop: 1\r\n"
+			"Sec-WebSocket-Protocol: chat, super\r\nSec-WebSocket-Extensions: "
+			"permessage-deflate; "
+			"client_max_window_bits, x\r\n" KEY VERSION));
 	rig_assert_has(up(), "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n");
 	rig_assert_has(up(), "\r\n" KEY);
 	rig_assert_has(up(), "\r\n" VERSION);
@@ -71,6 +73,43 @@ START_TEST(the_offer_and_its_answer_cross)
 	rig_assert_lacks(&r.client[0], "X-Hop");
 	rig_assert_lacks(&r.client[0], "Content-Length");
 	rig_assert_lacks(&r.client[0], "Transfer-Encoding");
+	rig_close(&r);
+}
+END_TEST
+
+static void
+fill_client(size_t answer)
+{
+	r.client[0].is_deaf = true;
+	stream_want_read(r.client[0].stream, false);
+	while (stream_mem_unread(r.client[0].stream) + 2 * answer < 65536)
+		rig_say(&r, &r.client[0], "GET /reply HTTP/1.1\r\nHost: x\r\n\r\n");
+}
+
+/* Answers to requests before the offer have to wait for a client that reads nothing. */
+START_TEST(answers_before_the_offer_come_first)
+{
+	struct cconn *c;
+	size_t answer;
+
+	setup();
+	rig_ask(&r, "GET /reply HTTP/1.1\r\nHost: x\r\n\r\n");
+	answer = r.client[0].in.n;
+	buf_clear(&r.client[0].in);
+	fill_client(answer);
+	answer = stream_mem_unread(r.client[0].stream) + 3 * answer;
+	rig_say(&r, &r.client[0],
+	    "GET /reply HTTP/1.1\r\nHost: x\r\n\r\nGET /reply HTTP/1.1\r\nHost: x\r\n\r\n"
+	    "GET /reply HTTP/1.1\r\nHost: x\r\n\r\n" HANDSHAKE);
+	c = TAILQ_FIRST(&r.listener->conns[CCONN_ACTIVE]);
+	ck_assert(cconn_is_sending(c) && c->held != NULL);
+	rig_say(&r, up(), ANSWER(GOOD) "hello");
+	stream_want_read(r.client[0].stream, true);
+	rig_settle(&r);
+	rig_assert_ends(&r.client[0], "\r\n\r\nhello");
+	ck_assert(str_has_prefix(str_of(r.client[0].in.p + answer, 64), STR("HTTP/1.1 101 ")));
+	rig_say(&r, &r.client[0], "there");
+	rig_assert_ends(up(), "there");
 	rig_close(&r);
 }
 END_TEST
@@ -162,7 +201,8 @@ setup_full(void)
 	buf_clear(&up()->in);
 }
 
-/* Nothing is done for it: no permit is asked for, and what is behind it may be of the other protocol. */
+/* Nothing is done for it: no permit is asked for, and what is behind it may be of the other
+ * protocol. */
 START_TEST(what_was_not_asked_for_is_refused)
 {
 	static const char *const requests[] = {
@@ -170,7 +210,8 @@ START_TEST(what_was_not_asked_for_is_refused)
 		"GET /plain HTTP/1.1\r\nHost: x\r\n" OFFER "\r\n",
 		"GET /reply HTTP/1.1\r\nHost: x\r\n" OFFER KEY VERSION "\r\n",
 		"POST /plain HTTP/1.1\r\nHost: x\r\n" OFFER "Content-Length: 20000\r\n\r\n",
-		"POST /reply HTTP/1.1\r\nHost: x\r\n" OFFER "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"POST /reply HTTP/1.1\r\nHost: x\r\n" OFFER
+		"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 		ASK("Connection: Upgrade\r\nUpgrade: foo\r\n"),
 		ASK("Connection: Upgrade\r\nUpgrade: h2c, foo\r\n"),
 		ASK("Connection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: TLS/1.2, foo\r\n"),
@@ -209,7 +250,8 @@ START_TEST(the_admin_listener_refuses_all)
 	rig_assert_begins(&r.client[0], "HTTP/1.1 403 Forbidden\r\n");
 	ck_assert(r.client[0].is_ended);
 	rig_leave(&r, 0);
-	rig_ask(&r, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
+	rig_ask(
+	    &r, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 200 OK\r\n");
 	ck_assert(!r.client[0].is_ended);
 	rig_close(&r);
@@ -224,7 +266,8 @@ START_TEST(an_answer_to_something_else_is_none)
 		ANSWER("Connection: close\r\nUpgrade: websocket\r\n" ACCEPT),
 		ANSWER("Connection: Upgrade\r\nUpgrade: tcp\r\n" ACCEPT),
 		ANSWER("Connection: Upgrade\r\nUpgrade: websocket, tcp\r\n" ACCEPT),
-		ANSWER("Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: websocket\r\n" ACCEPT),
+		ANSWER(
+		    "Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: websocket\r\n" ACCEPT),
 		"HTTP/1.0 101 Yes\r\n" GOOD "\r\n",
 		ANSWER(OFFER),
 		ANSWER(OFFER "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOO=\r\n"),
@@ -248,12 +291,14 @@ START_TEST(an_answer_to_something_else_is_none)
 }
 END_TEST
 
-/* But for what is behind it, which need not be HTTP: the connection to the server goes on, the client's does not. */
+/* But for what is behind it, which need not be HTTP: the connection to the server goes on, the
+ * client's does not. */
 START_TEST(a_refused_upgrade_is_an_ordinary_answer)
 {
 	setup();
 	rig_ask(&r, HANDSHAKE ASK(""));
-	rig_say(&r, up(), "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno");
+	rig_say(&r, up(),
+	    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 403 Forbidden\r\n");
 	rig_assert_has(&r.client[0], "\r\nConnection: close\r\n");
 	rig_assert_ends(&r.client[0], "\r\n\r\nno");
@@ -305,9 +350,8 @@ END_TEST
 START_TEST(another_protocol_after_a_body)
 {
 	setup();
-	rig_ask(&r,
-	    "POST /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
-	    "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+	rig_ask(&r, "POST /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
+		    "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n");
 	rig_assert_begins(&r.client[0], "HTTP/1.1 100 Continue\r\n\r\n");
 	rig_say(&r, &r.client[0], "bodyraw");
 	rig_assert_has(up(), "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n");
@@ -323,9 +367,8 @@ END_TEST
 START_TEST(a_streamed_body_keeps_it_from_that)
 {
 	setup();
-	rig_ask(&r,
-	    "POST /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
-	    "Transfer-Encoding: chunked\r\n\r\n");
+	rig_ask(&r, "POST /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
+		    "Transfer-Encoding: chunked\r\n\r\n");
 	rig_assert_lacks(up(), "pgrade");
 	rig_say(&r, &r.client[0], "0\r\n\r\n");
 	rig_say(&r, up(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
@@ -444,12 +487,12 @@ START_TEST(a_server_that_resets)
 }
 END_TEST
 
-UNIT_MAIN("upgrade", the_offer_and_its_answer_cross, a_malformed_handshake_is_refused,
-    another_version_is_told_the_right_one, an_offer_that_need_not_be_taken_is_ignored,
-    what_was_not_asked_for_is_refused, the_admin_listener_refuses_all,
-    an_answer_to_something_else_is_none, a_refused_upgrade_is_an_ordinary_answer,
-    bytes_behind_either_head_are_the_tunnels, a_head_in_single_bytes,
-    another_protocol_after_a_body, a_streamed_body_keeps_it_from_that, a_tunnel_keeps_its_permits,
-    an_idle_tunnel_is_closed, a_drain_leaves_it_alone_and_takes_no_new_one,
-    no_new_one_during_a_drain, a_client_that_goes_before_the_answer, a_client_that_resets,
-    a_server_that_resets)
+UNIT_MAIN("upgrade", the_offer_and_its_answer_cross, answers_before_the_offer_come_first,
+    a_malformed_handshake_is_refused, another_version_is_told_the_right_one,
+    an_offer_that_need_not_be_taken_is_ignored, what_was_not_asked_for_is_refused,
+    the_admin_listener_refuses_all, an_answer_to_something_else_is_none,
+    a_refused_upgrade_is_an_ordinary_answer, bytes_behind_either_head_are_the_tunnels,
+    a_head_in_single_bytes, another_protocol_after_a_body, a_streamed_body_keeps_it_from_that,
+    a_tunnel_keeps_its_permits, an_idle_tunnel_is_closed,
+    a_drain_leaves_it_alone_and_takes_no_new_one, no_new_one_during_a_drain,
+    a_client_that_goes_before_the_answer, a_client_that_resets, a_server_that_resets)
