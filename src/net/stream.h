@@ -50,6 +50,8 @@ struct stream_ops {
 	enum io_status (*writev)(struct stream *s, const struct iovec *iov, size_t n, size_t *put);
 	void (*want_read)(struct stream *s, bool is_wanted);
 	void (*shutdown_write)(struct stream *s);
+	/* NULL where nothing is gained by it: see stream_expect_end() */
+	void (*expect_end)(struct stream *s);
 	void (*close)(struct stream *s);
 	void (*reset)(struct stream *s);
 	/* NULL where there is no kernel: see stream_encrypt(). */
@@ -138,6 +140,17 @@ static inline enum io_status
 stream_write_record(struct stream *s, uint8_t type, struct str payload)
 {
 	return s->ops->write_record(s, type, payload);
+}
+
+/*
+ * What is written from now on is the last and may wait, to leave in one segment with its FIN:
+ * stream_shutdown_write() or stream_close() follows in the turn in which the stream has taken all of it.
+ */
+static inline void
+stream_expect_end(struct stream *s)
+{
+	if (s->ops->expect_end != NULL)
+		s->ops->expect_end(s);
 }
 
 /* Sends FIN after what was written. */

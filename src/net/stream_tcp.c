@@ -44,6 +44,7 @@ struct stream_tcp {
 	bool is_read_wanted; /* by the owner */
 	bool is_read_armed;  /* in the kernel; may stay on after the owner lost interest */
 	bool is_kernels;     /* the kernel encrypts what is written: see settle_write() */
+	bool is_ending;      /* what was written may be waiting for the FIN */
 	size_t n_owed;       /* bytes that it has taken, and that are not told as written */
 	struct event read_event;
 	struct event write_event;
@@ -116,26 +117,27 @@ settle_write(struct stream_tcp *t, size_t n, size_t *put)
 }
 
 static ssize_t
-send_slices(int fd, const struct iovec *iov, size_t n)
+send_slices(int fd, const struct iovec *iov, size_t n, int flags)
 {
 	char joined[JOINED_MAX_BYTES];
 	struct msghdr m = { .msg_iov = (struct iovec *)iov };
 
 	if (n == 1)
-		return send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+		return send(fd, iov->iov_base, iov->iov_len, flags);
 	if (stream_total(iov, n) <= JOINED_MAX_BYTES) {
 		size_t n_joined = str_copy_iov(joined, sizeof joined, iov, n);
 
-		return send(fd, joined, n_joined, MSG_NOSIGNAL);
+		return send(fd, joined, n_joined, flags);
 	}
 	m.msg_iovlen = n < IOV_MAX ? n : IOV_MAX;
-	return sendmsg(fd, &m, MSG_NOSIGNAL);
+	return sendmsg(fd, &m, flags);
 }
 
 static enum io_status
 tcp_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)
 {
 	struct stream_tcp *t = tcp_of(s);
+	int flags = t->is_ending ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL;
 	ssize_t r;
 
 	assert(t->state != TCP_STATE_CONNECTING);
@@ -143,7 +145,7 @@ tcp_writev(struct stream *s, const struct iovec *iov, size_t n, size_t *put)
 	if (t->n_owed != 0)
 		return settle_write(t, t->n_owed, put);
 	do
-		r = send_slices(t->fd, iov, n);
+		r = send_slices(t->fd, iov, n, flags);
 	while (r < 0 && errno == EINTR);
 	if (r >= 0)
 		return settle_write(t, (size_t)r, put);
@@ -174,10 +176,26 @@ tcp_want_read(struct stream *s, bool is_wanted)
 }
 
 static void
-tcp_shutdown_write(struct stream *s)
+end_writing(struct stream_tcp *t)
 {
 	/* Fails only when the peer is gone, and then reading tells. */
-	shutdown(tcp_of(s)->fd, SHUT_WR);
+	shutdown(t->fd, SHUT_WR);
+	t->is_ending = false;
+}
+
+static void
+tcp_shutdown_write(struct stream *s)
+{
+	end_writing(tcp_of(s));
+}
+
+/* A kernel that encrypts makes records of its own, and their ends would wait as well. */
+static void
+tcp_expect_end(struct stream *s)
+{
+	struct stream_tcp *t = tcp_of(s);
+
+	t->is_ending = !t->is_kernels;
 }
 
 static void
@@ -196,6 +214,9 @@ tcp_close(struct stream *s)
 
 	loop_defer_cancel(s->loop, &t->connected);
 	if (t->fd >= 0) {
+		/* Bytes of the peer that nobody has read would make close() forget what waits. */
+		if (t->is_ending)
+			end_writing(t);
 		event_del(&t->read_event);
 		event_del(&t->write_event);
 		close(t->fd);
@@ -211,6 +232,7 @@ tcp_reset(struct stream *s)
 	const struct linger none = { .l_onoff = 1, .l_linger = 0 };
 	struct stream_tcp *t = tcp_of(s);
 
+	t->is_ending = false;
 	if (t->fd >= 0)
 		setsockopt(t->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 	tcp_close(s);
@@ -281,6 +303,7 @@ static const struct stream_ops tcp_ops = {
 	.writev = tcp_writev,
 	.want_read = tcp_want_read,
 	.shutdown_write = tcp_shutdown_write,
+	.expect_end = tcp_expect_end,
 	.close = tcp_close,
 	.reset = tcp_reset,
 	.encrypt = tcp_encrypt,

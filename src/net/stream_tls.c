@@ -283,6 +283,13 @@ tls_shutdown_write(struct stream *s)
 		stream_shutdown_write(t->below);
 }
 
+/* The goodbye is part of it. */
+static void
+tls_expect_end(struct stream *s)
+{
+	stream_expect_end(tls_of(s)->below);
+}
+
 static void
 tls_free(void *arg)
 {
@@ -343,6 +350,7 @@ static const struct stream_ops tls_ops = {
 	.writev = tls_writev,
 	.want_read = tls_want_read,
 	.shutdown_write = tls_shutdown_write,
+	.expect_end = tls_expect_end,
 	.close = tls_close,
 	.reset = tls_reset,
 };

@@ -34,6 +34,16 @@ context_of(struct cconn_h1_stream *stream, bool is_relayed)
 	};
 }
 
+/* Behind the last answer the connection ends at once: their last bytes leave together. */
+static void
+announce_end(struct cconn_h1_stream *stream)
+{
+	bool is_last = stream->answer == CCONN_H1_ENDED || stream->exchange.is_last_piece;
+
+	if (is_last && !stream->is_persistent)
+		stream_expect_end(stream->conn->stream);
+}
+
 static void
 send_or_queue(struct cconn_h1_stream *stream, struct iovec *iov, size_t n)
 {
@@ -79,6 +89,7 @@ send_answer(struct exchange *x, const struct answer *answer)
 		n += answer->n_body;
 	}
 	stream->answer = CCONN_H1_ENDED;
+	announce_end(stream);
 	if (can_wait(stream, iov, n))
 		cconn_hold(stream->conn, iov, n);
 	else
@@ -153,6 +164,7 @@ send_now(struct cconn_h1_stream *stream, struct str piece, struct str end)
 		iov[n++] = str_iov(piece);
 	if (end.n > 0)
 		iov[n++] = str_iov(end);
+	announce_end(stream);
 	cconn_send(stream->conn, iov, n);
 	if (cconn_is_sending(stream->conn))
 		keep_rest(stream);

@@ -55,6 +55,7 @@ def traced(tmp_path):
             # a warning that the machine is slow is no part of the path
             if "(" in call and not call.startswith(("<...", "---", "+++", "write(2,")):
                 counts[call.split("(")[0]] += 1
+                counts["MSG_MORE"] += "MSG_MORE" in call
         return counts
     return run
 
@@ -137,6 +138,25 @@ def test_answers_of_one_turn_leave_in_one_write(gatherd, traced):
     assert counts["recvfrom"] == REQUESTS
     # what is short leaves with the long one, and what is behind it by itself
     assert counts["sendto"] + counts["sendmsg"] == 2 * REQUESTS, counts
+
+
+@pytest.mark.parametrize("path", ["/reply", "/c", "/all"])
+@pytest.mark.parametrize("how", [{"fields": [("Connection", "close")]}, {"version": "1.0"}])
+def test_the_last_answer_leaves_with_its_end(gatherd, upstream, traced, path, how):
+    """In one segment, for which the kernel has to know that something follows."""
+    calls = {name: {"upstream": "u0", "path": "/" + name} for name in "ab"}
+    d = gatherd([{"path": "/reply", "reply": {"json": {"ok": True}}}, {"path": "/c", "proxy": {"upstream": "u0"}},
+                 {"path": "/all", "calls": calls}], {"u0": upstream()}, observe={"access_log": {"path": "none"}})
+
+    def ask(count):
+        for _ in range(count):
+            with d.client() as client:
+                response = client.request(path, **how)
+                assert response.status == 200 and response.json(), response
+                assert client.is_closed()
+    ask(5)
+    counts = traced(d.process, lambda: ask(50))
+    assert counts["MSG_MORE"] == counts["shutdown"] == 50, counts
 
 
 @pytest.mark.parametrize("workers", [1, 2])

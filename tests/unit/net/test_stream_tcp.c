@@ -1,5 +1,6 @@
 #include "net/stream_tcp.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -256,6 +257,67 @@ START_TEST(shutdown_comes_after_the_bytes)
 }
 END_TEST
 
+/* As scene_open(), over TCP. */
+static void
+scene_open_tcp(struct scene *s)
+{
+	struct addr at, where;
+	int listen_fd, fd;
+
+	*s = (struct scene){ .loop = loop_real_new(), .peer = socket(AF_INET, SOCK_STREAM, 0) };
+	ck_assert_int_eq(addr_parse(STR("127.0.0.1:0"), &at), ERR_NONE);
+	ck_assert_int_eq(sock_listen(&at, false, 16, &listen_fd), ERR_NONE);
+	sock_set_nodelay(listen_fd);
+	ck_assert_int_eq(sock_local_addr(listen_fd, &where), ERR_NONE);
+	ck_assert_int_eq(connect(s->peer, (struct sockaddr *)&where.sa, where.len), 0);
+	/* The listener does not block; its first client may be some way behind connect(). */
+	ck_assert_int_eq(poll(&(struct pollfd){ .fd = listen_fd, .events = POLLIN }, 1, -1), 1);
+	fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	close(listen_fd);
+	s->owner.stream = stream_tcp_accepted(s->loop, fd, &events, &s->owner);
+}
+
+/*
+ * Writes before an end and then ends, although something is unread; the peer gets it all. True when
+ * nothing came before the end; a kernel that saw this thread rest for too long sends it.
+ */
+static bool
+waits_for_the_end(void (*end)(struct stream **))
+{
+	struct scene s;
+	bool has_waited;
+	char c[8];
+	size_t put;
+
+	scene_open_tcp(&s);
+	peer_says(&s, "unread");
+	stream_expect_end(s.owner.stream);
+	stream_writev(s.owner.stream, &(struct iovec){ "bye", 3 }, 1, &put);
+	ck_assert_uint_eq(put, 3);
+	has_waited = recv(s.peer, c, sizeof c, MSG_DONTWAIT) < 0;
+	end(&s.owner.stream);
+	if (has_waited)
+		ck_assert_int_eq(recv(s.peer, c, sizeof c, MSG_WAITALL), 3);
+	scene_close(&s);
+	return has_waited;
+}
+
+static void
+shut_down(struct stream **s)
+{
+	stream_shutdown_write(*s);
+}
+
+START_TEST(the_last_bytes_wait_for_the_end)
+{
+	int n = 0;
+
+	while (!waits_for_the_end(stream_close) || !waits_for_the_end(shut_down))
+		ck_assert_int_lt(++n, 100);
+}
+END_TEST
+
 START_TEST(may_be_closed_in_its_callback)
 {
 	struct scene s;
@@ -421,6 +483,6 @@ END_TEST
 UNIT_MAIN("stream_tcp", reads_only_when_wanted, an_unwanted_byte_does_not_spin_the_loop,
     reports_the_end_and_the_error, a_full_socket_tells_once_when_it_has_room,
     takes_more_slices_than_the_kernel_does, slices_arrive_in_their_order,
-    shutdown_comes_after_the_bytes, may_be_closed_in_its_callback, nothing_is_told_after_close,
-    another_owner_is_told, connects, a_failed_connect_is_told_later_and_once,
-    closing_before_the_outcome_is_silent)
+    shutdown_comes_after_the_bytes, the_last_bytes_wait_for_the_end, may_be_closed_in_its_callback,
+    nothing_is_told_after_close, another_owner_is_told, connects,
+    a_failed_connect_is_told_later_and_once, closing_before_the_outcome_is_silent)
