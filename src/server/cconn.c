@@ -228,9 +228,12 @@ void
 cconn_send(struct cconn *c, struct iovec *iov, size_t n)
 {
 	assert(!cconn_is_sending(c));
+	if (c->out.is_dead)
+		return;
 	c->out.iov = iov;
 	c->out.n = n;
-	flush(c);
+	if (!c->out.is_blocked)
+		flush(c);
 }
 
 void

@@ -46,7 +46,7 @@ struct cconn {
 	struct listener *listener;  /* owner */
 	struct stream *stream;      /* owned; NULL when CLOSED */
 	struct iobuf *in;           /* owned; NULL: nothing unread */
-	struct iobuf *held;         /* owned; answers that leave with the next one; NULL: none */
+	struct iobuf *held;         /* owned; answers that leave before what is sent next; NULL: none */
 	struct cconn_h1_stream *h1; /* owned; NULL: no (part of a) request is here */
 	struct cconn_out out;
 	struct timer timer;    /* of the nearer one of the two below */
@@ -80,9 +80,9 @@ void cconn_set_state(struct cconn *c, enum cconn_state state);
 /* Within `ns` of now something must come; 0: for as long as it takes. */
 void cconn_await_read(struct cconn *c, uint64_t ns);
 /*
- * Nothing is under way: sends what is held, then the slices; now what the stream takes, the rest when it is
- * writable. cconn_h1_on_put() is told of what leaves of the slices; cconn_h1_on_later() follows when all has
- * left.
+ * Nothing is under way: sends what is held, then the slices (which may be none); now what the stream takes, the
+ * rest when it is writable. cconn_h1_on_put() is told of what leaves of the slices; cconn_h1_on_later() follows
+ * when all has left. Of a dead connection nothing leaves.
  */
 void cconn_send(struct cconn *c, struct iovec *iov, size_t n);
 /*
@@ -102,7 +102,7 @@ void cconn_take_back(struct cconn *c);
 static inline bool
 cconn_is_sending(const struct cconn *c)
 {
-	return c->out.is_blocked;
+	return c->out.n > 0;
 }
 
 #endif

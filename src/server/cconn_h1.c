@@ -526,12 +526,32 @@ next_request(struct cconn *c)
 	run_head(c);
 }
 
+/* Empty lines before a request (RFC 9112 2.2) are none. */
+static bool
+is_next_here(const struct cconn *c)
+{
+	struct str rest = iobuf_str(c->in);
+
+	return rest.n > 0 && *rest.p != '\r' && *rest.p != '\n';
+}
+
+/* Sends what is held. True when that is all out, else on_writable comes back to it. */
+static bool
+release(struct cconn *c)
+{
+	if (c->held != NULL && !c->out.is_blocked)
+		cconn_send(c, NULL, 0);
+	return c->held == NULL && !c->out.is_dead;
+}
+
 static void
 on_active_later(struct cconn *c)
 {
 	struct cconn_h1_stream *stream = c->h1;
 
 	if (stream->answer == CCONN_H1_RESET) {
+		if (!release(c))
+			return;
 		/* An end in good order leaves the answers before this one alone; that it is short is seen. */
 		if (stream->is_until_close || cconn_is_sending(c))
 			cconn_close(c);
@@ -540,7 +560,8 @@ on_active_later(struct cconn *c)
 		return;
 	}
 	if (!cconn_is_sending(c) && cconn_h1_write_on_room(stream)) {
-		finish(c);
+		if (is_next_here(c) || release(c))
+			finish(c);
 		return;
 	}
 	if (stream->is_body_wanted && c->in != NULL) {
@@ -552,16 +573,6 @@ on_active_later(struct cconn *c)
 		stream_want_read(c->stream, true);
 }
 
-/* Answers wait for one that comes in this turn, not for one that takes its time. */
-static void
-release(struct cconn *c)
-{
-	if (c->held == NULL || cconn_is_sending(c) ||
-	    (c->h1 != NULL && c->h1->answer == CCONN_H1_ENDED))
-		return;
-	cconn_send(c, NULL, 0);
-}
-
 void
 cconn_h1_on_later(struct cconn *c)
 {
@@ -569,5 +580,7 @@ cconn_h1_on_later(struct cconn *c)
 		on_active_later(c);
 	if (c->state == CCONN_KEEPALIVE && c->in != NULL && c->h1 == NULL)
 		next_request(c);
-	release(c);
+	/* Answers wait for one that comes in this turn, not for one that takes its time. */
+	if (c->h1 == NULL || c->h1->answer != CCONN_H1_ENDED)
+		release(c);
 }

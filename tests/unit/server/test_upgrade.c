@@ -102,7 +102,7 @@ START_TEST(answers_before_the_offer_come_first)
 	    "GET /reply HTTP/1.1\r\nHost: x\r\n\r\nGET /reply HTTP/1.1\r\nHost: x\r\n\r\n"
 	    "GET /reply HTTP/1.1\r\nHost: x\r\n\r\n" HANDSHAKE);
 	c = TAILQ_FIRST(&r.listener->conns[CCONN_ACTIVE]);
-	ck_assert(cconn_is_sending(c) && c->held != NULL);
+	ck_assert_ptr_nonnull(c->held);
 	rig_say(&r, up(), ANSWER(GOOD) "hello");
 	stream_want_read(r.client[0].stream, true);
 	rig_settle(&r);
