@@ -280,19 +280,24 @@ mem_writev(struct stream *base, const struct iovec *iov, size_t n, size_t *put)
 	struct stream_mem *s = mem_of(base);
 	struct mem_world *w = loop_of(s)->world;
 	struct pipe *p = out_of(s);
-	size_t left;
+	size_t left, total;
 
 	*put = 0;
 	assert(s->state == MEM_STATE_OPEN || s->state == MEM_STATE_FAILED);
 	if (s->state != MEM_STATE_OPEN || s->is_reset || p->is_ended)
 		return IO_ERROR;
+	if (s->last_turn != 0 && s->last_turn != base->loop->turns)
+		assert(!"a stream goes on, although what was written was to be the last");
+	s->last_turn = 0;
 	if (room(p) == 0 || mem_world_chance(w, w->faults.again_chance)) {
 		s->is_blocked = true;
 		stream_mem_update(s);
 		return IO_AGAIN;
 	}
-	left = stream_total(iov, n);
+	total = left = stream_total(iov, n);
 	left = portion(w, left < room(p) ? left : room(p));
+	if (s->is_ending && left == total)
+		s->last_turn = base->loop->turns;
 	*put = left;
 	for (size_t i = 0; left > 0; i++) {
 		size_t part = iov[i].iov_len < left ? iov[i].iov_len : left;
@@ -330,6 +335,12 @@ mem_shutdown_write(struct stream *base)
 
 	if (s->state == MEM_STATE_OPEN)
 		end_pipe(out_of(s));
+}
+
+static void
+mem_expect_end(struct stream *base)
+{
+	mem_of(base)->is_ending = true;
 }
 
 static void
@@ -391,6 +402,7 @@ static const struct stream_ops mem_ops = {
 	.writev = mem_writev,
 	.want_read = mem_want_read,
 	.shutdown_write = mem_shutdown_write,
+	.expect_end = mem_expect_end,
 	.close = mem_close,
 	.reset = mem_reset,
 };

@@ -22,6 +22,8 @@ struct stream_mem {
 	unsigned side;         /* reads pair->pipe[side], writes the other */
 	bool is_read_wanted;
 	bool is_blocked;     /* a write was told IO_AGAIN */
+	bool is_ending;      /* stream_expect_end() was called */
+	uint64_t last_turn;  /* of the loop, in which what is then the last was taken whole; 0: not yet */
 	bool is_reset;       /* by the peer or by a fault */
 	bool is_outcome_due; /* on_connected was not told yet: */
 	enum err_code outcome;
