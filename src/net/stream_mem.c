@@ -280,7 +280,7 @@ mem_writev(struct stream *base, const struct iovec *iov, size_t n, size_t *put)
 	struct stream_mem *s = mem_of(base);
 	struct mem_world *w = loop_of(s)->world;
 	struct pipe *p = out_of(s);
-	size_t left, total;
+	size_t left;
 
 	*put = 0;
 	assert(s->state == MEM_STATE_OPEN || s->state == MEM_STATE_FAILED);
@@ -294,11 +294,11 @@ mem_writev(struct stream *base, const struct iovec *iov, size_t n, size_t *put)
 		stream_mem_update(s);
 		return IO_AGAIN;
 	}
-	total = left = stream_total(iov, n);
-	left = portion(w, left < room(p) ? left : room(p));
-	if (s->is_ending && left == total)
+	left = stream_total(iov, n);
+	*put = portion(w, left < room(p) ? left : room(p));
+	if (s->is_ending && *put == left)
 		s->last_turn = base->loop->turns;
-	*put = left;
+	left = *put;
 	for (size_t i = 0; left > 0; i++) {
 		size_t part = iov[i].iov_len < left ? iov[i].iov_len : left;
 

@@ -23,10 +23,10 @@ struct stream_mem {
 	bool is_read_wanted;
 	bool is_blocked;     /* a write was told IO_AGAIN */
 	bool is_ending;      /* stream_expect_end() was called */
-	uint64_t last_turn;  /* of the loop, in which what is then the last was taken whole; 0: not yet */
 	bool is_reset;       /* by the peer or by a fault */
 	bool is_outcome_due; /* on_connected was not told yet: */
 	enum err_code outcome;
+	uint64_t last_turn; /* of the loop: what was to be the last was taken whole in it; 0: not yet */
 	struct mem_ready *ready; /* the set it is in; NULL: none */
 	size_t ready_at;
 	TAILQ_ENTRY(stream_mem) link; /* in the listener's backlog */

@@ -176,17 +176,13 @@ tcp_want_read(struct stream *s, bool is_wanted)
 }
 
 static void
-end_writing(struct stream_tcp *t)
+tcp_shutdown_write(struct stream *s)
 {
+	struct stream_tcp *t = tcp_of(s);
+
 	/* Fails only when the peer is gone, and then reading tells. */
 	shutdown(t->fd, SHUT_WR);
 	t->is_ending = false;
-}
-
-static void
-tcp_shutdown_write(struct stream *s)
-{
-	end_writing(tcp_of(s));
 }
 
 /* A kernel that encrypts makes records of its own, and their ends would wait as well. */
@@ -216,7 +212,7 @@ tcp_close(struct stream *s)
 	if (t->fd >= 0) {
 		/* Bytes of the peer that nobody has read would make close() forget what waits. */
 		if (t->is_ending)
-			end_writing(t);
+			tcp_shutdown_write(s);
 		event_del(&t->read_event);
 		event_del(&t->write_event);
 		close(t->fd);

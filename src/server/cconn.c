@@ -239,11 +239,12 @@ cconn_send(struct cconn *c, struct iovec *iov, size_t n)
 void
 cconn_hold(struct cconn *c, const struct iovec *iov, size_t n)
 {
+	size_t total = stream_total(iov, n), room;
+	char *to = iobuf_reserve(c->listener->server, &c->held, total, &room);
+
 	assert(!cconn_is_sending(c));
-	for (size_t i = 0; i < n; i++) {
-		iobuf_add(c->listener->server, &c->held, str_of(iov[i].iov_base, iov[i].iov_len));
-		cconn_h1_on_put(c, iov[i].iov_len);
-	}
+	iobuf_commit(c->held, str_copy_iov(to, room, iov, n));
+	cconn_h1_on_put(c, total);
 	loop_defer(c->stream->loop, &c->later);
 }
 

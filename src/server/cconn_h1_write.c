@@ -2,7 +2,7 @@
  * Writes answers to HTTP/1.1 clients. A whole answer is sent from where its bytes lie; a short one that
  * has more requests behind it, with the next. Of a streamed one, large pieces are sent from where they
  * lie and copied only as far as the socket does not take them; small ones are collected until the turn
- * ends. No more than one piece is ever held. Worker thread.
+ * ends. No more than one piece ever waits. Worker thread.
  */
 #include "server/cconn_h1_write.h"
 

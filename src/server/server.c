@@ -25,10 +25,10 @@ free_iobufs(struct server *s, size_t n)
 {
 	s->n_free_iobufs -= n;
 	while (n-- > 0) {
-		struct iobuf *in = SLIST_FIRST(&s->free_iobufs);
+		struct iobuf *b = SLIST_FIRST(&s->free_iobufs);
 
 		SLIST_REMOVE_HEAD(&s->free_iobufs, link);
-		free(in);
+		free(b);
 	}
 	s->n_least_iobufs = s->n_free_iobufs;
 }

@@ -17,6 +17,7 @@
 
 #define RIG_CLIENTS 8
 #define RIG_ROUTES 8
+#define RIG_WINDOW 65536 /* of a stream in memory */
 
 /* One end of a stream that a test types on: a client, or an upstream's connection. */
 struct rig_end {
@@ -310,6 +311,34 @@ rig_ask(struct rig *r, const char *text)
 		rig_connect(r, 0);
 	buf_clear(&r->client[0].in);
 	rig_say(r, &r->client[0], text);
+}
+
+/*
+ * Client 0 stops reading, and asks this until there is room for less than n more of the answer. Returns the bytes of
+ * one.
+ */
+static inline size_t
+rig_fill(struct rig *r, const char *text, size_t n)
+{
+	struct rig_end *client = &r->client[0];
+	size_t answer;
+
+	rig_ask(r, text);
+	answer = client->in.n;
+	buf_clear(&client->in);
+	client->is_deaf = true;
+	stream_want_read(client->stream, false);
+	while (stream_mem_unread(client->stream) + n * answer < RIG_WINDOW)
+		rig_say(r, client, text);
+	return answer;
+}
+
+/* It has what is there, and then takes the rest. */
+static inline void
+rig_take_all(struct rig *r)
+{
+	stream_want_read(r->client[0].stream, true);
+	rig_settle(r);
 }
 
 static inline void

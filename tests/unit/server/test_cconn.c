@@ -5,7 +5,6 @@
 #include "server/iobuf.h"
 #include "server/server_rig.h"
 
-#define WINDOW 65536 /* of a stream in memory */
 #define GET "GET /reply HTTP/1.1\r\nHost: x\r\n\r\n"
 #define GET_PLAIN "GET /plain HTTP/1.1\r\nHost: x\r\n\r\n"
 #define POST_HI "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
@@ -32,13 +31,7 @@ setup(size_t n)
 	rig_reply(&r, "/reply", "GET", "mine");
 	rig_reply(&r, "/echo", "POST", "<{body}>");
 	rig_start(&r);
-	rig_ask(&r, GET);
-	n_answer = r.client[0].in.n;
-	buf_clear(&r.client[0].in);
-	r.client[0].is_deaf = true;
-	stream_want_read(r.client[0].stream, false);
-	while (stream_mem_unread(r.client[0].stream) + n * n_answer < WINDOW)
-		rig_say(&r, &r.client[0], GET);
+	n_answer = rig_fill(&r, GET, n);
 }
 
 static void
@@ -49,19 +42,11 @@ ask_and_block(const char *text)
 	ck_assert_ptr_nonnull(conn(CCONN_ACTIVE)->held);
 }
 
-/* The client has what is there, and then takes the rest. */
-static void
-take_all(void)
-{
-	stream_want_read(r.client[0].stream, true);
-	rig_settle(&r);
-}
-
 START_TEST(a_continue_waits_behind_them)
 {
 	setup(2);
 	ask_and_block(GET GET GET POST_EXPECT);
-	take_all();
+	rig_take_all(&r);
 	rig_assert_ends(&r.client[0], "mineHTTP/1.1 100 Continue\r\n\r\n");
 	rig_say(&r, rig_up(&r, "POST"), "HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n");
 	rig_assert_has(&r.client[0], "mineHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 413 ");
@@ -74,7 +59,7 @@ START_TEST(an_answer_that_came_before_there_was_room)
 	setup(2);
 	ask_and_block(GET GET GET POST_EXPECT);
 	rig_say(&r, rig_up(&r, "POST"), "HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n");
-	take_all();
+	rig_take_all(&r);
 	rig_assert_has(&r.client[0], "mineHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 413 ");
 	rig_assert_ends(&r.client[0], "\r\n\r\n");
 	rig_close(&r);
@@ -95,7 +80,7 @@ check_piece_with_room(int n)
 	rig_say(&r, rig_up(&r, "POST"), "HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n");
 	rig_read(&r.client[0]);
 	rig_put(rig_up(&r, "POST"), str_c(body));
-	take_all();
+	rig_take_all(&r);
 	head = strstr(buf_c(&r.client[0].in), "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n");
 	ck_assert_ptr_nonnull(head);
 	head = strstr(head, "HTTP/1.1 200 OK\r\n");
@@ -121,7 +106,7 @@ check_outlasts(const char *text, bool drains)
 	if (drains)
 		server_drain(&r.server);
 	rig_wait(&r, 3 * NS_PER_SEC);
-	take_all();
+	rig_take_all(&r);
 	rig_assert_ends(&r.client[0], "\r\n\r\n<hi>");
 	rig_wait(&r, 3 * NS_PER_SEC);
 	ck_assert_uint_eq(r.listener->n_conns, 0);
@@ -147,7 +132,7 @@ START_TEST(an_answer_that_is_cut_leaves_them_whole)
 	rig_say(&r, rig_up(&r, "/plain"), "HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n");
 	stream_close(&rig_up(&r, "/plain")->stream);
 	rig_settle(&r);
-	take_all();
+	rig_take_all(&r);
 	ck_assert(r.client[0].is_ended);
 	ck_assert_uint_ge(r.client[0].in.n, had + 3 * n_answer);
 	rig_assert_ends(&r.client[0], "\r\nContent-Length: 3000\r\nVia: 1.1 gatherd\r\n\r\n");
@@ -163,7 +148,7 @@ START_TEST(more_are_held_while_they_wait)
 	had = stream_mem_unread(r.client[0].stream);
 	ask_and_block(GET GET GET GET_PLAIN GET GET);
 	rig_answer(&r, rig_up(&r, "/plain"), "text/plain", "yours");
-	take_all();
+	rig_take_all(&r);
 	ck_assert_uint_gt(r.client[0].in.n, had + 6 * n_answer - 10);
 	rig_assert_has(&r.client[0], "\r\n\r\nyoursHTTP/1.1 200 OK\r\n");
 	rig_assert_ends(&r.client[0], "mine");

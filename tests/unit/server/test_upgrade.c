@@ -8,6 +8,7 @@
 #define OFFER "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 #define VERSION "Sec-WebSocket-Version: 13\r\n"
 #define ASK(fields) "GET /ws HTTP/1.1\r\nHost: x\r\n" fields "\r\n"
+#define GET "GET /reply HTTP/1.1\r\nHost: x\r\n\r\n"
 #define HANDSHAKE ASK(OFFER KEY VERSION)
 #define ACCEPT "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 #define ANSWER(fields) "HTTP/1.1 101 Yes\r\n" fields "\r\n"
@@ -77,15 +78,6 @@ START_TEST(the_offer_and_its_answer_cross)
 }
 END_TEST
 
-static void
-fill_client(size_t answer)
-{
-	r.client[0].is_deaf = true;
-	stream_want_read(r.client[0].stream, false);
-	while (stream_mem_unread(r.client[0].stream) + 2 * answer < 65536)
-		rig_say(&r, &r.client[0], "GET /reply HTTP/1.1\r\nHost: x\r\n\r\n");
-}
-
 /* Answers to requests before the offer have to wait for a client that reads nothing. */
 START_TEST(answers_before_the_offer_come_first)
 {
@@ -93,19 +85,13 @@ START_TEST(answers_before_the_offer_come_first)
 	size_t answer;
 
 	setup();
-	rig_ask(&r, "GET /reply HTTP/1.1\r\nHost: x\r\n\r\n");
-	answer = r.client[0].in.n;
-	buf_clear(&r.client[0].in);
-	fill_client(answer);
+	answer = rig_fill(&r, GET, 2);
 	answer = stream_mem_unread(r.client[0].stream) + 3 * answer;
-	rig_say(&r, &r.client[0],
-	    "GET /reply HTTP/1.1\r\nHost: x\r\n\r\nGET /reply HTTP/1.1\r\nHost: x\r\n\r\n"
-	    "GET /reply HTTP/1.1\r\nHost: x\r\n\r\n" HANDSHAKE);
+	rig_say(&r, &r.client[0], GET GET GET HANDSHAKE);
 	c = TAILQ_FIRST(&r.listener->conns[CCONN_ACTIVE]);
 	ck_assert_ptr_nonnull(c->held);
 	rig_say(&r, up(), ANSWER(GOOD) "hello");
-	stream_want_read(r.client[0].stream, true);
-	rig_settle(&r);
+	rig_take_all(&r);
 	rig_assert_ends(&r.client[0], "\r\n\r\nhello");
 	ck_assert(str_has_prefix(str_of(r.client[0].in.p + answer, 64), STR("HTTP/1.1 101 ")));
 	rig_say(&r, &r.client[0], "there");
